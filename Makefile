@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: Apache-2.0
+# GNU make. A new .c file needs no edit here: folders are read with wildcards.
+#
+#   make                 programs and libraries in $(BUILD)/
+#   make check           everything that can be tested here, under the sanitizers
+#   make demo            a tour on loopback
+#   make build/test/test_vv ONLY="base causal"    one unit test from some folders alone
+#   make sim SEED=7      one random history; SEEDS=500: that many; neither: named ones
+#
+# Variables: BUILD, CC, SAN=address,undefined, WERROR=0, ONLY, PREFIX, DESTDIR,
+# FUZZ_SECONDS, V=1 (show commands).
+
+VERSION := 0.1.0
+BUILD   ?= build
+SAN     ?=
+WERROR  ?= 1
+ONLY    ?=
+PREFIX  ?= /usr/local
+JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
+FUZZ_SECONDS ?= 20
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+Q := $(if $(V),,@)
+say = $(if $(V),,@echo '  $(1)' '$(patsubst $(BUILD)/%,%,$@)';)
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SECONDARY:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+SUBMAKE = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS))
+
+# ---- folders by floor (tools/floors.tab says who may include whom)
+CRDT_FOLDERS   := base causal crdt
+ENGINE_FOLDERS := $(CRDT_FOLDERS) bucket folder ledger objects node
+LIB_FOLDERS    := $(ENGINE_FOLDERS) store dataset lang posix face
+PROG_FOLDERS   := daemon cli
+ifneq ($(ONLY),)
+CRDT_FOLDERS   := $(filter $(ONLY),$(CRDT_FOLDERS))
+ENGINE_FOLDERS := $(filter $(ONLY),$(ENGINE_FOLDERS))
+LIB_FOLDERS    := $(filter $(ONLY),$(LIB_FOLDERS))
+PROG_FOLDERS   := $(filter $(ONLY),$(PROG_FOLDERS))
+endif
+
+# ---- packages: needed ones, and optional ones with the files that go without them
+pkg_exists = $(shell pkg-config --exists $(1) 2>/dev/null && echo 1)
+NEEDED  := lmdb libuv libssl libcrypto inih jansson
+OPTIONAL := lua=lua5.4 http=libmicrohttpd zstd=libzstd s3=expat sqlite=sqlite3
+FOUND   := $(foreach o,$(OPTIONAL),$(if $(call pkg_exists,$(lastword $(subst =, ,$(o)))),$(o)))
+part     = $(firstword $(subst =, ,$(1)))
+HAVE    := $(foreach o,$(FOUND),$(call part,$(o))) \
+           $(if $(wildcard /usr/include/rados/librados.h),rados)
+MISSING := $(filter-out $(HAVE),rados $(foreach o,$(OPTIONAL),$(call part,$(o))))
+PKGS    := $(NEEDED) $(foreach o,$(FOUND),$(lastword $(subst =, ,$(o))))
+# Files named like a missing part (src/*/lua.c, src/*/lua_x.c) are left out.
+SKIPPED := $(foreach o,$(MISSING),$(wildcard src/*/$(o).c src/*/$(o)_*.c))
+
+sources = $(filter-out $(SKIPPED),$(sort $(foreach f,$(1),$(wildcard src/$(f)/*.c))))
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+CRDT_OBJ   := $(call objects,$(call sources,$(CRDT_FOLDERS)))
+ENGINE_OBJ := $(call objects,$(call sources,$(ENGINE_FOLDERS)))
+LIB_OBJ    := $(call objects,$(call sources,$(LIB_FOLDERS)))
+PROG_OBJ   := $(filter-out %/main.o,$(call objects,$(call sources,$(PROG_FOLDERS))))
+
+# ---- flags
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null) $(if $(filter rados,$(HAVE)),-lrados)
+WARN := -pedantic -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow \
+        -Wstrict-prototypes -Wmissing-prototypes -Wcast-qual -Wwrite-strings -Wundef \
+        -Wvla -Wformat=2 -Wswitch-enum -Wimplicit-fallthrough
+ifeq ($(findstring clang,$(CC)),)
+WARN += -Wlogical-op -Wduplicated-cond -Wjump-misses-init
+endif
+ifeq ($(WERROR),1)
+WARN += -Werror
+endif
+CPPFLAGS += -Iinclude -Isrc -D_GNU_SOURCE -DRJ_VERSION='"$(VERSION)"' \
+            $(foreach o,$(HAVE),-DRJ_HAVE_$(o)=1)
+CFLAGS  ?= -O2 -g
+LDFLAGS ?=
+HARDEN  := -fstack-protector-strong $(if $(SAN),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
+SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+ALL_CFLAGS = -std=c17 $(WARN) $(CFLAGS) $(HARDEN) $(SANFLAGS) -fPIC -fvisibility=hidden \
+             -pthread $(CPPFLAGS) $(PKG_CFLAGS)
+LINK = $(CC) $(CFLAGS) $(SANFLAGS) -pthread $(LDFLAGS) -Wl,-z,relro,-z,now -Wl,--as-needed
+LIBS = $(PKG_LIBS) $(LDLIBS)
+
+# ---- what is made
+PROGRAMS := $(if $(wildcard src/cli/main.c),$(BUILD)/rejoin) \
+            $(if $(wildcard src/daemon/main.c),$(BUILD)/rejoind)
+LIBRARIES := $(BUILD)/librejoin.a $(BUILD)/librejoin-crdt.a
+ifeq ($(SAN),)
+LIBRARIES += $(BUILD)/librejoin.so.0 $(BUILD)/librejoin-crdt.so.0 $(BUILD)/rejoin.pc \
+             $(BUILD)/rejoin-crdt.pc
+endif
+EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,$(wildcard examples/*.c))
+BENCHES  := $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
+UNIT     := $(patsubst test/unit/%.c,$(BUILD)/test/%,$(wildcard test/unit/test_*.c))
+FUZZ     := $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/fuzz_*.c))
+TOOL_DIRS := $(filter-out unit fuzz cli,$(patsubst test/%/main.c,%,$(wildcard test/*/main.c)))
+TOOLS    := $(addprefix $(BUILD)/test/,$(TOOL_DIRS))
+SUPPORT  := $(call objects,$(wildcard test/unit/support/*.c))
+MAN      := $(patsubst doc/man/%.scd,$(BUILD)/man/%,$(wildcard doc/man/*.scd))
+
+.PHONY: all test-tools demo check check-zfs sim bench lint fuzz format install uninstall \
+        clean FORCE fuzz-programs bench-programs engine
+all: $(LIBRARIES) $(PROGRAMS) $(EXAMPLES)
+	$(if $(strip $(SKIPPED)),@echo 'left out for want of their libraries: $(SKIPPED)')
+test-tools: $(UNIT) $(TOOLS) $(addprefix $(BUILD)/test/,$(FUZZ))
+bench-programs: $(BENCHES)
+engine: $(BUILD)/engine.o
+
+# A change of flags, or of the list of files, makes what depends on it again.
+stamp = @mkdir -p $(@D); echo '$(1)' | cmp -s - $@ || echo '$(1)' >$@
+$(BUILD)/flags: FORCE
+	$(call stamp,$(subst ','\'',$(CC) $(ALL_CFLAGS) $(LINK) $(LIBS)))
+$(BUILD)/list: FORCE
+	$(call stamp,$(LIB_OBJ) $(PROG_OBJ))
+
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,CC) $(CC) $(ALL_CFLAGS) $(EXTRA) -MMD -MP -c $< -o $@
+$(BUILD)/obj/test/%.o: EXTRA := -Itest -Itest/unit -Wno-missing-prototypes
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+
+archive = $(call say,AR) rm -f $@ && ar rcs $@ $(1)
+$(BUILD)/librejoin.a: $(LIB_OBJ) $(BUILD)/list
+	$(call archive,$(LIB_OBJ))
+$(BUILD)/librejoin-crdt.a: $(CRDT_OBJ) $(BUILD)/list
+	$(call archive,$(CRDT_OBJ))
+# The parts of the programs, for their tests.
+$(BUILD)/programs.a: $(PROG_OBJ) $(BUILD)/list
+	$(call archive,$(PROG_OBJ))
+$(BUILD)/librejoin.so.0: $(LIB_OBJ) $(BUILD)/list
+	$(call say,LD) $(LINK) -shared -Wl,-soname,$(@F) -Wl,--no-undefined -o $@ $(LIB_OBJ) $(LIBS)
+	@ln -sf $(@F) $(BUILD)/librejoin.so
+$(BUILD)/librejoin-crdt.so.0: $(CRDT_OBJ) $(BUILD)/list
+	$(call say,LD) $(LINK) -shared -Wl,-soname,$(@F) -Wl,--no-undefined -o $@ $(CRDT_OBJ)
+	@ln -sf $(@F) $(BUILD)/librejoin-crdt.so
+# Floors 0 to 4 joined, for tools/floors.
+$(BUILD)/engine.o: $(ENGINE_OBJ) $(BUILD)/list
+	$(call say,LD) ld -r -o $@ $(ENGINE_OBJ)
+$(BUILD)/%.pc: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' \
+	  'includedir=$${prefix}/include' '' 'Name: $*' \
+	  'Description: data that stays the same on machines that come and go' \
+	  'Version: $(VERSION)' 'Cflags: -I$${includedir}' 'Libs: -L$${libdir} -l$*' \
+	  'Requires.private: $(if $(findstring crdt,$*),,lmdb libuv libssl libcrypto)' >$@
+
+program = $(call say,LD) mkdir -p $(@D) && $(LINK) -pie -o $@ $(1) $(LIBS)
+$(BUILD)/rejoin: $(call objects,src/cli/main.c) $(BUILD)/programs.a $(BUILD)/librejoin.a
+	$(call program,$^)
+$(BUILD)/rejoind: $(call objects,src/daemon/main.c) $(BUILD)/programs.a $(BUILD)/librejoin.a
+	$(call program,$^)
+$(EXAMPLES): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/librejoin.a
+	$(call program,$^)
+$(BENCHES): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/librejoin.a
+	$(call program,$^ $(shell pkg-config --libs libcbor 2>/dev/null))
+
+# ---- tests: every allocation goes through test/unit/support/fail_alloc.c
+WRAP := -Wl,-u,__wrap_malloc $(foreach f,malloc calloc realloc free strdup strndup,-Wl,--wrap=$(f))
+TESTED = $(if $(PROG_OBJ),$(BUILD)/programs.a) $(BUILD)/librejoin.a
+$(BUILD)/support.a: $(SUPPORT)
+	$(call archive,$(SUPPORT))
+$(UNIT): $(BUILD)/test/%: $(BUILD)/obj/test/unit/%.o $(BUILD)/support.a $(TESTED)
+	$(call program,$(WRAP) $^ -lcmocka)
+define tool_rule
+$(BUILD)/test/$(1): $(call objects,$(wildcard test/$(1)/*.c)) $(TESTED)
+	$$(call program,$$^)
+endef
+$(foreach d,$(TOOL_DIRS),$(eval $(call tool_rule,$(d))))
+$(addprefix $(BUILD)/test/,$(FUZZ)): $(BUILD)/test/%: $(BUILD)/obj/test/fuzz/%.o \
+        $(BUILD)/obj/test/fuzz/replay.o $(TESTED)
+	$(call program,$^)
+
+# Packages first, then a make that sees them; the engine once without sanitizers, for its
+# symbols; everything else with them.
+check:
+	@tools/deps build test
+	@$(SUBMAKE) BUILD=$(BUILD) SAN= engine
+	@$(SUBMAKE) BUILD=$(BUILD)/san SAN=$(or $(SAN),address,undefined) all test-tools
+	@tools/run-tests $(BUILD)
+check-zfs:
+	@test -x test/zfs/run || { echo 'check-zfs: test/zfs/run is not there'; exit 1; }
+	@$(SUBMAKE) all && test/zfs/run $(BUILD)
+demo:
+	@tools/deps build demo
+	@$(SUBMAKE) all && BUILD=$(BUILD) tools/demo
+sim:
+	@$(SUBMAKE) $(BUILD)/test/sim
+	$(BUILD)/test/sim $(if $(SEED),seed $(SEED),$(if $(SEEDS),random $(SEEDS),named))
+bench:
+	@tools/deps build bench
+	@$(SUBMAKE) all bench-programs && BUILD=$(BUILD) bench/run
+
+# ---- fuzzing: libFuzzer, an object folder of its own
+fuzz-programs: $(addprefix $(BUILD)/,$(FUZZ))
+$(addprefix $(BUILD)/,$(FUZZ)): $(BUILD)/%: $(BUILD)/obj/test/fuzz/%.o $(TESTED)
+	$(call program,$^ -fsanitize=fuzzer)
+fuzz:
+	@tools/deps build fuzz
+	@$(SUBMAKE) CC=clang BUILD=$(BUILD)/fuzz SAN=fuzzer-no-link,address,undefined fuzz-programs
+	@set -e; for f in $(FUZZ); do mkdir -p $(BUILD)/fuzz/corpus/$$f test/fuzz/corpus/$$f; \
+	  $(BUILD)/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
+	  -artifact_prefix=$(BUILD)/fuzz/$$f- $(BUILD)/fuzz/corpus/$$f test/fuzz/corpus/$$f; done
+
+# ---- lint and format
+C_FILES := $(wildcard src/*/*.c)
+ALL_FILES := $(wildcard src/*/*.[ch] include/rejoin/*.h test/*/*.[ch] test/unit/support/*.[ch] \
+               bench/*.[ch] examples/*.[ch])
+lint:
+	@tools/deps build lint
+	printf '%s\n' $(filter-out $(SKIPPED),$(C_FILES)) | xargs -P $(JOBS) -I FILE \
+	  clang-tidy --quiet FILE -- -std=c17 $(CPPFLAGS) $(PKG_CFLAGS)
+	@set -e; for f in $(call sources,$(ENGINE_FOLDERS)); do \
+	  gcc -std=c17 -O2 -fanalyzer -Werror $(CPPFLAGS) $(PKG_CFLAGS) -c $$f -o /dev/null; done
+	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
+	  --error-exitcode=1 --suppress=missingIncludeSystem -Iinclude -Isrc src
+format:
+	clang-format -i $(ALL_FILES)
+
+# ---- installation
+DEST := $(DESTDIR)$(PREFIX)
+$(BUILD)/man/%: doc/man/%.scd
+	@mkdir -p $(@D)
+	$(call say,MAN) scdoc <$< >$@
+install: all $(if $(shell command -v scdoc),$(MAN))
+	install -d $(DEST)/bin $(DEST)/lib/pkgconfig $(DEST)/include/rejoin
+	$(if $(strip $(PROGRAMS)),install $(PROGRAMS) $(DEST)/bin)
+	install -m 644 include/rejoin/*.h $(DEST)/include/rejoin
+	install -m 644 $(filter %.a %.so.0,$(LIBRARIES)) $(DEST)/lib
+	install -m 644 $(filter %.pc,$(LIBRARIES)) $(DEST)/lib/pkgconfig
+	ln -sf librejoin.so.0 $(DEST)/lib/librejoin.so
+	ln -sf librejoin-crdt.so.0 $(DEST)/lib/librejoin-crdt.so
+	@for m in $(MAN); do d=$(DEST)/share/man/man$${m##*.}; test -e $$m || continue; \
+	  install -d $$d && install -m 644 $$m $$d || exit 1; done
+uninstall:
+	rm -f $(DEST)/bin/rejoin $(DEST)/bin/rejoind $(DEST)/lib/librejoin.* \
+	  $(DEST)/lib/librejoin-crdt.* $(DEST)/lib/pkgconfig/rejoin.pc \
+	  $(DEST)/lib/pkgconfig/rejoin-crdt.pc
+	rm -rf $(DEST)/include/rejoin
+	@for m in $(notdir $(MAN)); do rm -f $(DEST)/share/man/man$${m##*.}/$$m; done
+clean:
+	rm -rf $(BUILD)
