@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Membership records and what follows from a set of them. Nothing here looks at the order
+ * in which records came: role and closing are maxima over the set, so all nodes with one
+ * vector agree. */
+#include "causal/member.h"
+
+#include "base/alloc.h"
+#include "base/cbor.h"
+
+static const struct rj_origin_id no_origin;
+
+void rj_record_put(struct rj_buf *b, const struct rj_record *r)
+{
+    bool replaces = memcmp(r->replaces.b, no_origin.b, RJ_ORIGIN_LEN) != 0;
+
+    switch (r->kind) {
+    case RJ_RECORD_OPEN:
+        rj_cbor_put_array(b, 6);
+        rj_cbor_put_uint(b, r->kind);
+        rj_cbor_put_bytes(b, RJ_BYTES_OF(r->device.b));
+        rj_cbor_put_bytes(b, RJ_BYTES_OF(r->pubkey));
+        rj_cbor_put_uint(b, r->incarnation);
+        rj_cbor_put_bytes(b, rj_bytes_of(r->replaces.b, replaces ? RJ_ORIGIN_LEN : 0));
+        rj_cbor_put_bytes(b, r->past);
+        break;
+    case RJ_RECORD_ROLE:
+        rj_cbor_put_array(b, 5);
+        rj_cbor_put_uint(b, r->kind);
+        rj_cbor_put_bytes(b, RJ_BYTES_OF(r->device.b));
+        rj_cbor_put_bytes(b, RJ_BYTES_OF(r->pubkey));
+        rj_cbor_put_text(b, r->name);
+        rj_cbor_put_uint(b, r->role);
+        break;
+    case RJ_RECORD_CLOSE:
+        rj_cbor_put_array(b, 2);
+        rj_cbor_put_uint(b, r->kind);
+        rj_cbor_put_bytes(b, RJ_BYTES_OF(r->device.b));
+        break;
+    }
+}
+
+static void get_open(struct rj_reader *r, struct rj_record *ret)
+{
+    struct rj_bytes replaces;
+
+    rj_cbor_get_fixed(r, ret->pubkey, RJ_PUBKEY_LEN);
+    ret->incarnation = rj_cbor_get_uint(r);
+    replaces = rj_cbor_get_bytes(r);
+    if (replaces.len == RJ_ORIGIN_LEN)
+        memcpy(ret->replaces.b, replaces.ptr, RJ_ORIGIN_LEN);
+    /* None is written as nothing: zeros would be a second form of it. */
+    if (replaces.len != 0 && memcmp(ret->replaces.b, no_origin.b, RJ_ORIGIN_LEN) == 0)
+        rj_reader_fail(r);
+    ret->past = rj_cbor_get_bytes(r);
+}
+
+static void get_role(struct rj_reader *r, struct rj_record *ret)
+{
+    uint64_t role;
+
+    rj_cbor_get_fixed(r, ret->pubkey, RJ_PUBKEY_LEN);
+    ret->name = rj_cbor_get_text(r);
+    role = rj_cbor_get_uint(r);
+    if (role > RJ_ROLE_ADMIN || ret->name.len > RJ_NAME_MAX)
+        rj_reader_fail(r);
+    ret->role = (enum rj_role)role;
+}
+
+enum rj_err rj_record_get(struct rj_bytes body, struct rj_env *env, struct rj_record *ret)
+{
+    struct rj_reader r = rj_reader_of(body);
+    size_t fields = rj_cbor_get_array(&r);
+    uint64_t kind = rj_cbor_get_uint(&r);
+    struct rj_record rec = {0};
+    struct rj_digest id;
+
+    if (r.failed)
+        return RJ_ECORRUPT;
+    if (kind < RJ_RECORD_OPEN || kind > RJ_RECORD_CLOSE)
+        return RJ_EUPGRADE;
+    rec.kind = (enum rj_record_kind)kind;
+    rj_cbor_get_fixed(&r, rec.device.b, RJ_DIGEST_LEN);
+    if (rec.kind == RJ_RECORD_OPEN && fields == 6)
+        get_open(&r, &rec);
+    else if (rec.kind == RJ_RECORD_ROLE && fields == 5)
+        get_role(&r, &rec);
+    else if (rec.kind != RJ_RECORD_CLOSE || fields != 2)
+        return RJ_ECORRUPT;
+    if (!rj_reader_complete(&r))
+        return RJ_ECORRUPT;
+    if (rec.kind != RJ_RECORD_CLOSE) {
+        struct rj_bytes key = RJ_BYTES_OF(rec.pubkey);
+
+        env->ops->hash(env, &key, 1, &id);
+        if (memcmp(id.b, rec.device.b, sizeof(id.b)) != 0)
+            return RJ_ECORRUPT;
+    }
+    *ret = rec;
+    return RJ_OK;
+}
+
+void rj_genesis_put(struct rj_buf *b, const struct rj_genesis *g)
+{
+    rj_cbor_put_array(b, 7);
+    rj_cbor_put_uint(b, RJ_GENESIS_FORMAT);
+    rj_cbor_put_uint(b, g->kind);
+    rj_cbor_put_bytes(b, RJ_BYTES_OF(g->creator_key));
+    rj_cbor_put_text(b, g->creator_name);
+    rj_cbor_put_text(b, g->name);
+    rj_cbor_put_bytes(b, RJ_BYTES_OF(g->nonce));
+    rj_cbor_put_uint(b, g->created_ms);
+}
+
+enum rj_err rj_genesis_get(struct rj_bytes raw, struct rj_genesis *ret)
+{
+    struct rj_reader r = rj_reader_of(raw);
+    struct rj_genesis g = {0};
+    size_t fields = rj_cbor_get_array(&r);
+    uint64_t version = rj_cbor_get_uint(&r), kind;
+
+    if (!r.failed && version != RJ_GENESIS_FORMAT)
+        return RJ_EVERSION; /* of other fields, maybe */
+    if (fields != 7)
+        return RJ_ECORRUPT;
+    kind = rj_cbor_get_uint(&r);
+    rj_cbor_get_fixed(&r, g.creator_key, sizeof(g.creator_key));
+    g.creator_name = rj_cbor_get_text(&r);
+    g.name = rj_cbor_get_text(&r);
+    rj_cbor_get_fixed(&r, g.nonce, sizeof(g.nonce));
+    g.created_ms = rj_cbor_get_uint(&r);
+    if (!rj_reader_complete(&r) || g.name.len == 0 || g.name.len > RJ_NAME_MAX ||
+        g.creator_name.len > RJ_NAME_MAX)
+        return RJ_ECORRUPT;
+    if (kind != RJ_KIND_BUCKET)
+        return RJ_EUPGRADE;
+    g.kind = (enum rj_kind_id)kind;
+    *ret = g;
+    return RJ_OK;
+}
+
+struct rj_device *rj_members_find(const struct rj_members *m, const struct rj_digest *id)
+{
+    size_t i;
+
+    for (i = 0; i < m->n; i++) {
+        if (memcmp(m->items[i].id.b, id->b, sizeof(id->b)) == 0)
+            return &m->items[i];
+    }
+    return NULL;
+}
+
+enum rj_err rj_members_add(struct rj_members *m, const struct rj_digest *id,
+                           const uint8_t pubkey[RJ_PUBKEY_LEN], struct rj_device **ret)
+{
+    struct rj_device *d = rj_members_find(m, id);
+
+    if (d == NULL) {
+        if (m->n >= RJ_DEVICES_MAX)
+            return RJ_ELIMIT;
+        if (m->n == m->cap) {
+            size_t cap = m->cap != 0 ? m->cap * 2 : 4;
+            struct rj_device *items = rj_alloc_resize(m->items, cap, sizeof(*items));
+
+            if (items == NULL)
+                return RJ_ENOMEM;
+            m->items = items;
+            m->cap = cap;
+        }
+        d = &m->items[m->n++];
+        *d = (struct rj_device){.id = *id, .rank = UINT32_MAX, .active = RJ_ORIGIN_NONE};
+        memcpy(d->pubkey, pubkey, RJ_PUBKEY_LEN);
+    }
+    *ret = d;
+    return RJ_OK;
+}
+
+enum rj_err rj_members_note(struct rj_members *m, struct rj_device *d,
+                            const struct rj_role_record *r)
+{
+    size_t i;
+
+    for (i = 0; i < d->n_records; i++) {
+        if (d->records[i].dot.origin == r->dot.origin &&
+            d->records[i].dot.seq == r->dot.seq)
+            return RJ_OK;
+    }
+    if (m->records >= RJ_MEMBER_RECORDS_MAX)
+        return RJ_ELIMIT;
+    if (d->n_records == d->cap_records) {
+        size_t cap = d->cap_records != 0 ? d->cap_records * 2 : 2;
+        struct rj_role_record *records =
+            rj_alloc_resize(d->records, cap, sizeof(*records));
+
+        if (records == NULL)
+            return RJ_ENOMEM;
+        d->records = records;
+        d->cap_records = cap;
+    }
+    d->records[d->n_records++] = *r;
+    m->records++;
+    if (r->close)
+        d->closed = true;
+    return RJ_OK;
+}
+
+enum rj_role rj_members_role(const struct rj_device *d, const struct rj_origins *origins,
+                             const struct rj_vv *vv)
+{
+    const struct rj_role_record *best = NULL;
+    size_t i;
+
+    for (i = 0; i < d->n_records; i++) {
+        const struct rj_role_record *r = &d->records[i];
+
+        if (vv != NULL && r->dot.seq != 0 && !rj_vv_has(vv, r->dot.origin, r->dot.seq))
+            continue;
+        if (r->close)
+            return RJ_ROLE_NONE;
+        if (best == NULL || best->dot.seq == 0 ||
+            (r->dot.seq != 0 &&
+             rj_dot_order(origins, best->stamp, best->dot, r->stamp, r->dot) < 0))
+            best = r;
+    }
+    return best != NULL ? best->role : RJ_ROLE_NONE;
+}
+
+void rj_members_done(struct rj_members *m)
+{
+    size_t i;
+
+    if (m == NULL)
+        return;
+    for (i = 0; i < m->n; i++)
+        free(m->items[i].records);
+    free(m->items);
+    *m = (struct rj_members){0};
+}

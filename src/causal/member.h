@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Membership of a space (R8): who may do what, as a function of the set of membership
+ * records. A record is the body of a batch of class MEMBER, an ordinary write under the
+ * same vector. A device's role at a vector is that of its greatest (stamp, dot) record
+ * among those that the vector has; what was once written with a right stays valid. */
+#ifndef RJ_CAUSAL_MEMBER_H
+#define RJ_CAUSAL_MEMBER_H
+
+#include "base/buf.h"
+#include "causal/origin.h"
+
+#include <rejoin/node.h>
+
+enum {
+    RJ_DEVICES_MAX = 4096,         /* devices of one space, closed ones included */
+    RJ_MEMBER_RECORDS_MAX = 65536, /* role records of one space */
+    RJ_GENESIS_FORMAT = 1
+};
+
+enum rj_record_kind {
+    RJ_RECORD_OPEN = 1, /* a new incarnation (R1) */
+    RJ_RECORD_ROLE = 2, /* gives a device a role */
+    RJ_RECORD_CLOSE = 3 /* closes a device */
+};
+
+/* One membership record; fields that its kind lacks are zero. */
+struct rj_record {
+    enum rj_record_kind kind;
+    struct rj_digest device;
+    uint8_t pubkey[RJ_PUBKEY_LEN]; /* OPEN, ROLE */
+    uint64_t incarnation;          /* OPEN */
+    struct rj_origin_id replaces;  /* OPEN: the device's former origin, or zero */
+    struct rj_bytes name;          /* ROLE: for people */
+    enum rj_role role;             /* ROLE */
+    struct rj_bytes past;          /* OPEN: encoded vector (rj_vv_encode) at the open */
+};
+
+void rj_record_put(struct rj_buf *b, const struct rj_record *r);
+/* Decodes exactly body, borrowed; a device id must be the hash of its key. RJ_ECORRUPT,
+ * RJ_EUPGRADE: a kind that this version does not know. */
+RJ_NODISCARD enum rj_err rj_record_get(struct rj_bytes body, struct rj_env *env,
+                                       struct rj_record *ret);
+
+/* The genesis record: makes the space; its SHA-256 is the space id. */
+struct rj_genesis {
+    enum rj_kind_id kind;
+    uint8_t creator_key[RJ_PUBKEY_LEN];
+    struct rj_bytes creator_name;
+    struct rj_bytes name; /* suggested to who joins */
+    uint8_t nonce[16];
+    uint64_t created_ms;
+};
+void rj_genesis_put(struct rj_buf *b, const struct rj_genesis *g);
+/* Decodes exactly raw, borrowed. RJ_ECORRUPT; RJ_EVERSION: another format, whatever
+ * follows its number; RJ_EUPGRADE: a kind of space that this version does not know. */
+RJ_NODISCARD enum rj_err rj_genesis_get(struct rj_bytes raw, struct rj_genesis *ret);
+
+struct rj_role_record {
+    struct rj_dot dot; /* seq 0: the genesis */
+    uint64_t stamp;
+    enum rj_role role; /* NONE: closed */
+    bool close;
+};
+
+struct rj_device {
+    struct rj_digest id;
+    uint8_t pubkey[RJ_PUBKEY_LEN];
+    char name[RJ_NAME_MAX + 1];
+    uint32_t rank;   /* distance from the genesis key */
+    uint32_t active; /* its newest incarnation, RJ_ORIGIN_NONE: none yet */
+    bool closed;
+    struct rj_role_record *records;
+    size_t n_records, cap_records;
+};
+
+/* Zero-initialise. */
+struct rj_members {
+    struct rj_device *items;
+    size_t n, cap;
+    size_t records;
+};
+
+/* NULL when unknown. Borrowed until the next add. */
+struct rj_device *rj_members_find(const struct rj_members *m, const struct rj_digest *id);
+/* Adds a device without any role, or finds it. RJ_ELIMIT, RJ_ENOMEM. */
+RJ_NODISCARD enum rj_err rj_members_add(struct rj_members *m, const struct rj_digest *id,
+                                        const uint8_t pubkey[RJ_PUBKEY_LEN],
+                                        struct rj_device **ret);
+/* Notes a role or close record; again is harmless. RJ_ELIMIT, RJ_ENOMEM. */
+RJ_NODISCARD enum rj_err rj_members_note(struct rj_members *m, struct rj_device *d,
+                                         const struct rj_role_record *r);
+/* The role of a device in the past that vv describes (NULL: by all records known): that
+ * of its greatest (stamp, dot) record there, the genesis being the least; none once a
+ * close is among them. */
+enum rj_role rj_members_role(const struct rj_device *d, const struct rj_origins *origins,
+                             const struct rj_vv *vv);
+void rj_members_done(struct rj_members *m);
+
+#endif
