@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* State transfer, the holder's side (R5): keys of a range, each whole, in the order of
+ * positions.
+ *
+ *     part = * [key, place, set, hash]    set, hash = [* (name, place)], names ascending
+ *
+ * Not all keys of the range, unless asked: those with a dot that the asking side lacks,
+ * and those with removal records, which are outside the sums. */
+#include "base/cbor.h"
+#include "bucket/state.h"
+
+static bool lacks(const struct rj_vv *have, const struct rj_dotted *d)
+{
+    const struct rj_run *run = rj_run_of_const(d);
+
+    if (!rj_vv_has(have, d->origin, d->seq))
+        return true;
+    if (d->sort != RJ_DOTTED_RUN)
+        return false;
+    return rj_run_is_dead(run) ||
+           !rj_vv_has(have, run->setter.dot.origin, run->setter.dot.seq);
+}
+
+/* True iff the key is to be sent to who has that. */
+static bool is_wanted(struct rj_bkey *k, const struct rj_vv *have)
+{
+    struct rj_site site = {.key = k};
+    bool started = false;
+    const struct rj_dotted *d;
+
+    while (rj_walk_next(&site, &started)) {
+        for (d = *rj_site_list(&site); d != NULL; d = d->next) {
+            if (lacks(have, d))
+                return true;
+        }
+    }
+    return false;
+}
+
+static enum rj_err put_map(struct rj_buf *out, const struct rj_dotmap *map,
+                           struct rj_dotcode_names *names)
+{
+    struct rj_item *item = map != NULL ? rj_dotmap_first(map) : NULL;
+    enum rj_err err = RJ_OK;
+    size_t n = 0;
+
+    for (; item != NULL; item = rj_item_next(item))
+        n += item->first != NULL ? 1 : 0;
+    rj_cbor_put_array(out, 2 * n);
+    if (n == 0)
+        return RJ_OK;
+    for (item = rj_dotmap_first(map); err == RJ_OK && item != NULL;
+         item = rj_item_next(item)) {
+        if (item->first == NULL)
+            continue;
+        rj_cbor_put_bytes(out, rj_item_name(item));
+        err = rj_dotcode_put(out, item->first, names);
+    }
+    return err;
+}
+
+static enum rj_err put_key(struct rj_buf *out, const struct rj_bkey *k,
+                           struct rj_dotcode_names *names)
+{
+    enum rj_err err;
+
+    rj_cbor_put_array(out, 4);
+    rj_cbor_put_bytes(out, rj_bkey_name(k));
+    err = rj_dotcode_put(out, rj_bkey_first(k), names);
+    if (err == RJ_OK)
+        err = put_map(out, rj_bkey_set(k), names);
+    if (err == RJ_OK)
+        err = put_map(out, rj_bkey_hash(k), names);
+    return err == RJ_OK ? rj_buf_err(out) : err;
+}
+
+/* All keys of k's position that are to be sent. *ret_next: the first key behind them. */
+static enum rj_err put_position(struct rj_bucket *b, const struct rj_give *g,
+                                struct rj_dotcode_names *names, struct rj_bkey *k,
+                                struct rj_bkey **ret_next)
+{
+    struct rj_writer *w = names->writer;
+    uint64_t position = k->position;
+    enum rj_err err = RJ_OK;
+
+    for (; err == RJ_OK && k != NULL && k->position == position;
+         k = rj_table_next(&b->table, k)) {
+        if (rj_bkey_is_void(k) || (!g->full && !is_wanted(k, g->have)))
+            continue;
+        if (w->count >= RJ_BATCH_WRITES_MAX)
+            err = RJ_ELIMIT;
+        else
+            err = put_key(&w->ops, k, names);
+        if (err == RJ_OK)
+            rj_writer_wrote(w);
+    }
+    *ret_next = k;
+    return err;
+}
+
+static uint64_t count_live(const struct rj_bucket *b, const struct rj_bkey *k,
+                           uint64_t position)
+{
+    uint64_t n = 0;
+
+    for (; k != NULL && k->position == position; k = rj_table_next(&b->table, k))
+        n += k->live ? 1 : 0;
+    return n;
+}
+
+enum rj_err rj_transfer_give(struct rj_kind *kind, const struct rj_give *g,
+                             struct rj_writer *w, uint64_t *ret_end, uint64_t *ret_count)
+{
+    struct rj_bucket *b = rj_bucket_of(kind);
+    struct rj_bkey *k = rj_table_from(&b->table, g->range.from);
+    struct rj_dotcode_names names = {.writer = w};
+    size_t start = w->ops.len;
+    uint64_t end = g->range.to, count = 0;
+
+    while (k != NULL && k->position <= g->range.to) {
+        uint64_t position = k->position, live = count_live(b, k, position);
+        size_t len = w->ops.len;
+        uint32_t sent = w->count, dict_n = w->dict_n;
+        enum rj_err err = put_position(b, g, &names, k, &k);
+
+        if (err != RJ_OK) {
+            w->ops.len = len;
+            w->ops.failed = false;
+            w->count = sent;
+            w->dict_n = dict_n;
+            if (err != RJ_ELIMIT || position == g->range.from || sent == 0)
+                return err;
+            end = position - 1; /* it begins the next part */
+            break;
+        }
+        count += live;
+        if (w->ops.len - start >= g->budget_bytes) {
+            end = position;
+            break;
+        }
+    }
+    *ret_end = end;
+    *ret_count = count;
+    return RJ_OK;
+}

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* State transfer, the asking side (R5): joins a part that was read at the holder's vector
+ * S into a state whose vector is C. Of a version the vectors tell what its absence means:
+ * where it is missing although the vector covers it, it was overwritten. Runs of
+ * increments join field by field; removal records are kept by whoever has them.
+ * Almeida, Shoker, Baquero 2018, "Delta state replicated data types", section 7. */
+#include "base/cbor.h"
+#include "bucket/state.h"
+
+struct taking {
+    struct rj_bucket *b;
+    const struct rj_dotcode_names *names;
+    const struct rj_vv *S, *C;
+};
+
+/* ---- reading a part, first without changing anything */
+
+static void check_place(struct rj_reader *r, const struct rj_dotcode_names *names)
+{
+    size_t n = rj_cbor_get_array(r), i;
+    struct rj_dotcode code;
+
+    for (i = 0; i < n && !r->failed; i++) {
+        rj_dotcode_get(r, names, &code);
+        if (code.value.len > RJ_VALUE_MAX)
+            rj_reader_fail(r);
+    }
+}
+
+static void check_map(struct rj_reader *r, const struct rj_dotcode_names *names)
+{
+    size_t n = rj_cbor_get_array(r), i;
+    struct rj_bytes last = {0}, name;
+
+    if (n % 2 != 0)
+        rj_reader_fail(r);
+    for (i = 0; i < n / 2 && !r->failed; i++) {
+        name = rj_cbor_get_bytes(r);
+        if (name.len > RJ_KEY_MAX || (i > 0 && rj_bytes_compare(last, name) >= 0))
+            rj_reader_fail(r);
+        last = name;
+        check_place(r, names);
+    }
+}
+
+static bool is_well_formed(const struct taking *t, const struct rj_batch_view *part,
+                           const struct rj_range *range)
+{
+    struct rj_reader r = rj_reader_of(part->ops);
+    struct rj_bytes last = {0}, key;
+    uint64_t last_position = 0, position;
+    uint32_t i;
+
+    for (i = 0; i < part->count && !r.failed; i++) {
+        rj_cbor_expect_array(&r, 4);
+        key = rj_cbor_get_bytes(&r);
+        if (r.failed || key.len > RJ_KEY_MAX)
+            return false;
+        position = rj_change_position(t->b, key);
+        if (position < range->from || position > range->to)
+            return false;
+        if (i > 0 && (position < last_position ||
+                      (position == last_position && rj_bytes_compare(last, key) >= 0)))
+            return false;
+        last = key;
+        last_position = position;
+        check_place(&r, t->names);
+        check_map(&r, t->names);
+        check_map(&r, t->names);
+    }
+    return rj_reader_complete(&r);
+}
+
+/* ---- joining */
+
+static struct rj_dotted *find_same(struct rj_dotted *first, const struct rj_dotcode *code)
+{
+    struct rj_run *run;
+
+    if (!code->is_run)
+        return rj_dotfun_version(first, rj_dotted_dot(&code->run.d));
+    run = rj_counter_find(first, code->run.base, code->run.d.origin, code->run.epoch);
+    return run != NULL ? &run->d : NULL;
+}
+
+/* True iff a vector covers all that is known of d. */
+static bool covers(const struct rj_vv *v, const struct rj_dotted *d)
+{
+    const struct rj_run *run = rj_run_of_const(d);
+
+    return rj_vv_has(v, d->origin, d->seq) &&
+           (d->sort == RJ_DOTTED_VERSION ||
+            rj_vv_has(v, run->setter.dot.origin, run->setter.dot.seq));
+}
+
+/* Absence decides about versions and about live runs that stand by themselves. */
+static bool goes_by_absence(const struct rj_vv *v, const struct rj_dotted *d)
+{
+    return rj_dotted_stands(d) && covers(v, d);
+}
+
+static bool runs_equal(const struct rj_run *a, const struct rj_run *b)
+{
+    return a->d.seq == b->d.seq && a->d.stamp == b->d.stamp && a->cum == b->cum &&
+           a->floor_seq == b->floor_seq && a->floor_cum == b->floor_cum &&
+           a->d.deadline == b->d.deadline && rj_dot_is(a->setter.dot, b->setter.dot);
+}
+
+static enum rj_err join_run(const struct taking *t, const struct rj_site *site,
+                            struct rj_run *mine, const struct rj_run *theirs,
+                            bool *changed)
+{
+    struct rj_run joined = *mine;
+    enum rj_err err;
+
+    rj_run_join(&joined, theirs, t->b->kind.origins);
+    if (runs_equal(&joined, mine))
+        return RJ_OK;
+    err = rj_change_reserve(t->b, site->key, joined.d.deadline);
+    if (err != RJ_OK)
+        return err;
+    rj_change_lift(t->b, site, &mine->d);
+    *mine = joined;
+    rj_change_lay(t->b, site, &mine->d);
+    *changed = true;
+    return RJ_OK;
+}
+
+/* One write of theirs. What is kept or taken gets its mark. */
+static enum rj_err join_one(const struct taking *t, const struct rj_site *site,
+                            const struct rj_dotcode *code, bool *changed)
+{
+    struct rj_dotted *mine = find_same(*rj_site_list(site), code);
+    enum rj_err err = RJ_OK;
+
+    if (mine == NULL && goes_by_absence(t->C, &code->run.d))
+        return RJ_OK;
+    if (mine == NULL) {
+        err = rj_change_insert(t->b, site, code);
+        *changed = true;
+        if (err == RJ_OK)
+            mine = find_same(*rj_site_list(site), code);
+    } else if (code->is_run) {
+        err = join_run(t, site, rj_run_of(mine), &code->run, changed);
+    }
+    if (err == RJ_OK)
+        mine->mark = true;
+    return err;
+}
+
+/* A run on a version lives as long as that. */
+static enum rj_err follow_bases(const struct taking *t, const struct rj_site *site,
+                                bool *changed)
+{
+    struct rj_dotted *d;
+
+    rj_change_kill_baseless(t->b, site);
+    for (d = *rj_site_list(site); d != NULL; d = d->next) {
+        struct rj_run *run = rj_run_of(d);
+        struct rj_dotted *base;
+        enum rj_err err;
+
+        if (d->sort != RJ_DOTTED_RUN || !rj_run_is_based(run))
+            continue;
+        base = rj_dotfun_version(*rj_site_list(site), run->base);
+        if (base->deadline == d->deadline)
+            continue;
+        err = rj_change_reserve(t->b, site->key, base->deadline);
+        if (err != RJ_OK)
+            return err;
+        rj_change_lift(t->b, site, d);
+        d->deadline = base->deadline;
+        rj_change_lay(t->b, site, d);
+        *changed = true;
+    }
+    return RJ_OK;
+}
+
+/* Takes the marks off; drops what had none and is covered by S, if `drop`. */
+static void drop_unmarked(const struct taking *t, const struct rj_site *site, bool drop,
+                          bool *changed)
+{
+    struct rj_dotted *d = *rj_site_list(site);
+
+    while (d != NULL) {
+        struct rj_dotted *next = d->next;
+
+        if (d->mark) {
+            d->mark = false;
+        } else if (drop && goes_by_absence(t->S, d)) {
+            rj_change_out(t->b, site, d);
+            *changed = true;
+        }
+        d = next;
+    }
+}
+
+/* Joins the place that r stands before; r NULL: theirs is empty. */
+static enum rj_err join_place(const struct taking *t, const struct rj_site *site,
+                              struct rj_reader *r)
+{
+    size_t n = r != NULL ? rj_cbor_get_array(r) : 0, i;
+    enum rj_err err = RJ_OK;
+    struct rj_dotcode code;
+    bool changed = false;
+
+    for (i = 0; err == RJ_OK && i < n; i++) {
+        rj_dotcode_get(r, t->names, &code);
+        err = join_one(t, site, &code, &changed);
+    }
+    drop_unmarked(t, site, err == RJ_OK, &changed);
+    if (err == RJ_OK)
+        err = follow_bases(t, site, &changed);
+    if (changed)
+        rj_change_end(t->b, site);
+    return err;
+}
+
+/* Joins items of this side that the other does not have, up to the one named `before`
+ * (NULL: all the rest). Returns the first item that is not before it. */
+static struct rj_item *join_missing(const struct taking *t, struct rj_site *site,
+                                    struct rj_item *item, const struct rj_bytes *before)
+{
+    while (item != NULL &&
+           (before == NULL || rj_bytes_compare(rj_item_name(item), *before) < 0)) {
+        struct rj_item *next = rj_item_next(item);
+
+        site->item = item;
+        (void)!join_place(t, site, NULL); /* only removes */
+        item = next;
+    }
+    return item;
+}
+
+/* Joins a set or a hash; r NULL: theirs is empty. */
+static enum rj_err join_map(const struct taking *t, struct rj_bkey *k, enum rj_part part,
+                            struct rj_reader *r)
+{
+    size_t n = r != NULL ? rj_cbor_get_array(r) / 2 : 0, i;
+    struct rj_site site = {
+        .key = k, .map = part == RJ_PART_SET ? rj_bkey_set(k) : rj_bkey_hash(k)};
+    struct rj_item *mine = site.map != NULL ? rj_dotmap_first(site.map) : NULL;
+    enum rj_err err = RJ_OK;
+
+    for (i = 0; err == RJ_OK && i < n; i++) {
+        struct rj_bytes name = rj_cbor_get_bytes(r);
+
+        mine = join_missing(t, &site, mine, &name);
+        err = rj_change_item(t->b, &site, part, name, rj_dotcode_peek(*r, t->names));
+        if (err != RJ_OK)
+            break;
+        if (mine == site.item)
+            mine = rj_item_next(mine);
+        err = join_place(t, &site, r);
+    }
+    if (err == RJ_OK)
+        (void)join_missing(t, &site, mine, NULL);
+    return err;
+}
+
+/* Joins the key that r stands before. */
+static enum rj_err join_key(const struct taking *t, struct rj_reader *r)
+{
+    struct rj_site site = {0};
+    struct rj_bytes key;
+    enum rj_err err;
+
+    rj_cbor_expect_array(r, 4);
+    key = rj_cbor_get_bytes(r);
+    err = rj_change_key(t->b, rj_change_position(t->b, key), key,
+                        rj_dotcode_peek(*r, t->names), &site.key);
+    if (err == RJ_OK)
+        err = join_place(t, &site, r);
+    if (err == RJ_OK)
+        err = join_map(t, site.key, RJ_PART_SET, r);
+    if (err == RJ_OK)
+        err = join_map(t, site.key, RJ_PART_HASH, r);
+    if (err == RJ_OK)
+        site.key->mark = true;
+    return err;
+}
+
+/* Keys of the range that were sent lose their mark; with `full` the others are joined
+ * with nothing. */
+static void join_unsent(const struct taking *t, const struct rj_range *range, bool full)
+{
+    struct rj_bkey *k;
+
+    for (k = rj_table_from(&t->b->table, range->from);
+         k != NULL && k->position <= range->to; k = rj_table_next(&t->b->table, k)) {
+        struct rj_site site = {.key = k};
+
+        if (k->mark) {
+            k->mark = false;
+        } else if (full) {
+            (void)!join_place(t, &site, NULL);
+            (void)!join_map(t, k, RJ_PART_SET, NULL);
+            (void)!join_map(t, k, RJ_PART_HASH, NULL);
+        }
+    }
+}
+
+enum rj_err rj_transfer_take(struct rj_kind *kind, const struct rj_range *range,
+                             const struct rj_batch_view *part, const struct rj_vv *S,
+                             const struct rj_vv *C, bool full)
+{
+    struct rj_bucket *b = rj_bucket_of(kind);
+    struct rj_dotcode_names names = {.dict = part->dict, .n = part->dict_n};
+    struct taking t = {.b = b, .names = &names, .S = S, .C = C};
+    struct rj_reader r = rj_reader_of(part->ops);
+    enum rj_err err = RJ_OK;
+    uint32_t i;
+
+    if (!is_well_formed(&t, part, range))
+        return RJ_ECORRUPT;
+    for (i = 0; err == RJ_OK && i < part->count; i++)
+        err = join_key(&t, &r);
+    join_unsent(&t, range, full && err == RJ_OK);
+    return err;
+}

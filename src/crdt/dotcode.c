@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* [* dotted]; dotted = [origin, seq, stamp, deadline, value] for a version and [origin,
+ * seq, stamp, deadline, epoch, cum, floor seq, floor cum, base / null, setter / null] for
+ * a run. Deterministic but for the order of the items, which means nothing. */
+#include "crdt/dotcode.h"
+
+#include "base/cbor.h"
+#include "causal/stamp.h"
+#include "crdt/register.h"
+
+enum { VERSION_ITEMS = 5, RUN_ITEMS = 10 };
+
+static enum rj_err number_of(struct rj_dotcode_names *names, uint32_t origin,
+                             uint32_t *ret_number)
+{
+    struct rj_writer *w = names->writer;
+    uint32_t *memo = &names->memo_number[origin % RJ_DOTCODE_MEMO];
+    enum rj_err err;
+
+    if (w == NULL) {
+        *ret_number = origin;
+        return RJ_OK;
+    }
+    if (names->memo_origin[origin % RJ_DOTCODE_MEMO] == origin && *memo < w->dict_n &&
+        w->dict[*memo] == origin) {
+        *ret_number = *memo;
+        return RJ_OK;
+    }
+    err = rj_writer_dict(w, origin, ret_number);
+    if (err == RJ_OK) {
+        names->memo_origin[origin % RJ_DOTCODE_MEMO] = origin;
+        *memo = *ret_number;
+    }
+    return err;
+}
+
+static enum rj_err put_dot(struct rj_buf *out, struct rj_dot dot,
+                           struct rj_dotcode_names *names)
+{
+    uint32_t number;
+    enum rj_err err = number_of(names, dot.origin, &number);
+
+    if (err != RJ_OK)
+        return err;
+    rj_cbor_put_uint(out, number);
+    rj_cbor_put_uint(out, dot.seq);
+    return RJ_OK;
+}
+
+static enum rj_err put_run(struct rj_buf *out, const struct rj_run *run,
+                           struct rj_dotcode_names *names)
+{
+    enum rj_err err = RJ_OK;
+
+    rj_cbor_put_uint(out, run->epoch);
+    rj_cbor_put_int(out, run->cum);
+    rj_cbor_put_uint(out, run->floor_seq);
+    rj_cbor_put_int(out, run->floor_cum);
+    if (run->base.seq != 0) {
+        rj_cbor_put_array(out, 2);
+        err = put_dot(out, run->base, names);
+    } else {
+        rj_cbor_put_null(out);
+    }
+    if (run->setter.dot.seq != 0) {
+        rj_cbor_put_array(out, 3);
+        if (err == RJ_OK)
+            err = put_dot(out, run->setter.dot, names);
+        rj_cbor_put_uint(out, run->setter.stamp);
+    } else {
+        rj_cbor_put_null(out);
+    }
+    return err;
+}
+
+static enum rj_err put_one(struct rj_buf *out, const struct rj_dotted *d,
+                           struct rj_dotcode_names *names)
+{
+    bool is_run = d->sort == RJ_DOTTED_RUN;
+    const struct rj_version *v = rj_version_of_const(d);
+    enum rj_err err;
+
+    rj_cbor_put_array(out, is_run ? RUN_ITEMS : VERSION_ITEMS);
+    err = put_dot(out, rj_dotted_dot(d), names);
+    rj_cbor_put_uint(out, d->stamp);
+    rj_cbor_put_uint(out, d->deadline);
+    if (err != RJ_OK || is_run)
+        return err == RJ_OK ? put_run(out, rj_run_of_const(d), names) : err;
+    rj_cbor_put_bytes(out, rj_version_value(v));
+    return RJ_OK;
+}
+
+enum rj_err rj_dotcode_put(struct rj_buf *out, const struct rj_dotted *first,
+                           struct rj_dotcode_names *names)
+{
+    const struct rj_dotted *d;
+    enum rj_err err = RJ_OK;
+    size_t n = 0;
+
+    for (d = first; d != NULL; d = d->next)
+        n++;
+    rj_cbor_put_array(out, n);
+    for (d = first; err == RJ_OK && d != NULL; d = d->next)
+        err = put_one(out, d, names);
+    return err == RJ_OK ? rj_buf_err(out) : err;
+}
+
+/* ---- reading */
+
+static struct rj_dot get_dot(struct rj_reader *r, const struct rj_dotcode_names *names)
+{
+    uint64_t number = rj_cbor_get_uint(r);
+    uint64_t seq = rj_cbor_get_uint(r);
+
+    if (r->failed || number >= names->n || seq == 0) {
+        rj_reader_fail(r);
+        return (struct rj_dot){0};
+    }
+    return (struct rj_dot){.seq = seq,
+                           .origin = names->dict != NULL ? names->dict[number]
+                                                         : (uint32_t)number};
+}
+
+static bool is_sound(const struct rj_run *run)
+{
+    if (run->epoch == 0 || run->epoch > run->d.seq)
+        return false;
+    if (run->floor_seq == 0)
+        return run->floor_cum == 0;
+    if (run->base.seq != 0 || run->floor_seq < run->epoch || run->floor_seq > run->d.seq)
+        return false;
+    return run->floor_seq < run->d.seq || run->floor_cum == run->cum;
+}
+
+static void get_run(struct rj_reader *r, const struct rj_dotcode_names *names,
+                    struct rj_run *run)
+{
+    run->epoch = rj_cbor_get_uint(r);
+    run->cum = rj_cbor_get_int(r);
+    run->floor_seq = rj_cbor_get_uint(r);
+    run->floor_cum = rj_cbor_get_int(r);
+    if (rj_cbor_peek(r) == RJ_CBOR_NULL) {
+        rj_cbor_get_null(r);
+    } else {
+        rj_cbor_expect_array(r, 2);
+        run->base = get_dot(r, names);
+    }
+    if (rj_cbor_peek(r) == RJ_CBOR_NULL) {
+        rj_cbor_get_null(r);
+    } else {
+        rj_cbor_expect_array(r, 3);
+        run->setter.dot = get_dot(r, names);
+        run->setter.stamp = rj_cbor_get_uint(r);
+    }
+    if (!is_sound(run) || (run->base.seq != 0 && run->setter.dot.seq != 0) ||
+        !rj_stamp_is_valid(run->setter.stamp))
+        rj_reader_fail(r);
+}
+
+void rj_dotcode_get(struct rj_reader *r, const struct rj_dotcode_names *names,
+                    struct rj_dotcode *ret)
+{
+    size_t n = rj_cbor_get_array(r);
+    struct rj_dot dot;
+
+    *ret = (struct rj_dotcode){.is_run = n == RUN_ITEMS};
+    if (n != VERSION_ITEMS && n != RUN_ITEMS)
+        rj_reader_fail(r);
+    dot = get_dot(r, names);
+    ret->run.d.sort = ret->is_run ? RJ_DOTTED_RUN : RJ_DOTTED_VERSION;
+    ret->run.d.seq = dot.seq;
+    ret->run.d.origin = dot.origin;
+    ret->run.d.stamp = rj_cbor_get_uint(r);
+    ret->run.d.deadline = rj_cbor_get_uint(r);
+    if (!rj_stamp_is_valid(ret->run.d.stamp))
+        rj_reader_fail(r);
+    if (ret->is_run)
+        get_run(r, names, &ret->run);
+    else
+        ret->value = rj_cbor_get_bytes(r);
+}
+
+size_t rj_dotcode_peek(struct rj_reader r, const struct rj_dotcode_names *names)
+{
+    struct rj_dotcode code;
+
+    if (rj_cbor_get_array(&r) == 0)
+        return SIZE_MAX;
+    rj_dotcode_get(&r, names, &code);
+    return r.failed || code.is_run ? SIZE_MAX : code.value.len;
+}

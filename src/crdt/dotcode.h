@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Encoding of dot functions: in records of the store, where an origin is its index, and in
+ * parts of a state transfer, where it is a number of a dictionary (doc/format.md,
+ * "Places"). */
+#ifndef RJ_CRDT_DOTCODE_H
+#define RJ_CRDT_DOTCODE_H
+
+#include "base/reader.h"
+#include "causal/kind.h"
+#include "crdt/counter.h"
+
+enum { RJ_DOTCODE_MEMO = 32 };
+
+/* How origins are named. Zero-initialise and set one of the three. */
+struct rj_dotcode_names {
+    struct rj_writer *writer; /* encoding: numbers of its dictionary; NULL: indexes */
+    const uint32_t *dict;     /* decoding: number -> index; NULL: indexes */
+    uint32_t n;               /* decoding: how many numbers or indexes there are */
+    uint32_t memo_origin[RJ_DOTCODE_MEMO], memo_number[RJ_DOTCODE_MEMO];
+};
+
+/* One decoded write. */
+struct rj_dotcode {
+    bool is_run;
+    struct rj_run run;     /* of a version only run.d */
+    struct rj_bytes value; /* of a version, borrowed */
+};
+
+/* Appends the list as an array. RJ_ENOMEM, RJ_ELIMIT (also the dictionary's). */
+RJ_NODISCARD enum rj_err rj_dotcode_put(struct rj_buf *out, const struct rj_dotted *first,
+                                        struct rj_dotcode_names *names);
+/* Reads one item of that array; r fails when it is malformed. */
+void rj_dotcode_get(struct rj_reader *r, const struct rj_dotcode_names *names,
+                    struct rj_dotcode *ret);
+/* The length of the first version's value in the array that r stands before; SIZE_MAX: it
+ * does not begin with a version. Consumes nothing. */
+size_t rj_dotcode_peek(struct rj_reader r, const struct rj_dotcode_names *names);
+
+#endif
