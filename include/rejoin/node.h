@@ -136,6 +136,8 @@ RJ_NODISCARD RJ_API enum rj_err rj_node_step(struct rj_node *n, const struct rj_
 /* The commit that will cover what clients do now; and the last one that is done. */
 RJ_API uint64_t rj_node_group(const struct rj_node *n);
 RJ_API uint64_t rj_node_committed(const struct rj_node *n);
+/* Whether anything is in no finished commit yet (before an orderly end, wait for it). */
+RJ_API bool rj_node_unsaved(const struct rj_node *n);
 RJ_API const char *rj_node_why(const struct rj_node *n); /* detail of the last error */
 
 /* ---- spaces */
@@ -156,6 +158,10 @@ RJ_NODISCARD RJ_API enum rj_err rj_node_space_remove(struct rj_node *n,
                                                      struct rj_space *s);
 /* Changes the durability that this node uses for a space. */
 RJ_API void rj_space_set_durability(struct rj_space *s, enum rj_durability d);
+/* Its durability and name (borrowed while the space lives), without the cost of
+ * rj_space_info. */
+RJ_API enum rj_durability rj_space_durability(const struct rj_space *s);
+RJ_API const char *rj_space_name(const struct rj_space *s);
 /* RJ_ENOENT. name as given at add or join. */
 RJ_API struct rj_space *rj_node_space(struct rj_node *n, struct rj_bytes name); /* or NULL */
 RJ_API struct rj_space *rj_node_space_at(struct rj_node *n, size_t i); /* NULL at the end */

@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The structures of the engine, shared by the files of this folder only. A node has
+ * spaces and sessions; a link is what one session knows about one space. */
+#ifndef RJ_NODE_STATE_H
+#define RJ_NODE_STATE_H
+
+#include "base/map.h"
+#include "base/prng.h"
+#include "bucket/bucket.h"
+#include "causal/batch.h"
+#include "causal/contexts.h"
+#include "causal/log.h"
+#include "causal/member.h"
+
+#include <rejoin/node.h>
+
+enum {
+    RJ_BUCKET_RULES = 1,  /* fingerprint of the merge rules of a bucket (R10) */
+    RJ_CUT_MS = 5,        /* under load a batch is cut (and signed) this often */
+    RJ_CUT_WRITES = 8192, /* ... or after so many writes */
+    RJ_CUT_BYTES = 512 * 1024,
+    RJ_ACK_MS = 5,              /* acknowledgements are at least so far apart */
+    RJ_HEAD_MS = 500,           /* signed heads are at least so far apart */
+    RJ_RELAY_MS = 100,          /* others' batches are passed on after this delay */
+    RJ_PULL_MS = 200,           /* a parked batch asks for what it waits for after this */
+    RJ_TRANSFER_MS = 5000,      /* a transfer without progress is given up after this */
+    RJ_EXPIRE_GRACE_MS = 60000, /* expired values are dropped this long after */
+    RJ_EXPIRE_STEP = 1024,      /* values dropped in one step */
+    RJ_SUM_SLOT_MS = 10000,     /* expiring values are compared in slots of this */
+    RJ_DIGEST_MS = 5000,        /* sums are told at least so far apart */
+    RJ_GUESTS_MAX = 64,         /* strangers at a time */
+    RJ_GUEST_MS = 10000,        /* a stranger must present a ticket within this */
+    RJ_CLOCK_MS = 60000,        /* stamps that are far ahead are refused for so long */
+    RJ_RESEND_MS = 5000,        /* what was refused for its stamp is offered again */
+    RJ_BUSY_MS = 50,            /* a busy holder is asked again after this */
+    RJ_AGAIN_MS = 2000,         /* unequal ranges are asked for again after this */
+    RJ_TRANSFER_LEAF = 64,      /* a range of so few keys is compared key by key */
+    RJ_TRANSFER_QUEUE_MAX = 4096,
+    RJ_INVITES_MAX = 256,
+    RJ_LOG_CACHE_BYTES = 32 * 1024 * 1024, /* newest batches kept in memory, a space */
+    RJ_COMMIT_BYTES = 64 * 1024 * 1024,    /* log bytes that make a commit due */
+    RJ_ROOM_MS = 1000,                     /* a full disk is looked at again after this */
+    RJ_ROOM_MIN = 16 * 1024 * 1024         /* free bytes below which writes are refused */
+};
+
+/* What a space knows about one origin, beside the origin table. */
+struct rj_origin_state {
+    struct rj_digest chain; /* hash of the batch header that ends at chain_seq */
+    uint64_t chain_seq;
+    struct rj_vv known;  /* what its device has durably: its last head (knowledge) */
+    struct rj_vv past;   /* deps of its batches: what its author had seen */
+    uint64_t head_stamp; /* order of heads */
+    struct rj_buf head;  /* that head as it travels: [raw, sig] */
+    uint32_t device;     /* index into members, UINT32_MAX: unknown */
+    struct rj_mono clock_since; /* 0, or when its stamps were first refused here */
+    uint64_t frozen;            /* closed: own vector's entry when the close came */
+    bool closed;
+    bool dirty; /* its record has to be written */
+};
+
+/* A foreign batch that waits for its deps, its opening or its turn. Ordered by origin id
+ * and first sequence. */
+struct rj_parked {
+    struct rj_map_node node;
+    uint8_t key[RJ_ORIGIN_LEN + 8];
+    uint64_t session; /* who sent it */
+    size_t size;
+    uint8_t bytes[]; /* as rj_batch_put */
+};
+
+/* One range still to be taken over. */
+struct rj_piece {
+    struct rj_range range;
+    struct rj_vv have; /* what the state there has, for the holder's choice */
+    bool full;
+};
+
+struct rj_transfer {
+    bool active; /* pieces are being asked for */
+    bool meta_done;
+    uint64_t session; /* the holder's session */
+    uint64_t request; /* number of the outstanding request, 0 none */
+    struct rj_mono deadline;
+    struct rj_mono again_at;   /* unequal ranges: when to ask for them again */
+    struct rj_mono not_before; /* a busy peer is not asked again before */
+    struct rj_vv need;         /* every range must cover it */
+    struct rj_piece *pieces;
+    size_t n, cap; /* a stack */
+};
+
+struct rj_link {
+    struct rj_space *space;
+    uint64_t number_here;  /* our number of the space on this session */
+    uint64_t number_there; /* the peer's, valid once heard */
+    bool told, heard;      /* announced by us, by the peer */
+    bool streaming;        /* the peer's vector covers what we truncated */
+    struct rj_vv received; /* the peer has applied */
+    struct rj_vv durable;
+    struct rj_vv sent;  /* received, joined with what we sent since */
+    struct rj_vv trunc; /* below this the peer has no log */
+    bool trunc_unknown; /* ... and of origins that are not known here */
+    struct rj_vv told_received, told_durable; /* our last acknowledgement */
+    uint64_t cursor;                          /* next log position to consider */
+    struct rj_vv heads;     /* by origin: stamp of the last head sent or got */
+    struct rj_vv digest_vv; /* the vector at which our sum was told last */
+    struct rj_mono digest_at;
+    struct rj_mono resend_at; /* 0, or when to offer again what a clock refused */
+    struct rj_buf held;       /* parts of the state that wait for a commit */
+    uint64_t held_commit;     /* ... this one */
+    struct rj_mono behind_at; /* when a BEHIND was sent last */
+};
+
+struct rj_session {
+    uint64_t peer;
+    struct rj_digest device;
+    uint8_t pubkey[RJ_PUBKEY_LEN];
+    uint8_t binding[32];
+    char name[RJ_NAME_MAX + 1];
+    bool dialled, guest, hello, closing;
+    enum rj_err close_err;
+    struct rj_mono since;
+    struct rj_buf in, out;
+    uint64_t sent_bytes, acked_bytes; /* of frames, for credit */
+    uint64_t got_bytes, told_bytes;   /* received and handled; last told */
+    int64_t clock_offset_ms;          /* its wall clock minus ours */
+    bool clock_known;
+    struct rj_mono acked_at;
+    struct rj_link *links;
+    size_t n_links, cap_links;
+    size_t parked_bytes;
+    bool join_sent;
+    struct rj_buf held;   /* a welcome that waits for a commit */
+    uint64_t held_commit; /* ... this one */
+};
+
+struct rj_space {
+    struct rj_node *node;
+    uint32_t number; /* in store keys */
+    struct rj_digest id;
+    char name[RJ_NAME_MAX + 1];
+    struct rj_buf genesis;
+    enum rj_kind_id kind_id;
+    enum rj_durability durability;
+    bool removed;
+
+    struct rj_origins origins;
+    struct rj_origin_state *os; /* by origin index */
+    uint32_t os_n;
+    struct rj_members members;
+    struct rj_buf *member_batches; /* all MEMBER batches, in order of acceptance */
+    size_t n_member_batches, cap_member_batches, stored_member_batches;
+
+    struct rj_vv vv;      /* announced: while joining the minimum over contexts */
+    struct rj_vv durable; /* vv as of the last durable commit */
+    struct rj_vv committing;
+    struct rj_vv trunc; /* what the log does not hold any more */
+    struct rj_vv deps;  /* vv at the last own batch */
+    struct rj_log log;
+    uint64_t stored_begin, stored_end; /* positions that the store holds */
+    uint64_t committed_end;            /* positions below it are in a done commit */
+    uint64_t hold_end;                 /* positions below it leave only once committed */
+    uint64_t collected_end;            /* ... in the commit under way */
+    struct rj_writer writer;
+    uint64_t clock; /* greatest stamp seen or made */
+    uint32_t self;  /* own origin index */
+    struct rj_mono cut_at, head_at;
+    struct rj_vv head_vv; /* deps of the last own head */
+    bool urgent;          /* cut at this flush */
+
+    struct rj_map parked;
+    size_t parked_bytes;
+    size_t parked_unknown; /* of origins that were unknown when they came */
+    struct rj_mono pull_at;
+    uint32_t pull_turn;
+
+    struct rj_contexts *contexts; /* NULL: whole */
+    struct rj_transfer transfer;
+    struct rj_vv target; /* first catch-up: joining until covered */
+    bool may_seal;       /* the vector has a record that lets this device write */
+    bool catching_up;
+    bool closed_here; /* this device was closed, as a record says that lacks its deps */
+
+    struct rj_kind *kind;
+    struct rj_bucket *bucket;
+    struct rj_mono expire_at;
+    uint64_t truncated;
+    bool dirty;               /* something to commit */
+    uint32_t collected_count; /* pending writes that the last commit holds */
+    uint64_t pending_log_bytes;
+    uint64_t pulls, invalid, forks, diverged;
+};
+
+/* A device that this node knows, in whatever space, and where it may be found. */
+struct rj_known_device {
+    struct rj_digest device;
+    char name[RJ_NAME_MAX + 1];
+    char *addresses[RJ_ADDRESSES_MAX];
+    size_t n_addresses;
+    uint64_t session;
+    bool dirty;
+};
+
+struct rj_invitation {
+    uint8_t secret[RJ_SECRET_LEN];
+    enum rj_role role;
+    uint64_t expires_ms;
+    uint32_t uses;
+    struct rj_digest *spaces;
+    size_t n_spaces;
+};
+
+struct rj_node {
+    struct rj_env *env;
+    struct rj_store *store;
+    struct rj_limits limits;
+    struct rj_prng prng;
+    struct rj_now now;
+    int64_t clock_base_ms; /* wall - monotonic, as last trusted */
+    int64_t clock_jump_ms; /* how far the wall clock has left that base */
+    bool clock_based, clock_doubted;
+    struct rj_digest device;
+    char name[RJ_NAME_MAX + 1];
+    uint64_t incarnation;
+    uint32_t next_space; /* number of the next space */
+
+    struct rj_space **spaces;
+    size_t n_spaces, cap_spaces;
+    struct rj_session **sessions;
+    size_t n_sessions, cap_sessions;
+    struct rj_known_device *devices;
+    size_t n_devices, cap_devices;
+    char *addresses[RJ_ADDRESSES_MAX];
+    size_t n_addresses;
+    struct rj_invitation *invites;
+    size_t n_invites;
+    bool invites_dirty, meta_dirty;
+
+    enum rj_join_state join_state;
+    enum rj_err join_err;
+    struct rj_digest join_device;
+    uint8_t join_secret[RJ_SECRET_LEN];
+
+    struct rj_writes writes[2]; /* one under way, one for what comes outside spaces */
+    bool committing;            /* writes[0] is under way */
+    bool commit_now;            /* something waits for a commit */
+    bool commit_durable;
+    uint64_t committed, issued; /* commit numbers */
+    struct rj_mono commit_at;   /* when the last one was issued */
+    struct rj_mono room_at;     /* while it is full: when to look again */
+    enum rj_err full;           /* RJ_EFULL while the disk is full */
+    enum rj_err dead;           /* final error */
+
+    struct rj_action *actions;
+    size_t n_actions, cap_actions;
+    struct rj_buf notes; /* texts of NOTE actions, as offsets until the step ends */
+    struct rj_buf scratch;
+    uint32_t *dict; /* RJ_BATCH_DICT_MAX, scratch */
+    uint64_t next_request;
+    struct rj_mono deadline; /* collected during a step */
+    char why[200];
+};
+
+static inline bool rj_space_is_whole(const struct rj_space *s)
+{
+    return s->contexts == NULL;
+}
+
+static inline struct rj_mono rj_mono_add(struct rj_mono t, uint64_t ms)
+{
+    return (struct rj_mono){t.ms + ms};
+}
+
+/* Pending writes can be sealed now: the vector is the one at which they were made. */
+static inline bool rj_space_can_cut(const struct rj_space *s)
+{
+    return s->contexts == NULL && s->may_seal && !s->writer.atomic;
+}
+
+/* Asks for a timer no later than at. */
+static inline void rj_node_wake(struct rj_node *n, struct rj_mono at)
+{
+    if (at.ms < n->deadline.ms)
+        n->deadline = at;
+}
+
+/* ---- node.c */
+/* Adds a NOTE action: "event key=value ...". Lost when there is no memory. */
+void rj_node_note(struct rj_node *n, enum rj_note_level level, enum rj_err err,
+                  const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* Remembers a final error and returns it. */
+enum rj_err rj_node_die(struct rj_node *n, enum rj_err err, const char *why);
+struct rj_session *rj_node_session(const struct rj_node *n, uint64_t peer); /* or NULL */
+
+/* ---- space.c: life of a space, its records in the store */
+enum rj_err rj_space_make(struct rj_node *n, struct rj_bytes genesis,
+                          struct rj_bytes name, enum rj_durability durability,
+                          struct rj_space **ret);
+enum rj_err rj_space_load(struct rj_node *n, struct rj_view *view, uint32_t number,
+                          struct rj_bytes meta);
+/* Begins the space's part of this incarnation: opening record, and again what lay
+ * unsealed. */
+enum rj_err rj_space_open(struct rj_space *s);
+void rj_space_free(struct rj_space *s);
+/* Appends everything that changed to w. */
+enum rj_err rj_space_collect(struct rj_space *s, struct rj_writes *w);
+void rj_space_committed(struct rj_space *s, bool durable);
+/* State of an origin, made when missing; NULL: no memory. */
+struct rj_origin_state *rj_space_origin(struct rj_space *s, uint32_t origin);
+enum rj_err rj_space_add_origin(struct rj_space *s, const struct rj_origin_id *id,
+                                uint32_t *ret_index);
+/* Recomputes why local writes are refused. */
+void rj_space_set_refuse(struct rj_space *s);
+/* Bytes of the batch at a position: cached or from the store into scratch. */
+enum rj_err rj_space_batch_at(struct rj_space *s, uint64_t position,
+                              struct rj_bytes *ret_bytes);
+void rj_space_truncate(struct rj_space *s);
+/* Node-level records: devices, invitations, meta. */
+enum rj_err rj_node_collect(struct rj_node *n, struct rj_writes *w);
+enum rj_err rj_node_load(struct rj_node *n, struct rj_view *view);
+
+/* ---- cut.c: own batches and heads */
+/* Cuts the pending writes into one signed batch. Nothing to do: RJ_OK. */
+enum rj_err rj_space_cut(struct rj_space *s);
+/* Makes, signs and logs a MEMBER batch of this node. */
+enum rj_err rj_space_write_record(struct rj_space *s, const struct rj_record *rec);
+/* Signs a head when what is durable changed; sends it to all links. */
+enum rj_err rj_space_head(struct rj_space *s);
+
+/* ---- deliver.c: foreign batches (R3) */
+/* Takes a batch as it came from a session (0: from a transfer's META): parks it, applies
+ * what can be. RJ_ECORRUPT etc.: the sender is at fault. */
+enum rj_err rj_space_offer(struct rj_space *s, struct rj_bytes bytes,
+                           struct rj_session *from);
+/* Applies whatever of the parked can be applied now. */
+enum rj_err rj_space_drain(struct rj_space *s);
+/* Applies a MEMBER batch's record, whatever its place in the log (again is harmless). */
+enum rj_err rj_space_note_member(struct rj_space *s, const struct rj_batch *b,
+                                 struct rj_bytes bytes);
+enum rj_err rj_space_offer_head(struct rj_space *s, struct rj_bytes raw,
+                                const uint8_t *sig, struct rj_session *from);
+/* R8: the greatest sequence of a closed origin that may be merged. */
+bool rj_space_allows(const struct rj_space *s, uint32_t origin, uint64_t last);
+void rj_space_unpark_session(struct rj_space *s, uint64_t session);
+/* Appends to the log, moves vector and chain. bytes is copied. */
+enum rj_err rj_space_log(struct rj_space *s, const struct rj_batch *b, uint32_t origin,
+                         struct rj_bytes bytes);
+/* R4: minimum of what the active incarnations are known to have, into v. */
+enum rj_err rj_space_stable(const struct rj_space *s, struct rj_vv *v);
+bool rj_space_is_active(const struct rj_space *s, uint32_t origin);
+
+/* ---- session.c, stream.c */
+enum rj_err rj_session_up(struct rj_node *n, const struct rj_event *ev);
+void rj_session_down(struct rj_node *n, uint64_t peer);
+enum rj_err rj_session_bytes(struct rj_node *n, struct rj_session *ss, struct rj_bytes b);
+/* Ends a session after what was sent. */
+void rj_session_close(struct rj_session *ss, enum rj_err err, struct rj_node *n,
+                      const char *why);
+void rj_session_free(struct rj_session *ss);
+/* Announces spaces that the peer belongs to and was not told of. */
+enum rj_err rj_session_announce(struct rj_node *n, struct rj_session *ss);
+struct rj_link *rj_session_link(struct rj_session *ss, const struct rj_space *s);
+/* The peer tells its vector (SPACE, PULL): begin to stream from there. */
+enum rj_err rj_link_begin(struct rj_node *n, struct rj_session *ss, struct rj_link *l);
+/* Tells the peer our vector and asks it to begin there. */
+void rj_link_pull(struct rj_session *ss, struct rj_link *l);
+/* Sends what the credit allows; acknowledges. */
+enum rj_err rj_session_pump(struct rj_node *n, struct rj_session *ss);
+void rj_session_forget_space(struct rj_session *ss, const struct rj_space *s);
+
+/* ---- transfer.c (R5) */
+enum rj_err rj_transfer_consider(struct rj_space *s); /* begin, give up, go on */
+enum rj_err rj_transfer_on_take(struct rj_node *n, struct rj_session *ss,
+                                struct rj_link *l, struct rj_reader *r);
+enum rj_err rj_transfer_on_give(struct rj_node *n, struct rj_session *ss,
+                                struct rj_link *l, struct rj_reader *r);
+enum rj_err rj_transfer_on_meta(struct rj_node *n, struct rj_session *ss,
+                                struct rj_link *l, struct rj_reader *r);
+void rj_transfer_stop(struct rj_space *s);
+void rj_transfer_busy(struct rj_space *s); /* the holder said so */
+void rj_transfer_session_down(struct rj_space *s, uint64_t session);
+
+/* ---- clock.c */
+/* Looks at the clocks at the begin of a step. */
+void rj_clock_step(struct rj_node *n);
+/* The stamp of a write that is made now. */
+uint64_t rj_clock_stamp(const struct rj_space *s);
+/* Whether a batch with that stamp, offered by its own author, is refused here. */
+bool rj_clock_refuses(struct rj_space *s, uint32_t origin, uint64_t stamp,
+                      const struct rj_session *from);
+
+/* ---- digest.c */
+/* Values due before this are left out of sums that two nodes compare. */
+uint64_t rj_sum_cutoff(struct rj_wall wall);
+/* Hash of the announced vector, equal on all nodes with an equal one. */
+uint64_t rj_space_vector_hash(const struct rj_space *s);
+void rj_digest_pump(struct rj_node *n, struct rj_session *ss, struct rj_link *l);
+void rj_digest_heard(struct rj_link *l, struct rj_reader *r, const char *peer);
+
+/* ---- join.c */
+enum rj_err rj_join_send(struct rj_node *n, struct rj_session *ss);
+enum rj_err rj_join_on_join(struct rj_node *n, struct rj_session *ss,
+                            struct rj_reader *r);
+enum rj_err rj_join_on_welcome(struct rj_node *n, struct rj_session *ss,
+                               struct rj_reader *r);
+
+/* ---- peers.c */
+struct rj_known_device *rj_device_find(struct rj_node *n, const struct rj_digest *device);
+enum rj_err rj_device_add(struct rj_node *n, const struct rj_digest *device,
+                          struct rj_known_device **ret);
+enum rj_err rj_device_add_address(struct rj_node *n, struct rj_known_device *d,
+                                  struct rj_bytes address, bool first);
+
+#endif
