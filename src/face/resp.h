@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One client of the Redis protocol: bytes in, bytes out. The session parses, executes
+ * through the data calls of a bucket (rejoin/bucket.h) and appends replies to a buffer;
+ * sockets, time and the choice of the bucket are its host's.
+ *
+ * Turn of a driver: rj_resp_input with what came, then send rj_resp_out. When the space
+ * is durable `always`, hold what was appended back until the commit that covers the turn
+ * (rj_resp_take_wrote says whether the session wrote anything). */
+#ifndef RJ_FACE_RESP_H
+#define RJ_FACE_RESP_H
+
+#include "base/buf.h"
+
+#include <rejoin/bucket.h>
+
+/* What clients take for the version of the server they talk to. */
+#define RJ_RESP_REDIS_VERSION "7.2.0"
+
+enum {
+    RJ_RESP_OUT_PAUSE = 1024 * 1024,        /* unsent bytes at which execution pauses */
+    RJ_RESP_REPLY_MAX = 32 * 1024 * 1024,   /* bytes of one reply, of EXEC as a whole */
+    RJ_RESP_QUEUE_MAX = 16384,              /* commands between MULTI and EXEC */
+    RJ_RESP_QUEUE_BYTES = 24 * 1024 * 1024, /* their bytes */
+    RJ_RESP_NAME_MAX = 128,                 /* CLIENT SETNAME, with a final NUL */
+    RJ_RESP_LIB_MAX = 64,                   /* CLIENT SETINFO, with a final NUL */
+    RJ_RESP_ADDR_MAX = 128                  /* text of an address, with a final NUL */
+};
+
+struct rj_resp;
+struct rj_resp_host;
+
+/* What WAIT and WAITAOF ask for. */
+struct rj_resp_wait {
+    bool durable;   /* durable at the peers, not only received */
+    bool wrote;     /* the session has written at all; if not nothing is waited for */
+    bool at_once;   /* answer with what is known now, do not start anything */
+    uint64_t local; /* WAITAOF: 1 = this node too has it durably */
+    uint64_t peers; /* so many other nodes */
+    uint64_t timeout_ms; /* 0: for ever */
+};
+
+struct rj_resp_acks {
+    uint64_t local; /* 1: this node has it durably */
+    uint64_t peers; /* so many others have it */
+};
+
+/* One setting for CONFIG GET. */
+struct rj_resp_setting {
+    const char *name, *value; /* borrowed until the next call of the host */
+};
+
+/* What a session asks of the program around it. No slot may be NULL. */
+struct rj_resp_host_ops {
+    /* The bucket that the session has selected, with the time of now. Borrowed until
+     * flush, auth, or the end of the call that the driver made. RJ_ENOENT: there is none.
+     * RJ_EJOINING: it may not be read yet. */
+    enum rj_err (*bucket)(struct rj_resp_host *h, struct rj_resp *s,
+                          struct rj_bucket **ret_bucket);
+    /* Cuts the pending batch of that bucket, so that a write that did not fit does. */
+    enum rj_err (*flush)(struct rj_resp_host *h, struct rj_resp *s);
+    /* Checks a password and selects the bucket by the user's name. user empty: what a new
+     * connection has without AUTH. RJ_EAUTH: refused (for the empty user: AUTH is
+     * needed). RJ_EINVAL: user "default" has no password, so AUTH makes no sense. Nothing
+     * is selected anew on failure. */
+    enum rj_err (*auth)(struct rj_resp_host *h, struct rj_resp *s, struct rj_bytes user,
+                        struct rj_bytes password);
+    /* Appends "name:value\r\n" lines for a section of INFO, in small letters: "server",
+     * "clients", "memory", "persistence", "stats", "replication", "cpu", "keyspace",
+     * "rejoin". What stands there already: see rj_cmd_server_info. */
+    void (*info)(struct rj_resp_host *h, struct rj_resp *s, const char *section,
+                 struct rj_buf *out);
+    /* The i-th setting; false at the end. */
+    bool (*config)(struct rj_resp_host *h, size_t i, struct rj_resp_setting *ret);
+    /* RJ_OK: *ret_acks is the answer. RJ_EBUSY: started; the host calls rj_resp_wake
+     * later, never from within this call. Not with at_once. */
+    enum rj_err (*wait)(struct rj_resp_host *h, struct rj_resp *s,
+                        const struct rj_resp_wait *w, struct rj_resp_acks *ret_acks);
+    /* Calls rj_resp_describe for each session, this one too, for CLIENT LIST. */
+    void (*clients)(struct rj_resp_host *h, struct rj_buf *out);
+    struct rj_now (*now)(struct rj_resp_host *h);
+};
+
+/* First member of each implementation; outlives its sessions. */
+struct rj_resp_host {
+    const struct rj_resp_host_ops *ops;
+    uint64_t commands; /* executed, all sessions */
+    uint64_t errors;   /* of these, answered with an error */
+};
+
+struct rj_resp_opts {
+    uint64_t id;              /* CLIENT ID: never 0, never reused */
+    const char *addr, *laddr; /* the client's and the own address, copied; may be NULL */
+    void *user;               /* for rj_resp_user */
+};
+
+/* What the driver does next. */
+enum rj_resp_state {
+    RJ_RESP_READ, /* wait for bytes from the client */
+    RJ_RESP_WAIT, /* WAIT is under way: rj_resp_wake will be called; stop reading */
+    RJ_RESP_FULL, /* send the output, then rj_resp_input with no bytes; stop reading */
+    RJ_RESP_CLOSE /* send the output, then close; nothing more is executed */
+};
+
+/* A new session of host. RJ_ENOMEM. */
+RJ_NODISCARD enum rj_err rj_resp_new(struct rj_resp_host *host,
+                                     const struct rj_resp_opts *opts,
+                                     struct rj_resp **ret_session);
+/* A wait that is under way is forgotten; the host forgets it too. NULL is accepted. */
+void rj_resp_free(struct rj_resp *s);
+
+/* Executes every command that is complete, and keeps the rest. bytes are borrowed for the
+ * call. After RJ_RESP_WAIT or RJ_RESP_FULL more bytes are kept up to the size of one
+ * command, then the session is closed. */
+enum rj_resp_state rj_resp_input(struct rj_resp *s, struct rj_bytes bytes);
+/* Ends the wait under way: writes its reply and goes on with what was kept. Without one
+ * it does nothing. */
+enum rj_resp_state rj_resp_wake(struct rj_resp *s, const struct rj_resp_acks *acks);
+
+/* Replies that wait to be sent, for the driver to take or to empty. */
+struct rj_buf *rj_resp_out(struct rj_resp *s);
+/* Whether the session has written to its bucket since the last call. */
+bool rj_resp_take_wrote(struct rj_resp *s);
+void *rj_resp_user(const struct rj_resp *s);
+uint64_t rj_resp_id(const struct rj_resp *s);
+/* Appends the session's line of CLIENT LIST. */
+void rj_resp_describe(const struct rj_resp *s, struct rj_now now, struct rj_buf *out);
+
+#endif
