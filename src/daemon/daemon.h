@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The daemon: puts the parts together and gives them their turns. */
+#ifndef RJ_DAEMON_DAEMON_H
+#define RJ_DAEMON_DAEMON_H
+
+#include "daemon/config.h"
+#include "daemon/control.h"
+#include "daemon/engine.h"
+#include "daemon/home.h"
+#include "daemon/peers.h"
+#include "daemon/respd.h"
+
+enum {
+    RJ_DAEMON_WHY_MAX = 768,
+    RJ_DAEMON_QUIET_MS = 5000, /* at the end: for the last writes to become durable */
+    RJ_DAEMON_STOP_MS = 1000   /* and for connections to close */
+};
+
+struct rj_daemon {
+    struct rj_home home;
+    struct rj_config config;
+    struct rj_log log;
+    struct rj_loop *loop;
+    struct rj_crypto *crypto;
+    struct rj_tls_ctx *tls;
+    struct rj_engine *engine;
+    struct rj_peers *peers;
+    struct rj_respd *respd;
+    struct rj_control *control;
+    struct rj_timer *stop_timer;
+
+    /* Settings as they were at the start. */
+    char *name, *listen_peer, *listen_resp, *told_addresses;
+    uint16_t port_peer, port_resp;
+    struct rj_wall started;
+
+    bool stopping, ran;
+    struct rj_mono stop_until;
+    int exit_status;
+    char why[RJ_DAEMON_WHY_MAX];  /* why it did not start */
+    char hint[RJ_DAEMON_WHY_MAX]; /* and what to do about it */
+};
+
+/* Takes the home, opens everything, begins to listen. On failure why and hint say more,
+ * and rj_daemon_done must still be called. RJ_EBUSY: another daemon, or a port is taken;
+ * RJ_ECORRUPT, RJ_EVERSION, RJ_EINVAL (configuration), RJ_EDENIED, RJ_EIO... */
+RJ_NODISCARD enum rj_err rj_daemon_start(struct rj_daemon *d);
+/* Runs until it is told to stop; returns the exit status. */
+int rj_daemon_run(struct rj_daemon *d);
+/* Begins to stop: what was written becomes durable, then everything closes. */
+void rj_daemon_stop(struct rj_daemon *d);
+/* Takes over what changed in the configuration and can change while running. */
+void rj_daemon_apply_config(struct rj_daemon *d);
+/* Frees everything. A zeroed struct is accepted. */
+void rj_daemon_done(struct rj_daemon *d);
+
+#define X(word, handler) rj_verb_fn rj_verb_##handler;
+#include "daemon/verbs.def"
+#undef X
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Log lines: for people first, but every value has a key, so that grep and cut do. A line
+ * that cannot be written is lost: a full log disk must not stop the daemon. */
+#include "daemon/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char *const names[] = {"debug", "info", "warn", "error"};
+
+enum rj_err rj_log_level(const char *name, enum rj_note_level *ret)
+{
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(name, names[i]) == 0) {
+            *ret = (enum rj_note_level)i;
+            return RJ_OK;
+        }
+    }
+    return RJ_EINVAL;
+}
+
+const char *rj_log_level_name(enum rj_note_level level)
+{
+    size_t i = (size_t)level;
+
+    return i < sizeof(names) / sizeof(names[0]) ? names[i] : "?";
+}
+
+static size_t stamp(char *line, size_t size)
+{
+    struct timespec ts = {0};
+    struct tm tm = {0};
+    size_t n;
+
+    (void)clock_gettime(CLOCK_REALTIME, &ts);
+    (void)gmtime_r(&ts.tv_sec, &tm);
+    n = strftime(line, size, "%Y-%m-%dT%H:%M:%S", &tm);
+    return n + (size_t)snprintf(line + n, size - n, ".%03uZ ",
+                                (unsigned)(ts.tv_nsec / 1000000));
+}
+
+void rj_log(const struct rj_log *log, enum rj_note_level level, const char *format, ...)
+{
+    char line[RJ_LOG_LINE_MAX];
+    size_t n, text;
+    va_list args;
+    int len;
+
+    if (level < log->level && (log->tap == NULL || level < RJ_NOTE_INFO))
+        return;
+    n = stamp(line, sizeof(line));
+    n += (size_t)snprintf(line + n, sizeof(line) - n, "%s ", rj_log_level_name(level));
+    text = n;
+    va_start(args, format);
+    len = vsnprintf(line + n, sizeof(line) - n, format, args);
+    va_end(args);
+    if (len < 0)
+        return;
+    n += (size_t)len < sizeof(line) - n ? (size_t)len : sizeof(line) - n - 1;
+    for (size_t i = text; i < n; i++) {
+        if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
+            line[i] = '?';
+    }
+    if (log->tap != NULL && level >= RJ_NOTE_INFO)
+        log->tap(log->tap_ctx, level, line + text);
+    if (level < log->level)
+        return;
+    line[n++] = '\n'; /* in place of the NUL */
+    if (write(log->fd, line, n) < 0)
+        return; /* nobody to tell */
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The daemon's log: one line an event on stderr,
+ *
+ *     2026-03-01T12:00:00.123Z info peer.up device=3f9a10c2 address=192.0.2.7:7340
+ *
+ * time (UTC), level, then what the caller gives: "event key=value ...". A line is written
+ * whole, with one write. */
+#ifndef RJ_DAEMON_LOG_H
+#define RJ_DAEMON_LOG_H
+
+#include <rejoin/bytes.h>
+#include <rejoin/error.h>
+#include <rejoin/node.h>
+
+enum { RJ_LOG_LINE_MAX = 2048 }; /* a longer one is cut */
+
+/* Gets every line from RJ_NOTE_INFO on, whatever the level of the log; without time and
+ * level. */
+typedef void rj_log_tap_fn(void *ctx, enum rj_note_level level, const char *text);
+
+struct rj_log {
+    int fd;
+    enum rj_note_level level; /* what is below is dropped */
+    rj_log_tap_fn *tap;       /* NULL: none */
+    void *tap_ctx;
+};
+
+/* Reads "error", "warn", "info" or "debug". RJ_EINVAL: none of them. */
+RJ_NODISCARD enum rj_err rj_log_level(const char *name, enum rj_note_level *ret);
+const char *rj_log_level_name(enum rj_note_level level);
+
+/* Writes one line; format as printf. Control characters become '?'. */
+void rj_log(const struct rj_log *log, enum rj_note_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif
