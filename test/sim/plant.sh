@@ -1,0 +1,81 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Plants known bugs, one at a time, into a copy of the tree and expects the simulator to
+# find each. usage: test/sim/plant.sh [NAME...]; PLANT_DIR: where to build, SEEDS: how many
+# random histories at most.
+set -eu
+
+root=$(cd "$(dirname "$0")/../.." && pwd)
+dir=${PLANT_DIR:-$(mktemp -d)}
+seeds=${SEEDS:-400}
+number=0 passed=0 failed=0
+
+# edit FILE EXPRESSION: a sed that must change the file.
+edit() {
+    sed -E "$2" "$dir/tree/$1" >"$dir/edited"
+    if cmp -s "$dir/edited" "$dir/tree/$1"; then
+        echo "# the edit of $1 changes nothing: $2"
+        return 1
+    fi
+    cp "$dir/edited" "$dir/tree/$1"
+}
+
+plant() {
+    case $1 in
+    no-deps) # R3: a batch does not wait for its deps
+        edit src/node/deliver.c 's/enum rj_err err = check_deps\(s, &b->header\);/enum rj_err err = RJ_OK;/' ;;
+    one-vector) # R5: one context for all ranges
+        edit src/node/transfer.c 's/rj_contexts_join\(s->contexts, p->range, &p->S\)/rj_contexts_join(s->contexts, (struct rj_range){0, UINT64_MAX}, \&p->S)/' ;;
+    early-durable) # a commit counts as done when it is handed out
+        edit src/node/node.c 's/a\.commit = \+\+n->issued;/a.commit = n->committed = ++n->issued;/' ;;
+    same-incarnation) # R1: every open continues under one incarnation
+        edit src/node/node.c 's/n->incarnation = rj_be_load64\(random\);/n->incarnation = 1;/' ;;
+    no-seals) # R8: what a closed device writes is taken
+        edit src/node/deliver.c 's/if \(!s->os\[origin\]\.closed \|\| last/if (origin < UINT32_MAX || last/' ;;
+    no-relay) # others'"'"' batches are never passed on
+        edit src/node/stream.c 's/if \(rj_vv_has\(&l->sent, e->origin, rj_log_entry_last\(e\)\)\)/if (e->origin != s->self || rj_vv_has(\&l->sent, e->origin, rj_log_entry_last(e)))/' ;;
+    *)
+        echo "# unknown bug $1"
+        return 1 ;;
+    esac
+}
+
+found() {
+    for run in "named" "random $seeds"; do
+        # shellcheck disable=SC2086
+        timeout 900 "$dir/build/test/sim" $run >"$dir/out" 2>&1 || return 0
+    done
+    return 1
+}
+
+report() {
+    number=$((number + 1))
+    if [ "$1" = ok ]; then
+        passed=$((passed + 1))
+        echo "ok $number - $2"
+    else
+        failed=$((failed + 1))
+        echo "not ok $number - $2"
+    fi
+}
+
+for bug in ${*:-no-deps one-vector early-durable same-incarnation no-seals no-relay}; do
+    rm -rf "$dir/tree"
+    mkdir -p "$dir/tree"
+    cp -r "$root/Makefile" "$root/include" "$root/src" "$root/test" "$dir/tree/"
+    if ! plant "$bug"; then
+        report no "$bug: could not be planted"
+    elif ! make -C "$dir/tree" BUILD="$dir/build" WERROR=0 "$dir/build/test/sim" \
+        >"$dir/log" 2>&1; then
+        tail -5 "$dir/log" | sed 's/^/# /'
+        report no "$bug: does not build"
+    elif found; then
+        grep -m1 '^not ok' "$dir/out" | sed 's/^/# /' || true
+        report ok "$bug is found"
+    else
+        report no "$bug is not found"
+    fi
+done
+echo "1..$number"
+echo "$passed passed, $failed failed, 0 skipped"
+[ "$failed" -eq 0 ]
