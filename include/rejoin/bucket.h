@@ -123,7 +123,9 @@ RJ_API enum rj_err rj_bucket_next(struct rj_bucket *b, struct rj_bytes key,
 
 /* Between begin and end all writes travel in one batch and are applied as one unit
  * everywhere. begin may fail with RJ_EBUSY when the pending batch must be cut first (call
- * rj_node_step with RJ_EV_FLUSH, then again). Never nested. */
+ * rj_node_step with RJ_EV_FLUSH, then again), and with RJ_EJOINING while the node takes
+ * over the state: what a group overwrites must have been seen at one vector. Never
+ * nested. */
 RJ_API enum rj_err rj_bucket_begin(struct rj_bucket *b);
 RJ_API void rj_bucket_end(struct rj_bucket *b);
 

@@ -8,7 +8,7 @@
 #include "bucket/state.h"
 
 #include "base/alloc.h"
-#include <assert.h>
+enum { AHEAD = 4 };
 
 /* The place that an operation writes into. */
 static enum rj_part part_of(const struct rj_bop *op)
@@ -400,17 +400,39 @@ out:
 
 /* ---- batches of others */
 
+/* Looking at a batch, this node asks for the memory that applying it will need. Of the key
+ * some writes back the head of the chain has come by now. */
+struct ahead {
+    uint64_t position[AHEAD];
+    unsigned n;
+};
+
+static void fetch(const struct rj_bucket *b, struct ahead *ahead, struct rj_bytes key)
+{
+    uint64_t position = rj_change_position(b, key);
+    uint64_t *slot = &ahead->position[ahead->n % AHEAD];
+
+    rj_table_fetch_chain(&b->table, position);
+    if (ahead->n >= AHEAD)
+        rj_table_fetch_key(&b->table, *slot);
+    *slot = position;
+    ahead->n++;
+}
+
 enum rj_err rj_apply_check(struct rj_kind *k, const struct rj_batch_view *batch)
 {
     struct rj_bucket *b = rj_bucket_of(k);
     struct rj_reader r = rj_reader_of(batch->ops);
     struct rj_bop_source source = {.dict = batch->dict, .dict_n = batch->dict_n};
+    struct ahead ahead = {.n = 0};
     enum rj_err err = RJ_OK;
     uint32_t i;
 
     for (i = 0; err == RJ_OK && i < batch->count; i++) {
         source.dot = (struct rj_dot){.seq = batch->first + i, .origin = batch->origin};
         err = rj_bop_get(&b->op, &r, &source);
+        if (err == RJ_OK)
+            fetch(b, &ahead, b->op.key);
     }
     if (err == RJ_OK && !rj_reader_complete(&r))
         err = RJ_ECORRUPT;
@@ -438,6 +460,8 @@ enum rj_err rj_apply_batch(struct rj_kind *k, const struct rj_batch_view *batch,
             break;
         position = rj_change_position(b, b->op.key);
         if (!rj_contexts_lack(ctx, position, rank.dot.origin, rank.dot.seq))
+            continue;
+        if (b->op.code == RJ_BOP_SET && rj_plain_apply(b, &b->op, position, &rank))
             continue;
         err = rj_apply_prepare(b, &b->op, position, rank.dot, &prep);
         if (err == RJ_OK)

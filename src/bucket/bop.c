@@ -10,15 +10,7 @@
 
 void rj_bop_clear(struct rj_bop *op)
 {
-    struct rj_bop kept = *op;
-
-    *op = (struct rj_bop){0};
-    op->carried = kept.carried;
-    op->seen = kept.seen;
-    op->resets = kept.resets;
-    op->whole = kept.whole;
-    op->bounds = kept.bounds;
-    op->sorted = kept.sorted;
+    memset(op, 0, offsetof(struct rj_bop, carried)); /* all but the arrays */
     op->carried.n = 0;
     op->resets.n = 0;
     op->whole.place.n = 0;

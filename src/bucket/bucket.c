@@ -73,7 +73,8 @@ static bool is_prefix(struct rj_bytes prefix)
     return false;
 }
 
-enum rj_err rj_bucket_open(const struct rj_bucket_config *c, struct rj_bucket **ret_bucket)
+enum rj_err rj_bucket_open(const struct rj_bucket_config *c,
+                           struct rj_bucket **ret_bucket)
 {
     static const char sum_text[] = "sum";
     uint8_t material[RJ_BUCKET_SEED_LEN + sizeof(sum_text)];
@@ -84,8 +85,8 @@ enum rj_err rj_bucket_open(const struct rj_bucket_config *c, struct rj_bucket **
     b = rj_alloc_zero(1, sizeof(*b));
     if (b == NULL)
         return RJ_ENOMEM;
-    b->kind = (struct rj_kind){
-        .ops = &bucket_ops, .writer = c->writer, .origins = c->origins};
+    b->kind =
+        (struct rj_kind){.ops = &bucket_ops, .writer = c->writer, .origins = c->origins};
     rj_table_init(&b->table);
     rj_due_init(&b->due);
     memcpy(material, c->seed, sizeof(c->seed));
@@ -120,6 +121,8 @@ enum rj_err rj_bucket_begin(struct rj_bucket *b)
 
     if (w->atomic)
         return RJ_EINVAL;
+    if (w->partial) /* what it overwrites was not seen at one vector */
+        return RJ_EJOINING;
     if (err != RJ_OK)
         return err;
     /* Half a batch must be left for the group. */

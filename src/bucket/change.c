@@ -356,6 +356,12 @@ void rj_change_swap(struct rj_bucket *b, struct rj_bkey *k, struct rj_bkey *fres
     rj_bkey_free(k);
 }
 
+void rj_change_dirty(struct rj_bucket *b, struct rj_bkey *k)
+{
+    k->place_dirty = true;
+    mark_key(b, k);
+}
+
 void rj_change_undirty(struct rj_bucket *b, struct rj_bkey *k)
 {
     if (k->dirty_next == NULL)

@@ -9,8 +9,7 @@ enum rj_err rj_local_fits(struct rj_bytes name)
     return name.len <= RJ_KEY_MAX ? RJ_OK : RJ_ELIMIT;
 }
 
-/* A dictionary that is full is empty again in the next batch. */
-static enum rj_err cut_first(const struct rj_writer *w, enum rj_err err)
+enum rj_err rj_local_cut_first(const struct rj_writer *w, enum rj_err err)
 {
     return err == RJ_ELIMIT && w->count > 0 && !w->atomic ? RJ_EBUSY : err;
 }
@@ -35,7 +34,7 @@ enum rj_err rj_local_write(struct rj_bucket *b, struct rj_bop *op, uint64_t posi
         w->ops.failed = false;
         w->dict_n = dict_n;
         rj_apply_abandon(&prep);
-        return cut_first(w, err);
+        return rj_local_cut_first(w, err);
     }
     err = rj_apply_commit(b, op, &rank, &prep);
     if (err == RJ_OK)
@@ -87,6 +86,8 @@ static enum rj_err write_string(struct rj_bucket *b, struct rj_bytes key,
     struct rj_bop *op = &b->op;
     enum rj_err err = RJ_OK;
 
+    if (k != NULL && deadline == 0 && rj_plain_is(k, value.len))
+        return rj_plain_set(b, k, value);
     rj_bop_clear(op);
     op->code = RJ_BOP_SET;
     op->key = key;

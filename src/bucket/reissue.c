@@ -429,9 +429,9 @@ static enum rj_err find_room(const struct rj_writer *w, const struct rj_batch_vi
 {
     enum { MORE = 128 }; /* what the encoding of a write may grow by */
     enum rj_err err =
-        rj_writer_room(w, old->ops.len + (size_t)old->count * MORE < RJ_BATCH_BODY_MAX
+        rj_writer_room(w, old->ops.len + (size_t)old->count * MORE < RJ_BATCH_OPS_MAX
                               ? old->ops.len + (size_t)old->count * MORE
-                              : RJ_BATCH_BODY_MAX);
+                              : RJ_BATCH_OPS_MAX);
 
     if (err == RJ_OK && w->count > 0 && old->count > RJ_BATCH_WRITES_MAX - w->count)
         err = RJ_EBUSY;

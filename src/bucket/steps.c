@@ -116,9 +116,7 @@ static enum rj_err find_memory(struct rj_bucket *b, const struct rj_call *call)
             err = rj_apply_prepare(b, &b->op, call->position, rj_writer_dot(w),
                                    &b->steps[i].prep);
     }
-    if (err == RJ_ELIMIT && w->count > 0 && !w->atomic)
-        err = RJ_EBUSY; /* the dictionary is full: empty again in the next batch */
-    return err;
+    return rj_local_cut_first(w, err);
 }
 
 static void write_all(struct rj_bucket *b, const struct rj_call *call)

@@ -7,7 +7,7 @@
 
 #include "base/alloc.h"
 
-enum { SPLITS_AN_INSERT = 2, BITS_MAX = 40 };
+enum { SPLITS_AN_INSERT = 2, BITS_MAX = 40, LINE = 64 /* of the cache */ };
 
 void rj_table_init(struct rj_table *t)
 {
@@ -56,6 +56,21 @@ struct rj_bkey *rj_table_find(const struct rj_table *t, uint64_t position,
             return k;
     }
     return NULL;
+}
+
+void rj_table_fetch_chain(const struct rj_table *t, uint64_t position)
+{
+    __builtin_prefetch(chain(t, position));
+}
+
+void rj_table_fetch_key(const struct rj_table *t, uint64_t position)
+{
+    const char *k = (const char *)*chain(t, position);
+
+    if (k == NULL)
+        return;
+    __builtin_prefetch(k);
+    __builtin_prefetch(k + LINE);
 }
 
 static void split_one(struct rj_table *t)

@@ -23,6 +23,10 @@ void rj_table_done(struct rj_table *t);
 /* NULL: not there. */
 struct rj_bkey *rj_table_find(const struct rj_table *t, uint64_t position,
                               struct rj_bytes key);
+/* Ask for the memory that rj_table_find will need soon: first the chain's head, then,
+ * when that has come, the first key of the chain. */
+void rj_table_fetch_chain(const struct rj_table *t, uint64_t position);
+void rj_table_fetch_key(const struct rj_table *t, uint64_t position);
 /* Adds a key that is not there. Without memory to grow, chains become longer. */
 void rj_table_insert(struct rj_table *t, struct rj_bkey *k);
 /* Takes k out, which is there. */

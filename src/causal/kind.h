@@ -35,6 +35,7 @@ struct rj_writer {
     uint64_t first;     /* sequence of the first pending write */
     uint64_t stamp;     /* of the pending batch */
     enum rj_err refuse; /* RJ_OK, or why no local write is accepted now */
+    bool partial;              /* the state is being taken over: no atomic groups */
     bool atomic;        /* inside an atomic group: the engine must not cut */
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bucket add, list, show, set, remove, get, put, del. */
 #include "cli/cli.h"
-#include "cli/table.h"
+#include "cli/columns.h"
 
 #include <rejoin/node.h>
 #include <stdio.h>
@@ -47,23 +47,23 @@ static int show_list(struct rj_cli *cli, struct rj_bytes doc)
     static const char *const heads[] = {"BUCKET",  ">KEYS", ">MEMBERS",
                                         "DURABLE", "ROLE",  ""};
     struct rj_bytes list, b;
-    struct rj_table t;
+    struct rj_columns t;
     size_t pos = 0;
 
-    rj_table_init(&t, heads, sizeof(heads) / sizeof(heads[0]));
+    rj_columns_init(&t, heads, sizeof(heads) / sizeof(heads[0]));
     while (rj_doc_find(doc, "buckets", &list) && rj_doc_next(list, &pos, &b)) {
         char room[ROOM];
 
-        rj_table_cell(&t, rj_cli_text(b, "name", room, sizeof(room)));
-        rj_table_cell(&t, rj_cli_number(rj_cli_uint(b, "keys"), room, sizeof(room)));
-        rj_table_cell(&t, rj_cli_number(rj_cli_uint(b, "members"), room, sizeof(room)));
-        rj_table_cell(&t, rj_cli_text(b, "durability", room, sizeof(room)));
-        rj_table_cell(&t, rj_cli_text(b, "role", room, sizeof(room)));
-        rj_table_cell(&t, rj_cli_bool(b, "default") ? "default" : "");
+        rj_columns_cell(&t, rj_cli_text(b, "name", room, sizeof(room)));
+        rj_columns_cell(&t, rj_cli_number(rj_cli_uint(b, "keys"), room, sizeof(room)));
+        rj_columns_cell(&t, rj_cli_number(rj_cli_uint(b, "members"), room, sizeof(room)));
+        rj_columns_cell(&t, rj_cli_text(b, "durability", room, sizeof(room)));
+        rj_columns_cell(&t, rj_cli_text(b, "role", room, sizeof(room)));
+        rj_columns_cell(&t, rj_cli_bool(b, "default") ? "default" : "");
     }
     if (t.n_cells > 0)
-        rj_table_print(&t, stdout, rj_cli_colored(cli, STDOUT_FILENO));
-    rj_table_done(&t);
+        rj_columns_print(&t, stdout, rj_cli_colored(cli, STDOUT_FILENO));
+    rj_columns_done(&t);
     return rj_cli_end(cli);
 }
 

@@ -2,8 +2,8 @@
 /* config get, set, list: through the daemon when it runs, else on the file itself, so
  * that a node can be set up before its first start. */
 #include "cli/cli.h"
+#include "cli/columns.h"
 #include "cli/suggest.h"
-#include "cli/table.h"
 #include "daemon/config.h"
 #include "posix/file.h"
 
@@ -166,20 +166,20 @@ static void show_table(struct rj_cli *cli, const struct rj_config *config)
 {
     static const char *const heads[] = {"SETTING", "VALUE", "WHAT IT IS"};
     const struct rj_config_key *key;
-    struct rj_table t;
+    struct rj_columns t;
 
-    rj_table_init(&t, heads, sizeof(heads) / sizeof(heads[0]));
+    rj_columns_init(&t, heads, sizeof(heads) / sizeof(heads[0]));
     for (size_t i = 0; (key = rj_config_key(i)) != NULL; i++) {
-        char value[RJ_TABLE_CELL_MAX];
+        char value[RJ_COLUMNS_CELL_MAX];
 
         (void)snprintf(value, sizeof(value), "%.150s%s", rj_config_get(config, key->key),
                        rj_config_is_set(config, key->key) ? " *" : "");
-        rj_table_cell(&t, key->key);
-        rj_table_cell(&t, value);
-        rj_table_cell(&t, key->help);
+        rj_columns_cell(&t, key->key);
+        rj_columns_cell(&t, value);
+        rj_columns_cell(&t, key->help);
     }
-    rj_table_print(&t, stdout, rj_cli_colored(cli, STDOUT_FILENO));
-    rj_table_done(&t);
+    rj_columns_print(&t, stdout, rj_cli_colored(cli, STDOUT_FILENO));
+    rj_columns_done(&t);
 }
 
 int rj_cmd_config_list(struct rj_cli *cli)

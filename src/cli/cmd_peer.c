@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* peer list, show, set, remove. */
 #include "cli/cli.h"
-#include "cli/table.h"
+#include "cli/columns.h"
 
 #include <rejoin/node.h>
 #include <stdio.h>
@@ -24,34 +24,34 @@ static int show_list(struct rj_cli *cli, struct rj_bytes doc)
     static const char *const heads[] = {"PEER", "DEVICE",  "STATE",
                                         ">LAG", "ADDRESS", "SPACES"};
     struct rj_bytes list, p, first = {0};
-    struct rj_table t;
+    struct rj_columns t;
     size_t pos = 0;
 
-    rj_table_init(&t, heads, sizeof(heads) / sizeof(heads[0]));
+    rj_columns_init(&t, heads, sizeof(heads) / sizeof(heads[0]));
     while (rj_doc_find(doc, "peers", &list) && rj_doc_next(list, &pos, &p)) {
         struct rj_bytes addresses, text;
         char room[ROOM];
         size_t at = 0;
 
-        rj_table_cell(&t, rj_cli_text(p, "name", room, sizeof(room)));
+        rj_columns_cell(&t, rj_cli_text(p, "name", room, sizeof(room)));
         (void)rj_cli_text(p, "device", room, sizeof(room));
         room[8] = '\0';
-        rj_table_cell(&t, room);
-        rj_table_cell(&t, state_of(p));
-        rj_table_cell(&t, rj_cli_number(rj_cli_uint(p, "lag"), room, sizeof(room)));
+        rj_columns_cell(&t, room);
+        rj_columns_cell(&t, state_of(p));
+        rj_columns_cell(&t, rj_cli_number(rj_cli_uint(p, "lag"), room, sizeof(room)));
         (void)rj_cli_text(p, "address", room, sizeof(room));
         if (room[0] == '\0' && rj_doc_find(p, "addresses", &addresses) &&
             rj_doc_next(addresses, &at, &first) && rj_doc_is_text(first, &text))
             (void)snprintf(room, sizeof(room), "%.*s", (int)text.len,
                            (const char *)text.ptr);
-        rj_table_cell(&t, room);
-        rj_table_cell(&t, rj_cli_text(p, "spaces", room, sizeof(room)));
+        rj_columns_cell(&t, room);
+        rj_columns_cell(&t, rj_cli_text(p, "spaces", room, sizeof(room)));
     }
     if (t.n_cells > 0)
-        rj_table_print(&t, stdout, rj_cli_colored(cli, STDOUT_FILENO));
+        rj_columns_print(&t, stdout, rj_cli_colored(cli, STDOUT_FILENO));
     else
         rj_cli_say(cli, "no peers yet: rejoin invite");
-    rj_table_done(&t);
+    rj_columns_done(&t);
     return rj_cli_end(cli);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* status: the node, its spaces, its peers, and what limits them. */
 #include "cli/cli.h"
-#include "cli/table.h"
+#include "cli/columns.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -66,61 +66,61 @@ static void put_spaces(struct rj_cli *cli, struct rj_bytes list)
 {
     static const char *const heads[] = {"SPACE",   ">KEYS", ">WRITES", "MEMBERS",
                                         "DURABLE", ">LOG",  "STATE"};
-    struct rj_table t;
+    struct rj_columns t;
     struct rj_bytes s;
     size_t pos = 0;
 
-    rj_table_init(&t, heads, sizeof(heads) / sizeof(heads[0]));
+    rj_columns_init(&t, heads, sizeof(heads) / sizeof(heads[0]));
     while (rj_doc_next(list, &pos, &s)) {
         char room[ROOM];
         unsigned there, all;
         uint64_t lag;
 
         count_members(s, &there, &all, &lag);
-        rj_table_cell(&t, rj_cli_text(s, "name", room, sizeof(room)));
-        rj_table_cell(&t, rj_cli_number(rj_cli_uint(s, "keys"), room, sizeof(room)));
-        rj_table_cell(&t, rj_cli_number(rj_cli_uint(s, "writes"), room, sizeof(room)));
+        rj_columns_cell(&t, rj_cli_text(s, "name", room, sizeof(room)));
+        rj_columns_cell(&t, rj_cli_number(rj_cli_uint(s, "keys"), room, sizeof(room)));
+        rj_columns_cell(&t, rj_cli_number(rj_cli_uint(s, "writes"), room, sizeof(room)));
         (void)snprintf(room, sizeof(room), "%u/%u", there, all);
-        rj_table_cell(&t, room);
-        rj_table_cell(&t, rj_cli_text(s, "durability", room, sizeof(room)));
-        rj_table_cell(&t, rj_cli_size(rj_cli_uint(s, "log_bytes"), room, sizeof(room)));
-        rj_table_cell(&t, state_of(s, there, all, lag, room));
+        rj_columns_cell(&t, room);
+        rj_columns_cell(&t, rj_cli_text(s, "durability", room, sizeof(room)));
+        rj_columns_cell(&t, rj_cli_size(rj_cli_uint(s, "log_bytes"), room, sizeof(room)));
+        rj_columns_cell(&t, state_of(s, there, all, lag, room));
     }
     if (t.n_cells == 0)
         (void)puts("\nno spaces yet: rejoin bucket add NAME, or rejoin join TICKET");
     else
         (void)putchar('\n');
     if (t.n_cells > 0)
-        rj_table_print(&t, stdout, rj_cli_colored(cli, STDOUT_FILENO));
-    rj_table_done(&t);
+        rj_columns_print(&t, stdout, rj_cli_colored(cli, STDOUT_FILENO));
+    rj_columns_done(&t);
 }
 
 static void put_peers(struct rj_cli *cli, struct rj_bytes list)
 {
     static const char *const heads[] = {"PEER", "DEVICE", "STATE", ">LAG", "ADDRESS"};
-    struct rj_table t;
+    struct rj_columns t;
     struct rj_bytes p;
     size_t pos = 0;
 
-    rj_table_init(&t, heads, sizeof(heads) / sizeof(heads[0]));
+    rj_columns_init(&t, heads, sizeof(heads) / sizeof(heads[0]));
     while (rj_doc_next(list, &pos, &p)) {
         char room[ROOM];
 
-        rj_table_cell(&t, rj_cli_text(p, "name", room, sizeof(room)));
+        rj_columns_cell(&t, rj_cli_text(p, "name", room, sizeof(room)));
         (void)rj_cli_text(p, "device", room, sizeof(room));
         room[8] = '\0';
-        rj_table_cell(&t, room);
-        rj_table_cell(&t, rj_cli_bool(p, "closed")      ? "removed"
-                          : rj_cli_bool(p, "connected") ? "connected"
-                                                        : "away");
-        rj_table_cell(&t, rj_cli_number(rj_cli_uint(p, "lag"), room, sizeof(room)));
-        rj_table_cell(&t, rj_cli_text(p, "address", room, sizeof(room)));
+        rj_columns_cell(&t, room);
+        rj_columns_cell(&t, rj_cli_bool(p, "closed")      ? "removed"
+                            : rj_cli_bool(p, "connected") ? "connected"
+                                                          : "away");
+        rj_columns_cell(&t, rj_cli_number(rj_cli_uint(p, "lag"), room, sizeof(room)));
+        rj_columns_cell(&t, rj_cli_text(p, "address", room, sizeof(room)));
     }
     if (t.n_cells > 0) {
         (void)putchar('\n');
-        rj_table_print(&t, stdout, rj_cli_colored(cli, STDOUT_FILENO));
+        rj_columns_print(&t, stdout, rj_cli_colored(cli, STDOUT_FILENO));
     }
-    rj_table_done(&t);
+    rj_columns_done(&t);
 }
 
 /* What limits the spaces; the number of them. print: also say so. */

@@ -7,7 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
-#include "daemon/log.h"
+#include "daemon/logger.h"
 #include "daemon/ticket.h"
 #include "posix/file.h"
 #include "posix/why.h"
@@ -136,7 +136,8 @@ static const char *refuse(enum rj_config_type type, const char *value)
                    ? NULL
                    : "always, second or none";
     case RJ_CONFIG_LEVEL:
-        return rj_log_level(value, &level) == RJ_OK ? NULL : "error, warn, info or debug";
+        return rj_logger_level(value, &level) == RJ_OK ? NULL
+                                                       : "error, warn, info or debug";
     case RJ_CONFIG_TOKEN:
         return is_token(value) ? NULL : "1 to 100 printable characters without ; and #";
     }

@@ -414,7 +414,7 @@ static void event_put(struct rj_call *c, enum rj_note_level level, const char *t
 
     rj_doc_map(d);
     rj_doc_put_uint(d, "time_ms", rj_loop_now(c->client->control->daemon->loop).wall.ms);
-    rj_doc_put_str(d, "level", rj_log_level_name(level));
+    rj_doc_put_str(d, "level", rj_logger_level_name(level));
     rj_doc_put_text(d, "event", rj_bytes_of(text, strcspn(text, " ")));
     rj_doc_put_str(d, "text", text);
     rj_doc_end(d);

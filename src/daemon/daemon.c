@@ -33,7 +33,7 @@ static void engine_close(void *ctx, uint64_t peer, enum rj_err err)
 
 static void engine_note(void *ctx, enum rj_note_level level, const char *text)
 {
-    rj_log(&((struct rj_daemon *)ctx)->log, level, "%s", text);
+    rj_logger_line(&((struct rj_daemon *)ctx)->log, level, "%s", text);
 }
 
 static void engine_ended(void *ctx, enum rj_err err, const char *why)
@@ -58,8 +58,8 @@ static void engine_gave_up(void *ctx, enum rj_err err, const char *why)
 {
     struct rj_daemon *d = ctx;
 
-    rj_log(&d->log, RJ_NOTE_ERROR, "daemon.gave_up error=%s why=\"%s\"", rj_err_name(err),
-           why);
+    rj_logger_line(&d->log, RJ_NOTE_ERROR, "daemon.gave_up error=%s why=\"%s\"",
+                   rj_err_name(err), why);
     d->exit_status = rj_err_exit(err);
     rj_loop_stop(d->loop, RJ_DAEMON_STOP_MS);
 }
@@ -94,7 +94,7 @@ static void look_whether_quiet(struct rj_daemon *d)
         return;
     }
     if (late)
-        rj_log(
+        rj_logger_line(
             &d->log, RJ_NOTE_WARN,
             "daemon.not_durable why=\"the last writes did not reach the disk in time\"");
     rj_loop_stop(d->loop, RJ_DAEMON_STOP_MS);
@@ -122,7 +122,7 @@ void rj_daemon_stop(struct rj_daemon *d)
 {
     if (d->stopping)
         return;
-    rj_log(&d->log, RJ_NOTE_INFO, "daemon.stopping");
+    rj_logger_line(&d->log, RJ_NOTE_INFO, "daemon.stopping");
     d->stopping = true;
     d->stop_until.ms = rj_loop_now(d->loop).mono.ms + RJ_DAEMON_QUIET_MS;
     rj_engine_touch(d->engine);
@@ -135,7 +135,7 @@ void rj_daemon_apply_config(struct rj_daemon *d)
 {
     enum rj_note_level level;
 
-    if (rj_log_level(rj_config_get(&d->config, "log.level"), &level) == RJ_OK)
+    if (rj_logger_level(rj_config_get(&d->config, "log.level"), &level) == RJ_OK)
         d->log.level = level;
 }
 
@@ -148,7 +148,8 @@ static void on_signal(void *ctx, int signo)
         return;
     }
     if (rj_config_load(&d->config, d->home.dirs.config_file) != RJ_OK)
-        rj_log(&d->log, RJ_NOTE_ERROR, "config.refused why=\"%s\"", d->config.why);
+        rj_logger_line(&d->log, RJ_NOTE_ERROR, "config.refused why=\"%s\"",
+                       d->config.why);
     else
         rj_daemon_apply_config(d);
 }
@@ -336,7 +337,7 @@ enum rj_err rj_daemon_start(struct rj_daemon *d)
     enum rj_err err;
 
     *d = (struct rj_daemon){.home = {.lock_fd = -1}};
-    d->log = (struct rj_log){.fd = STDERR_FILENO, .level = RJ_NOTE_INFO};
+    d->log = (struct rj_logger){.fd = STDERR_FILENO, .level = RJ_NOTE_INFO};
     err = take_home(d);
     if (err == RJ_OK)
         err = take_key(d);
@@ -352,9 +353,9 @@ enum rj_err rj_daemon_start(struct rj_daemon *d)
         return err;
     }
     engine_began(d);
-    rj_log(&d->log, RJ_NOTE_INFO,
-           "daemon.up version=%s name=%s home=%s port.peer=%u port.resp=%u", RJ_VERSION,
-           d->name, d->home.dirs.data, d->port_peer, d->port_resp);
+    rj_logger_line(&d->log, RJ_NOTE_INFO,
+                   "daemon.up version=%s name=%s home=%s port.peer=%u port.resp=%u",
+                   RJ_VERSION, d->name, d->home.dirs.data, d->port_peer, d->port_resp);
     return RJ_OK;
 }
 
@@ -363,7 +364,7 @@ int rj_daemon_run(struct rj_daemon *d)
     rj_loop_run(d->loop);
     d->log.tap = NULL;
     d->ran = true; /* its listeners are gone with it */
-    rj_log(&d->log, RJ_NOTE_INFO, "daemon.down status=%d", d->exit_status);
+    rj_logger_line(&d->log, RJ_NOTE_INFO, "daemon.down status=%d", d->exit_status);
     return d->exit_status;
 }
 

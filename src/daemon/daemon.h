@@ -19,7 +19,7 @@ enum {
 struct rj_daemon {
     struct rj_home home;
     struct rj_config config;
-    struct rj_log log;
+    struct rj_logger log;
     struct rj_loop *loop;
     struct rj_crypto *crypto;
     struct rj_tls_ctx *tls;

@@ -112,14 +112,14 @@ static void open_again(struct rj_engine *e)
     enum rj_err err = open_instance(e, why, sizeof(why));
 
     if (err == RJ_OK) {
-        rj_log(o->log, RJ_NOTE_INFO, "engine.reopened instance=%llu",
-               (unsigned long long)e->instances);
+        rj_logger_line(o->log, RJ_NOTE_INFO, "engine.reopened instance=%llu",
+                       (unsigned long long)e->instances);
         rj_backoff_reset(&e->backoff);
         o->ops->began(o->ctx);
         return;
     }
-    rj_log(o->log, RJ_NOTE_ERROR, "engine.reopen_failed error=%s why=\"%s\"",
-           rj_err_name(err), why);
+    rj_logger_line(o->log, RJ_NOTE_ERROR, "engine.reopen_failed error=%s why=\"%s\"",
+                   rj_err_name(err), why);
     if (err == RJ_ECORRUPT || err == RJ_EVERSION)
         o->ops->gave_up(o->ctx, err, why);
     else
@@ -135,8 +135,8 @@ static void end_instance(struct rj_engine *e, enum rj_err err)
     if (e->ending || e->node == NULL)
         return;
     (void)snprintf(why, sizeof(why), "%s", rj_node_why(e->node));
-    rj_log(o->log, RJ_NOTE_ERROR, "engine.ended error=%s why=\"%s\" store=\"%s\"",
-           rj_err_name(err), why, e->store->why);
+    rj_logger_line(o->log, RJ_NOTE_ERROR, "engine.ended error=%s why=\"%s\" store=\"%s\"",
+                   rj_err_name(err), why, e->store->why);
     e->ending = true;
     rj_timer_cancel(e->timer);
     o->ops->ended(o->ctx, err, why);
@@ -159,9 +159,10 @@ static void commit_run(void *ctx)
 static struct rj_event commit_event(struct rj_engine *e)
 {
     e->committing = false;
-    if (e->result != RJ_OK)
-        rj_log(e->options.log, RJ_NOTE_ERROR, "store.commit_failed error=%s why=\"%s\"",
-               rj_err_name(e->result), e->store->why);
+    if (e->result != RJ_OK && e->result != RJ_EFULL) /* which the node notes once */
+        rj_logger_line(e->options.log, RJ_NOTE_ERROR,
+                       "store.commit_failed error=%s why=\"%s\"", rj_err_name(e->result),
+                       e->store->why);
     return (struct rj_event){
         .kind = RJ_EV_COMMITTED, .commit = e->commit, .result = e->result};
 }
@@ -201,7 +202,7 @@ static void begin_commit(struct rj_engine *e, const struct rj_action *a)
 static void carry_out(struct rj_engine *e, const struct rj_actions *actions)
 {
     const struct rj_engine_options *o = &e->options;
-    char text[RJ_LOG_LINE_MAX];
+    char text[RJ_LOGGER_LINE_MAX];
 
     for (size_t i = 0; i < actions->n; i++) {
         const struct rj_action *a = &actions->items[i];

@@ -6,7 +6,7 @@
 #ifndef RJ_DAEMON_ENGINE_H
 #define RJ_DAEMON_ENGINE_H
 
-#include "daemon/log.h"
+#include "daemon/logger.h"
 #include "posix/loop.h"
 
 #include <rejoin/node.h>
@@ -39,7 +39,7 @@ struct rj_engine_options {
     void *ctx;
     struct rj_loop *loop;
     struct rj_env *env;
-    const struct rj_log *log;
+    const struct rj_logger *log;
     const char *store_path; /* borrowed for the engine's life */
     uint64_t store_max_bytes;
     struct rj_bytes name; /* of the device; borrowed for the engine's life */

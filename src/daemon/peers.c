@@ -151,12 +151,12 @@ static bool newer_stays(const struct rj_peers *p, const struct session *old, boo
 
 static void refuse(struct session *s, const char *why)
 {
-    const struct rj_log *log = s->peers->options.log;
+    const struct rj_logger *log = s->peers->options.log;
     char id[SHORT_ID + 1];
 
     short_id(&s->device, id);
-    rj_log(log, RJ_NOTE_INFO, "peer.refused device=%s address=%s why=\"%s\"", id,
-           rj_conn_info(s->conn).addr, why);
+    rj_logger_line(log, RJ_NOTE_INFO, "peer.refused device=%s address=%s why=\"%s\"", id,
+                   rj_conn_info(s->conn).addr, why);
     if (s->target != NULL)
         rj_why_set(s->target->why, sizeof(s->target->why), "%s", why);
     rj_conn_close(s->conn);
@@ -202,8 +202,9 @@ static void on_open(struct rj_conn *conn)
         rj_conn_close(old->conn);
     }
     short_id(&s->device, id);
-    rj_log(p->options.log, RJ_NOTE_INFO, "peer.up device=%s address=%s dialled=%s", id,
-           info.addr, info.is_client ? "here" : "there");
+    rj_logger_line(p->options.log, RJ_NOTE_INFO,
+                   "peer.up device=%s address=%s dialled=%s", id, info.addr,
+                   info.is_client ? "here" : "there");
     s->up = true;
     s->since = rj_engine_now(p->engine).mono;
     if (s->target != NULL)
@@ -253,8 +254,9 @@ static void session_ended(struct session *s, enum rj_err err)
 
     if (s->since.ms != 0) {
         short_id(&s->device, id);
-        rj_log(p->options.log, RJ_NOTE_INFO, "peer.down device=%s reason=%s why=\"%s\"",
-               id, rj_err_name(err), rj_conn_why(s->conn));
+        rj_logger_line(p->options.log, RJ_NOTE_INFO,
+                       "peer.down device=%s reason=%s why=\"%s\"", id, rj_err_name(err),
+                       rj_conn_why(s->conn));
     }
     session_down(s);
     if (t != NULL) {
@@ -401,8 +403,8 @@ static void tell_addresses(struct rj_peers *p)
     for (size_t i = 0; i < p->own.n; i++)
         list[i] = rj_bytes_from_str(p->own.items[i].text);
     if (n != NULL && rj_node_set_addresses(n, list, p->own.n) != RJ_OK)
-        rj_log(p->options.log, RJ_NOTE_WARN, "peer.addresses_refused count=%zu",
-               p->own.n);
+        rj_logger_line(p->options.log, RJ_NOTE_WARN, "peer.addresses_refused count=%zu",
+                       p->own.n);
     rj_engine_touch(p->engine);
 }
 

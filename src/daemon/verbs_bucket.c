@@ -45,7 +45,7 @@ enum rj_err rj_verb_bucket_add(struct rj_call *c)
     if (err != RJ_OK)
         return err;
     rj_engine_touch(d->engine);
-    rj_log(&d->log, RJ_NOTE_INFO, "bucket.added name=%s", rj_space_name(s));
+    rj_logger_line(&d->log, RJ_NOTE_INFO, "bucket.added name=%s", rj_space_name(s));
     return answer_space(c, s);
 }
 
@@ -183,7 +183,7 @@ enum rj_err rj_verb_bucket_remove(struct rj_call *c)
     if (err != RJ_OK)
         return err;
     rj_engine_touch(d->engine);
-    rj_log(&d->log, RJ_NOTE_INFO, "bucket.removed name=%s", name);
+    rj_logger_line(&d->log, RJ_NOTE_INFO, "bucket.removed name=%s", name);
     rj_respd_forget(d->respd, name);
     token_key(key, name);
     if (rj_config_is_set(&d->config, key))

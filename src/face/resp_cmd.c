@@ -191,10 +191,10 @@ enum rj_err rj_resp_cmd_begin(struct rj_resp_call *c, size_t n, size_t size_byte
 
     if (c->grouped)
         return RJ_OK;
-    if (n > RJ_BATCH_WRITES_MAX || size_bytes > RJ_BATCH_BODY_MAX)
+    if (n > RJ_BATCH_WRITES_MAX || size_bytes > RJ_BATCH_OPS_MAX)
         return RJ_ELIMIT;
     /* The bucket leaves half a batch; what may want more gets a whole one. */
-    if (n > RJ_BATCH_WRITES_MAX / 4 || size_bytes > RJ_BATCH_BODY_MAX / 4)
+    if (n > RJ_BATCH_WRITES_MAX / 4 || size_bytes > RJ_BATCH_OPS_MAX / 4)
         err = rj_resp_cmd_flush(c);
     return err == RJ_OK ? rj_bucket_begin(c->bucket) : err;
 }

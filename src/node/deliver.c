@@ -365,7 +365,8 @@ static enum rj_err judge_opening(struct rj_space *s, const struct rj_batch *b)
 
     if (err != RJ_OK)
         return err;
-    if (rec.kind != RJ_RECORD_OPEN)
+    if (rec.kind != RJ_RECORD_OPEN || b->header.class != RJ_CLASS_MEMBER ||
+        b->header.n_deps != 0)
         return RJ_ECORRUPT;
     d = rj_members_find(&s->members, &rec.device);
     if (d == NULL)
@@ -516,7 +517,7 @@ static enum rj_err try_parked(struct rj_space *s, struct rj_parked *p, uint32_t 
 static enum rj_err drain_origin(struct rj_space *s, uint32_t o, bool *progress)
 {
     uint8_t key[RJ_ORIGIN_LEN + 8];
-    const struct rj_origin_id *id = &s->origins.items[o].id;
+    const struct rj_origin_id *id;
     enum verdict verdict;
     enum rj_err err;
 

@@ -109,7 +109,8 @@ static bool commit_is_due(struct rj_node *n, bool *durable)
         any = true;
         bytes += s->pending_log_bytes + s->writer.ops.len;
         now = now || s->durability == RJ_DURABLE_ALWAYS;
-        *durable = *durable || s->durability != RJ_DURABLE_NONE;
+        *durable = *durable || s->durability != RJ_DURABLE_NONE ||
+                   s->hold_end > s->committed_end || s->collected_count > 0;
     }
     if (!any)
         return false;

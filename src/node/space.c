@@ -140,6 +140,7 @@ void rj_space_set_refuse(struct rj_space *s)
     bool may = d != NULL && rj_members_role(d, &s->origins, NULL) >= RJ_ROLE_WRITER;
 
     s->may_seal = may && rj_members_role(d, &s->origins, &s->vv) >= RJ_ROLE_WRITER;
+    s->writer.partial = s->contexts != NULL;
     s->writer.refuse = RJ_OK;
     if (s->closed_here || (d != NULL && d->closed))
         s->writer.refuse = RJ_ECLOSED;

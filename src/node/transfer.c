@@ -132,6 +132,7 @@ static enum rj_err begin(struct rj_space *s, struct rj_session *ss, struct rj_li
     }
     if (err != RJ_OK || t->n == 0)
         return err;
+    rj_space_set_refuse(s);
     t->active = true;
     t->session = ss->peer;
     s->dirty = true;

@@ -13,7 +13,7 @@ redis a sadd s x y z >/dev/null
 redis a incrby n 41 >/dev/null
 redis a hset h f 1 g 2 >/dev/null
 redis a expire k:1 1000 >/dev/null
-is "the writes are durable here" "$(redis a waitaof 1 0 20000 | head -n 1)" 1
+check_here "the writes are durable" rj a sync data
 check_here "it is killed" kill9 a
 check_here "it starts again" up a
 is "strings are there" "$(redis a get k:3000)" 3000

@@ -29,9 +29,9 @@ has "peer show says why" "$(rj a peer show b)" "last failure"
 [ -z "$(rj a status | awk 'length > 120')" ]
 result $? "lines stay readable"
 timeout 5 env REJOIN_HOME="$work/a" rejoin status --watch >"$work/again" &
+helpers+=($!)
 twice() { [ "$(grep -c 'rejoin 0' "$work/again")" -ge 2 ]; }
 check "status --watch repeats" await 10 twice
-kill %3 2>/dev/null
 check "log lines have a time, a level and keys" \
     grep -qE '^[0-9-]{10}T[0-9:.]{12}Z info daemon.up version=' "$work/a/data/rejoind.log"
 done_testing

@@ -49,7 +49,7 @@ static bool agree_in(struct sim_world *w, size_t space, char *ret, size_t len)
         if (!is_member(h, space))
             continue;
         rj_space_info(sim_space(h, space), latest(w, h), &info);
-        if (info.joining || info.parked_batches > 0 ||
+        if (info.joining || sim_peek_waiting(sim_space(h, space)) > 0 ||
             (info.refuse != RJ_OK && !h->reader && !w->wild_clocks)) {
             snprintf(ret, len, "%s: joining %d, parked %" PRIu64 ", refuse %s", h->name,
                      info.joining, info.parked_batches, rj_err_name(info.refuse));
@@ -239,6 +239,27 @@ void sim_check_now(struct sim_world *w)
 
 /* ---- healing */
 
+/* Where none but clones of one device are left they have to meet directly. */
+static void link_twins(struct sim_world *w)
+{
+    const struct sim_host *one = NULL;
+
+    for (size_t i = 0; i < w->hosts_n; i++) {
+        const struct sim_host *h = &w->hosts[i];
+
+        if (h->outsider || h->stopped)
+            continue;
+        if (one == NULL)
+            one = h;
+        if (h->device != one->device)
+            return;
+    }
+    for (size_t i = 0; i < w->hosts_n; i++)
+        for (size_t j = 0; j < i; j++)
+            if (!w->hosts[i].outsider && !w->hosts[j].outsider)
+                sim_link_set(w, &w->hosts[i], &w->hosts[j], true);
+}
+
 void sim_faults_off(struct sim_world *w)
 {
     for (size_t a = 0; a < w->hosts_n; a++)
@@ -260,6 +281,7 @@ void sim_faults_off(struct sim_world *w)
             h->open_at = w->now_ms;
     }
     sim_links_all(w, true);
+    link_twins(w);
 }
 
 /* Ops of hosts that do not come back, or that were shut out, may be nowhere. */

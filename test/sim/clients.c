@@ -164,6 +164,8 @@ enum rj_err sim_write_pair(struct sim_world *w, struct sim_host *h, size_t space
 
     if (b == NULL)
         return RJ_ENOENT;
+    if (sim_peek_joining(sim_space(h, space)))
+        return RJ_EJOINING; /* who sees one half only overwrites one half only */
     err = rj_bucket_begin(b);
     if (err == RJ_EBUSY) {
         sim_host_flush(w, h);

@@ -5,6 +5,7 @@
 #include "bucket/state.h"
 #include "node/state.h"
 #include "sim/ops.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -47,8 +48,8 @@ static void put_state(struct rj_buf *out, const struct rj_space *s)
         bool started = false;
 
         while (rj_walk_next(&site, &started)) {
-            struct rj_bytes item = site.item != NULL ? rj_item_name(site.item)
-                                                     : (struct rj_bytes){NULL, 0};
+            struct rj_bytes item =
+                site.item != NULL ? rj_item_name(site.item) : (struct rj_bytes){NULL, 0};
 
             for (struct rj_dotted *d = *rj_site_list(&site); d != NULL; d = d->next) {
                 rj_buf_append(out, rj_bkey_name(k));
@@ -105,4 +106,43 @@ void sim_differ(struct sim_world *w, struct sim_host *a, struct sim_host *b, siz
     free(lb.items);
     rj_buf_done(&la.text);
     rj_buf_done(&lb.text);
+}
+
+/* The dots of one key at one host whenever they change: SIM_WATCH="A 0 m0" sim seed N -v
+ */
+void sim_watch(struct sim_world *w)
+{
+    const char *want = w->watch;
+    struct rj_buf now = {.limit = 0};
+    struct sim_host *h;
+    struct lines l;
+
+    if (want == NULL || strlen(want) < 5 || (size_t)(want[0] - 'A') >= w->hosts_n)
+        return;
+    h = &w->hosts[want[0] - 'A'];
+    if (sim_space(h, (size_t)(want[2] - '0')) == NULL)
+        return;
+    make_lines(&l, sim_space(h, (size_t)(want[2] - '0')));
+    for (size_t i = 0; i < l.n; i++)
+        if (strncmp(l.items[i], want + 4, strlen(want + 4)) == 0)
+            rj_buf_printf(&now, "\n    %s", l.items[i]);
+    if (!rj_bytes_equal(rj_buf_view(&now), rj_buf_view(&w->watched)))
+        sim_log(w, "%s now%s", want, rj_buf_str(&now));
+    rj_buf_done(&w->watched);
+    w->watched = now;
+    free(l.items);
+    rj_buf_done(&l.text);
+}
+
+void sim_dump_key(struct sim_world *w, struct sim_host *h, size_t space, size_t key)
+{
+    const char *name = sim_key_name(key);
+    struct lines l;
+
+    make_lines(&l, sim_space(h, space));
+    for (size_t i = 0; i < l.n; i++)
+        if (strncmp(l.items[i], name, strlen(name)) == 0)
+            sim_log(w, "%s has %s", h->name, l.items[i]);
+    free(l.items);
+    rj_buf_done(&l.text);
 }

@@ -366,5 +366,6 @@ void sim_world_free(struct sim_world *w)
     sim_net_done(w);
     sim_ops_free(w->ops);
     rj_buf_done(&w->scratch);
+    rj_buf_done(&w->watched);
     free(w);
 }

@@ -93,6 +93,7 @@ static struct sim_world *run_seed(uint64_t seed, bool verbose)
 {
     struct sim_world *w = sim_world_new(seed, verbose);
 
+    w->watch = verbose ? getenv("SIM_WATCH") : NULL;
     sim_random(w);
     if (w->failed)
         sim_explain(w);

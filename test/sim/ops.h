@@ -109,8 +109,16 @@ uint64_t sim_peek_clock_ms(const struct rj_space *s); /* of the greatest stamp k
 /* Appends what the space is doing, for people. */
 void sim_peek_dump(const struct rj_space *s, struct rj_buf *out);
 
+/* Parked batches that wait for something: those of a closed origin are kept aside. */
+size_t sim_peek_waiting(const struct rj_space *s);
+
 /* differ.c: writes down which dots only one of two hosts has. */
-void sim_differ(struct sim_world *w, struct sim_host *a, struct sim_host *b, size_t space);
+void sim_differ(struct sim_world *w, struct sim_host *a, struct sim_host *b,
+                size_t space);
+/* Writes down the dots of w->watch whenever they changed. */
+void sim_watch(struct sim_world *w);
+/* Writes down all dots of a key. */
+void sim_dump_key(struct sim_world *w, struct sim_host *h, size_t space, size_t key);
 
 /* oracle.c: what h must show, from the set of writes that it has, in no order. */
 void sim_oracle_check(struct sim_world *w, struct sim_host *h, size_t space);

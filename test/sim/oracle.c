@@ -36,6 +36,15 @@ static bool saw(const struct sim_op *q, const struct sim_op *p)
     return false;
 }
 
+/* An increment of a register takes away counters, one of a counter takes away registers:
+ * what was shown goes on alone. */
+static bool is_other_sort(const struct sim_op *q, const struct sim_op *p)
+{
+    bool increments = p->verb == SIM_DO_INCR || p->verb == SIM_DO_HINCR;
+
+    return q->base != 0 ? increments && p->base == 0 : !increments;
+}
+
 /* Whether q overwrites what p made, when it saw it. */
 static bool covers(const struct sim_op *q, const struct sim_op *p)
 {
@@ -49,7 +58,9 @@ static bool covers(const struct sim_op *q, const struct sim_op *p)
     case SIM_DO_HDEL:
         return q->elem == p->elem;
     case SIM_DO_INCR:
+        return is_other_sort(q, p);
     case SIM_DO_HINCR:
+        return q->elem == p->elem && is_other_sort(q, p);
     case SIM_DO_EXPIRE:
         break;
     }
@@ -152,6 +163,21 @@ static bool number_fits(const struct known *k, uint8_t elem, bool is_shown, int6
     return fits;
 }
 
+static void describe(struct sim_world *w, const struct known *k, const struct sim_op *op)
+{
+    char line[300];
+    int n = snprintf(line, sizeof(line),
+                     "  op %" PRIu32 " %s t=%" PRIu64 " dot %02x%02x:%" PRIu64
+                     " verb %d value %" PRId64 " base %" PRIu32 "%s%s saw",
+                     op->id, w->hosts[op->host].name, op->at_ms, op->origin[0],
+                     op->origin[1], op->seq, op->verb, op->value, op->base,
+                     op->renamed ? " renamed" : "", live(k, op) ? " live" : "");
+
+    for (size_t i = 0; i < op->saw_n && n < (int)sizeof(line) - 12; i++)
+        n += snprintf(line + n, sizeof(line) - (size_t)n, " %" PRIu32, op->saw[i]);
+    sim_log(w, "%s", line);
+}
+
 static void check_number(struct sim_world *w, struct sim_host *h, size_t space,
                          size_t key, const struct known *k, uint8_t elem)
 {
@@ -173,12 +199,9 @@ static void check_number(struct sim_world *w, struct sim_host *h, size_t space,
 
         if (elem != ANY_ELEM && op->elem != elem && op->verb != SIM_DO_DEL)
             continue;
-        sim_log(w,
-                "  op %" PRIu32 " %s t=%" PRIu64 " verb %d value %" PRId64
-                " base %" PRIu32 " %s",
-                op->id, w->hosts[op->host].name, op->at_ms, op->verb, op->value, op->base,
-                live(k, op) ? "live" : "");
+        describe(w, k, op);
     }
+    sim_dump_key(w, h, space, key);
 }
 
 /* ---- sets */

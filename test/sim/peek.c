@@ -44,16 +44,34 @@ uint64_t sim_peek_clock_ms(const struct rj_space *s)
     return rj_stamp_ms(s->clock);
 }
 
+size_t sim_peek_waiting(const struct rj_space *s)
+{
+    size_t n = 0;
+
+    for (struct rj_map_node *m = rj_map_first(&s->parked); m != NULL; m = rj_map_next(m)) {
+        const struct rj_parked *p = RJ_MAP_ENTRY_CONST(m, struct rj_parked, node);
+        struct rj_origin_id id;
+        uint32_t o;
+
+        memcpy(id.b, p->key, RJ_ORIGIN_LEN);
+        o = rj_origins_find(&s->origins, &id);
+        n += o == RJ_ORIGIN_NONE || !s->os[o].closed;
+    }
+    return n;
+}
+
 /* ---- for the trace of a failing seed */
 
+/* Entries that differ from base (NULL: that are not 0). */
 static void dump_vv(struct rj_buf *out, const struct rj_space *s, const char *name,
-                    const struct rj_vv *v)
+                    const struct rj_vv *v, const struct rj_vv *base)
 {
-    rj_buf_printf(out, " %s{", name);
+    rj_buf_printf(out, " %s%s{", name, base != NULL ? "-vv" : "");
     for (uint32_t i = 0; i < s->origins.n; i++) {
         uint32_t o = s->origins.order[i];
+        uint64_t but = base != NULL ? rj_vv_get(base, o) : 0;
 
-        if (rj_vv_get(v, o) != 0)
+        if (rj_vv_get(v, o) != but)
             rj_buf_printf(out, " %02x%02x:%llu", s->origins.items[o].id.b[0],
                           s->origins.items[o].id.b[1],
                           (unsigned long long)rj_vv_get(v, o));
@@ -76,9 +94,12 @@ static void dump_links(struct rj_buf *out, const struct rj_space *s)
             continue;
         rj_buf_printf(out, "%s%s%s", l->told ? " told" : "", l->heard ? " heard" : "",
                       l->streaming ? " streaming" : "");
-        dump_vv(out, s, "received", &l->received);
-        dump_vv(out, s, "sent", &l->sent);
-        dump_vv(out, s, "trunc", &l->trunc);
+        dump_vv(out, s, "received", &l->received, &s->vv);
+        dump_vv(out, s, "sent", &l->sent, &s->vv);
+        if (!rj_vv_covers(&s->vv, &l->trunc))
+            dump_vv(out, s, "trunc", &l->trunc, NULL);
+        if (l->trunc_unknown)
+            rj_buf_append_str(out, " trunc-unknown");
     }
 }
 
@@ -89,13 +110,13 @@ void sim_peek_dump(const struct rj_space *s, struct rj_buf *out)
                   s->writer.count, (unsigned long long)s->log.begin,
                   (unsigned long long)s->log.end, (unsigned long long)s->committed_end,
                   s->transfer.active ? " transfer" : "");
-    dump_vv(out, s, "vv", &s->vv);
-    dump_vv(out, s, "durable", &s->durable);
-    dump_vv(out, s, "trunc", &s->trunc);
+    dump_vv(out, s, "vv", &s->vv, NULL);
+    dump_vv(out, s, "durable", &s->durable, &s->vv);
+    dump_vv(out, s, "trunc", &s->trunc, NULL);
     for (size_t i = 0; s->contexts != NULL && i < s->contexts->n; i++) {
         rj_buf_printf(out, "\n    range ..%016llx",
                       (unsigned long long)s->contexts->items[i].range.to);
-        dump_vv(out, s, "have", &s->contexts->items[i].have);
+        dump_vv(out, s, "have", &s->contexts->items[i].have, &s->vv);
     }
     for (struct rj_map_node *n = rj_map_first(&s->parked); n != NULL;
          n = rj_map_next(n)) {

@@ -219,6 +219,14 @@ static void revoke(struct sim_world *w)
     sim_host_flush(w, a);
 }
 
+/* A ticket names a device: whoever uses it must not meet a clone of the inviter. */
+static void hide_twins(struct sim_world *w, struct sim_host *h)
+{
+    for (size_t i = 1; i < w->hosts_n; i++)
+        if (w->hosts[i].device == w->hosts[0].device && h->device != w->hosts[i].device)
+            sim_link_set(w, h, &w->hosts[i], false);
+}
+
 static void late_joiner(struct sim_world *w, const struct profile *p)
 {
     struct sim_host *h;
@@ -228,6 +236,7 @@ static void late_joiner(struct sim_world *w, const struct profile *p)
     h = add_host(w, p);
     for (size_t i = 0; i < h->index; i++)
         sim_link_set(w, &w->hosts[i], h, sim_chance(w, 2, 3));
+    hide_twins(w, h);
     begin_join(w, h);
 }
 
@@ -289,13 +298,13 @@ static void burst(struct sim_world *w, const struct profile *p)
 /* Whoever could not join during the faults does so now. */
 static void join_all(struct sim_world *w)
 {
-    sim_links_all(w, true);
     for (size_t i = 1; i < w->hosts_n; i++)
         for (size_t try = 0; try < JOIN_TRIES && !w->failed; try++) {
             struct sim_host *h = &w->hosts[i];
 
             if (h->outsider || h->stopped || sim_space(h, 0) != NULL)
                 break;
+            hide_twins(w, h);
             if (!sim_join(w, &w->hosts[0], h, RJ_ROLE_WRITER))
                 sim_run(w, 10000);
         }

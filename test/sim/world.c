@@ -6,6 +6,8 @@
  * After: canonical/raft's fixture, TigerBeetle's VOPR (ideas only). */
 #include "sim/world.h"
 
+#include "sim/ops.h"
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -260,6 +262,8 @@ bool sim_run_until(struct sim_world *w, uint64_t ms,
         if (due.n == 0 || due.at > end)
             break;
         w->now_ms = due.at;
+        if (w->watch != NULL)
+            sim_watch(w);
         happen(w, &due.items[w->tidy ? 0 : sim_below(w, due.n)]);
     }
     if (!w->failed && w->now_ms < end)
@@ -275,4 +279,6 @@ void sim_run(struct sim_world *w, uint64_t ms)
 void sim_skip(struct sim_world *w, uint64_t ms)
 {
     w->now_ms += ms;
+    for (size_t i = 0; i < w->hosts_n; i++)
+        w->hosts[i].disk.room_since += ms; /* nobody could look */
 }

@@ -160,6 +160,8 @@ struct sim_world {
     bool wild_clocks;
     bool rolled_back, cloned, revoked;
     struct rj_buf scratch;
+    const char *watch; /* "HOST SPACE KEY", or NULL */
+    struct rj_buf watched;
     struct sim_ops *ops; /* clients.c */
     struct sim_stats stats;
 };

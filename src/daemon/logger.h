@@ -5,32 +5,32 @@
  *
  * time (UTC), level, then what the caller gives: "event key=value ...". A line is written
  * whole, with one write. */
-#ifndef RJ_DAEMON_LOG_H
-#define RJ_DAEMON_LOG_H
+#ifndef RJ_DAEMON_LOGGER_H
+#define RJ_DAEMON_LOGGER_H
 
 #include <rejoin/bytes.h>
 #include <rejoin/error.h>
 #include <rejoin/node.h>
 
-enum { RJ_LOG_LINE_MAX = 2048 }; /* a longer one is cut */
+enum { RJ_LOGGER_LINE_MAX = 2048 }; /* a longer one is cut */
 
 /* Gets every line from RJ_NOTE_INFO on, whatever the level of the log; without time and
  * level. */
-typedef void rj_log_tap_fn(void *ctx, enum rj_note_level level, const char *text);
+typedef void rj_logger_tap_fn(void *ctx, enum rj_note_level level, const char *text);
 
-struct rj_log {
+struct rj_logger {
     int fd;
     enum rj_note_level level; /* what is below is dropped */
-    rj_log_tap_fn *tap;       /* NULL: none */
+    rj_logger_tap_fn *tap;    /* NULL: none */
     void *tap_ctx;
 };
 
 /* Reads "error", "warn", "info" or "debug". RJ_EINVAL: none of them. */
-RJ_NODISCARD enum rj_err rj_log_level(const char *name, enum rj_note_level *ret);
-const char *rj_log_level_name(enum rj_note_level level);
+RJ_NODISCARD enum rj_err rj_logger_level(const char *name, enum rj_note_level *ret);
+const char *rj_logger_level_name(enum rj_note_level level);
 
 /* Writes one line; format as printf. Control characters become '?'. */
-void rj_log(const struct rj_log *log, enum rj_note_level level, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+void rj_logger_line(const struct rj_logger *log, enum rj_note_level level,
+                    const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Log lines: for people first, but every value has a key, so that grep and cut do. A line
  * that cannot be written is lost: a full log disk must not stop the daemon. */
-#include "daemon/log.h"
+#include "daemon/logger.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 
 static const char *const names[] = {"debug", "info", "warn", "error"};
 
-enum rj_err rj_log_level(const char *name, enum rj_note_level *ret)
+enum rj_err rj_logger_level(const char *name, enum rj_note_level *ret)
 {
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (strcmp(name, names[i]) == 0) {
@@ -22,7 +22,7 @@ enum rj_err rj_log_level(const char *name, enum rj_note_level *ret)
     return RJ_EINVAL;
 }
 
-const char *rj_log_level_name(enum rj_note_level level)
+const char *rj_logger_level_name(enum rj_note_level level)
 {
     size_t i = (size_t)level;
 
@@ -42,9 +42,10 @@ static size_t stamp(char *line, size_t size)
                                 (unsigned)(ts.tv_nsec / 1000000));
 }
 
-void rj_log(const struct rj_log *log, enum rj_note_level level, const char *format, ...)
+void rj_logger_line(const struct rj_logger *log, enum rj_note_level level,
+                    const char *format, ...)
 {
-    char line[RJ_LOG_LINE_MAX];
+    char line[RJ_LOGGER_LINE_MAX];
     size_t n, text;
     va_list args;
     int len;
@@ -52,7 +53,7 @@ void rj_log(const struct rj_log *log, enum rj_note_level level, const char *form
     if (level < log->level && (log->tap == NULL || level < RJ_NOTE_INFO))
         return;
     n = stamp(line, sizeof(line));
-    n += (size_t)snprintf(line + n, sizeof(line) - n, "%s ", rj_log_level_name(level));
+    n += (size_t)snprintf(line + n, sizeof(line) - n, "%s ", rj_logger_level_name(level));
     text = n;
     va_start(args, format);
     len = vsnprintf(line + n, sizeof(line) - n, format, args);

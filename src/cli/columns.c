@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tables. Widths are counted in characters (bytes that do not continue a UTF-8 sequence);
  * what is cut ends with "..". */
-#include "cli/table.h"
+#include "cli/columns.h"
 
 #include "base/alloc.h"
 
@@ -9,22 +9,22 @@
 
 enum { GAP = 2, CUT_MIN = 8 };
 
-void rj_table_init(struct rj_table *t, const char *const *heads, size_t n_columns)
+void rj_columns_init(struct rj_columns *t, const char *const *heads, size_t n_columns)
 {
-    *t = (struct rj_table){.heads = heads, .n_columns = n_columns};
+    *t = (struct rj_columns){.heads = heads, .n_columns = n_columns};
 }
 
-void rj_table_done(struct rj_table *t)
+void rj_columns_done(struct rj_columns *t)
 {
     free(t->cells);
-    *t = (struct rj_table){0};
+    *t = (struct rj_columns){0};
 }
 
-void rj_table_cell(struct rj_table *t, const char *text)
+void rj_columns_cell(struct rj_columns *t, const char *text)
 {
     if (t->n_cells == t->cap_cells) {
         size_t cap = t->cap_cells > 0 ? 2 * t->cap_cells : 64;
-        void *grown = rj_alloc_resize(t->cells, cap, RJ_TABLE_CELL_MAX);
+        void *grown = rj_alloc_resize(t->cells, cap, RJ_COLUMNS_CELL_MAX);
 
         if (grown == NULL) {
             t->failed = true;
@@ -33,7 +33,7 @@ void rj_table_cell(struct rj_table *t, const char *text)
         t->cells = grown;
         t->cap_cells = cap;
     }
-    (void)snprintf(t->cells[t->n_cells++], RJ_TABLE_CELL_MAX, "%s", text);
+    (void)snprintf(t->cells[t->n_cells++], RJ_COLUMNS_CELL_MAX, "%s", text);
 }
 
 static bool continues(char c)
@@ -50,12 +50,12 @@ static size_t width_of(const char *text)
     return n;
 }
 
-static const char *head_of(const struct rj_table *t, size_t column)
+static const char *head_of(const struct rj_columns *t, size_t column)
 {
     return t->heads[column] + (t->heads[column][0] == '>');
 }
 
-static void measure(const struct rj_table *t, size_t widths[RJ_TABLE_COLUMNS_MAX])
+static void measure(const struct rj_columns *t, size_t widths[RJ_COLUMNS_MAX])
 {
     size_t total = GAP * (t->n_columns - 1);
 
@@ -68,7 +68,7 @@ static void measure(const struct rj_table *t, size_t widths[RJ_TABLE_COLUMNS_MAX
         }
         total += widths[c];
     }
-    while (total > RJ_TABLE_WIDTH) {
+    while (total > RJ_COLUMNS_WIDTH) {
         size_t widest = 0;
 
         for (size_t c = 1; c < t->n_columns; c++)
@@ -100,9 +100,9 @@ static void put_cell(FILE *out, const char *text, size_t width, bool right, bool
     (void)fputs(last ? "\n" : "  ", out);
 }
 
-void rj_table_print(const struct rj_table *t, FILE *out, bool bold_head)
+void rj_columns_print(const struct rj_columns *t, FILE *out, bool bold_head)
 {
-    size_t widths[RJ_TABLE_COLUMNS_MAX] = {0};
+    size_t widths[RJ_COLUMNS_MAX] = {0};
 
     measure(t, widths);
     if (bold_head)
