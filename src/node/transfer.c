@@ -141,8 +141,24 @@ static enum rj_err begin(struct rj_space *s, struct rj_session *ss, struct rj_li
     return ask(s, ss, l);
 }
 
+/* Unsealed writes once more: a part that came after such a write may have brought back
+ * what it overwrote, where the range did not yet vouch for having seen that. */
+static enum rj_err apply_pending(struct rj_space *s)
+{
+    const struct rj_writer *w = &s->writer;
+    struct rj_batch_view view = {.origin = s->self,
+                                 .first = w->first,
+                                 .count = w->count,
+                                 .stamp = w->stamp,
+                                 .dict = w->dict,
+                                 .dict_n = w->dict_n,
+                                 .ops = rj_buf_view(&w->ops)};
+
+    return w->count > 0 ? s->kind->ops->apply(s->kind, &view, NULL) : RJ_OK;
+}
+
 /* All ranges have one vector: the node is whole again. */
-static void finish(struct rj_space *s)
+static enum rj_err finish(struct rj_space *s)
 {
     rj_contexts_done(s->contexts);
     free(s->contexts);
@@ -151,6 +167,7 @@ static void finish(struct rj_space *s)
     rj_space_set_refuse(s);
     rj_node_note(s->node, RJ_NOTE_INFO, RJ_OK, "transfer-done space=%s keys=%llu",
                  s->name, (unsigned long long)rj_bucket_count(s->bucket));
+    return apply_pending(s);
 }
 
 void rj_link_pull(struct rj_session *ss, struct rj_link *l)
@@ -189,9 +206,9 @@ static enum rj_err end_pieces(struct rj_space *s, struct rj_session *ss,
     s->transfer.deadline = rj_mono_add(s->node->now.mono, RJ_PULL_MS);
     hold_off(s, RJ_AGAIN_MS);
     if (rj_contexts_are_equal(s->contexts))
-        finish(s);
+        err = finish(s);
     rj_link_pull(ss, l);
-    return rj_space_drain(s);
+    return err == RJ_OK ? rj_space_drain(s) : err;
 }
 
 /* The next link, in turn, that could answer a pull. */
@@ -293,6 +310,7 @@ static enum rj_err take_again(struct rj_space *s)
 enum rj_err rj_transfer_consider(struct rj_space *s)
 {
     struct rj_node *n = s->node;
+    enum rj_err err = RJ_OK;
     size_t i;
 
     if (s->transfer.active) {
@@ -304,14 +322,15 @@ enum rj_err rj_transfer_consider(struct rj_space *s)
         s->pull_turn++;
     }
     if (s->contexts != NULL && rj_contexts_are_equal(s->contexts))
-        finish(s);
+        err = finish(s);
+    if (err != RJ_OK)
+        return err;
     for (i = 0; n->now.mono.ms >= s->transfer.not_before.ms && i < n->n_sessions; i++) {
         struct rj_session *ss = n->sessions[(i + s->pull_turn) % n->n_sessions];
         struct rj_link *l = rj_session_link(ss, s);
 
         if (l != NULL && may_take(s, ss, l)) {
-            enum rj_err err = begin(s, ss, l);
-
+            err = begin(s, ss, l);
             if (err != RJ_OK || s->transfer.active)
                 return err;
         }

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 enum {
-    HEAL_MS = 10 * 60 * 1000,
+    HEAL_MS = 6 * 60 * 1000,
     CALM_MS = 15000,     /* members must agree for so long */
     TTL_MS = 200 * 1000, /* all deadlines have passed by then */
     IDLE_MS = 3 * 60 * 1000,
@@ -239,25 +239,54 @@ void sim_check_now(struct sim_world *w)
 
 /* ---- healing */
 
-/* Where none but clones of one device are left they have to meet directly. */
+/* Clones whose other peers cannot bring them together have to meet directly: a clone that
+ * was made before the others became members is a stranger to them. */
 static void link_twins(struct sim_world *w)
 {
-    const struct sim_host *one = NULL;
-
-    for (size_t i = 0; i < w->hosts_n; i++) {
-        const struct sim_host *h = &w->hosts[i];
-
-        if (h->outsider || h->stopped)
-            continue;
-        if (one == NULL)
-            one = h;
-        if (h->device != one->device)
-            return;
-    }
     for (size_t i = 0; i < w->hosts_n; i++)
         for (size_t j = 0; j < i; j++)
             if (!w->hosts[i].outsider && !w->hosts[j].outsider)
                 sim_link_set(w, &w->hosts[i], &w->hosts[j], true);
+}
+
+/* True when a range of h was read at a vector that no other member has: its holder was
+ * rolled back since, or closed below that. */
+static bool is_stranded(struct sim_world *w, struct sim_host *h, size_t space)
+{
+    struct rj_space *s = sim_space(h, space);
+
+    for (size_t range = 0; range < sim_peek_ranges(s); range++)
+        for (uint32_t o = 0; o < sim_peek_origins(s); o++) {
+            bool ahead = true;
+
+            for (size_t i = 0; i < w->hosts_n; i++) {
+                struct sim_host *other = &w->hosts[i];
+
+                if (other != h && is_member(other, space))
+                    ahead =
+                        ahead && sim_peek_is_ahead(s, sim_space(other, space), range, o);
+            }
+            if (ahead)
+                return true;
+        }
+    return false;
+}
+
+/* A known limit: a joiner that took a part of what exists nowhere any more stays joining
+ * for ever. It is counted, and left out. */
+static void leave_stranded(struct sim_world *w)
+{
+    for (size_t i = 0; i < w->hosts_n; i++)
+        for (size_t space = 0; space < SIM_SPACES_MAX; space++) {
+            struct sim_host *h = &w->hosts[i];
+
+            if ((!w->rolled_back && !w->revoked) || !is_member(h, space) ||
+                !sim_peek_joining(sim_space(h, space)) || !is_stranded(w, h, space))
+                continue;
+            sim_log(w, "%s is stranded in its transfer", h->name);
+            w->stats.stranded++;
+            h->outsider = true;
+        }
 }
 
 void sim_faults_off(struct sim_world *w)
@@ -281,7 +310,6 @@ void sim_faults_off(struct sim_world *w)
             h->open_at = w->now_ms;
     }
     sim_links_all(w, true);
-    link_twins(w);
 }
 
 /* Ops of hosts that do not come back, or that were shut out, may be nowhere. */
@@ -343,6 +371,10 @@ void sim_heal_and_check(struct sim_world *w)
     sim_log(w, "healing begins");
     sim_faults_off(w);
     if (!sim_settle(w, HEAL_MS)) {
+        link_twins(w);
+        leave_stranded(w);
+    }
+    if (!w->failed && !sim_settle(w, HEAL_MS)) {
         if (!w->failed) {
             (void)sim_agree(w, why, sizeof(why));
             sim_fail(w, "not healed: %s", why);

@@ -33,7 +33,7 @@ static enum rj_err call_set(struct sim_world *w, struct rj_bucket *b, struct sim
     char buf[VALUE_MAX];
     struct rj_set_opts opts = {.ttl = RJ_TTL_CLEAR};
 
-    if (sim_key_class(op->key) == SIM_TTL) {
+    if (sim_key_class(op->key) == SIM_TTL && !w->wild_clocks) {
         opts.ttl = (enum rj_ttl)sim_below(w, 3);
         opts.deadline_ms = rj_bucket_now(b) + sim_below(w, 60000);
     }

@@ -98,6 +98,7 @@ struct sim_host *sim_host_clone(struct sim_world *w, struct sim_host *from)
     struct sim_host *h = host_make(w, from->device);
 
     w->cloned = true;
+    sim_ops_cloned(w, from);
     sim_disk_init(w, &h->disk, copy);
     h->skew_ms = from->skew_ms;
     sim_log(w, "%s is a clone of %s", h->name, from->name);

@@ -45,6 +45,7 @@ static void count(struct tally *t, const struct sim_world *w)
     t->stats.faults += w->stats.faults;
     t->stats.crashes += w->stats.crashes;
     t->stats.sent_bytes += w->stats.sent_bytes;
+    t->stats.stranded += w->stats.stranded;
 }
 
 /* ---- named */
@@ -125,7 +126,7 @@ static int randoms(uint64_t n, uint64_t first)
     printf("# %.1f s, %.0f seeds an hour, %" PRIu64 " events, %" PRIu64
            " writes, %" PRIu64 " faults, %" PRIu64 " crashes, %" PRIu64 " MiB sent\n",
            took, (double)n / (took > 0 ? took : 1) * 3600, t.stats.events, t.stats.ops,
-           t.stats.faults, t.stats.crashes, t.stats.sent_bytes >> 20);
+           t.stats.faults, t.stats.crashes, t.stats.sent_bytes >> 20, t.stats.stranded);
     return summary(&t);
 }
 

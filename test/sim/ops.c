@@ -240,6 +240,15 @@ void sim_ops_crashed(struct sim_world *w, struct sim_host *h)
     h->disk.eio = false;
 }
 
+void sim_ops_cloned(struct sim_world *w, struct sim_host *from)
+{
+    for (size_t i = 0; w->ops != NULL && i < w->ops->n; i++) {
+        struct sim_op *op = &w->ops->items[i];
+
+        op->renamed |= op->host == from->index && op->joining;
+    }
+}
+
 void sim_ops_backed_up(struct sim_world *w, struct sim_host *h)
 {
     for (size_t i = 0; w->ops != NULL && i < w->ops->n; i++)

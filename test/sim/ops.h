@@ -73,6 +73,8 @@ struct rj_bytes sim_key(size_t key);
 void sim_ops_safe(struct sim_world *w, struct sim_host *h);
 void sim_ops_acknowledged(struct sim_world *w, struct sim_host *h);
 void sim_ops_crashed(struct sim_world *w, struct sim_host *h);
+/* What lies unsealed on a disk that is copied is issued again by the copy too. */
+void sim_ops_cloned(struct sim_world *w, struct sim_host *from);
 void sim_ops_backed_up(struct sim_world *w, struct sim_host *h);
 void sim_ops_rolled_back(struct sim_world *w, struct sim_host *h);
 
@@ -109,6 +111,12 @@ uint64_t sim_peek_clock_ms(const struct rj_space *s); /* of the greatest stamp k
 /* Appends what the space is doing, for people. */
 void sim_peek_dump(const struct rj_space *s, struct rj_buf *out);
 
+/* A joiner some of whose ranges were read at a vector that this other space does not
+ * reach in origins of which a is ahead: true when b has less of one than a range of a. */
+bool sim_peek_is_ahead(const struct rj_space *a, const struct rj_space *b, size_t range,
+                       uint32_t origin);
+size_t sim_peek_ranges(const struct rj_space *s);
+uint32_t sim_peek_origins(const struct rj_space *s);
 /* Parked batches that wait for something: those of a closed origin are kept aside. */
 size_t sim_peek_waiting(const struct rj_space *s);
 

@@ -44,11 +44,32 @@ uint64_t sim_peek_clock_ms(const struct rj_space *s)
     return rj_stamp_ms(s->clock);
 }
 
+size_t sim_peek_ranges(const struct rj_space *s)
+{
+    return s->contexts != NULL ? s->contexts->n : 0;
+}
+
+uint32_t sim_peek_origins(const struct rj_space *s)
+{
+    return s->origins.n;
+}
+
+bool sim_peek_is_ahead(const struct rj_space *a, const struct rj_space *b, size_t range,
+                       uint32_t origin)
+{
+    uint64_t here = rj_vv_get(&a->contexts->items[range].have, origin);
+    uint32_t there = rj_origins_find(&b->origins, &a->origins.items[origin].id);
+
+    return here > rj_vv_get(&a->vv, origin) &&
+           (there == RJ_ORIGIN_NONE || rj_vv_get(&b->vv, there) < here);
+}
+
 size_t sim_peek_waiting(const struct rj_space *s)
 {
     size_t n = 0;
 
-    for (struct rj_map_node *m = rj_map_first(&s->parked); m != NULL; m = rj_map_next(m)) {
+    for (struct rj_map_node *m = rj_map_first(&s->parked); m != NULL;
+         m = rj_map_next(m)) {
         const struct rj_parked *p = RJ_MAP_ENTRY_CONST(m, struct rj_parked, node);
         struct rj_origin_id id;
         uint32_t o;

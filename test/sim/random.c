@@ -295,6 +295,24 @@ static void burst(struct sim_world *w, const struct profile *p)
     }
 }
 
+/* A member also in the eyes of the first host: a rollback may have taken that back. */
+static bool is_member(struct sim_world *w, struct sim_host *h)
+{
+    struct rj_member_info info;
+
+    for (size_t space = 0; space < SIM_SPACES_MAX; space++) {
+        struct rj_space *s = sim_space(&w->hosts[0], space);
+        bool found = false;
+
+        for (size_t i = 0; s != NULL && !found && rj_space_member(s, i, &info); i++)
+            found = memcmp(info.device.b, sim_device_id(w, h)->b, RJ_DIGEST_LEN) == 0 &&
+                    info.role != RJ_ROLE_NONE;
+        if (s != NULL && (!found || sim_space(h, space) == NULL))
+            return false;
+    }
+    return true;
+}
+
 /* Whoever could not join during the faults does so now. */
 static void join_all(struct sim_world *w)
 {
@@ -302,7 +320,7 @@ static void join_all(struct sim_world *w)
         for (size_t try = 0; try < JOIN_TRIES && !w->failed; try++) {
             struct sim_host *h = &w->hosts[i];
 
-            if (h->outsider || h->stopped || sim_space(h, 0) != NULL)
+            if (h->outsider || h->stopped || is_member(w, h))
                 break;
             hide_twins(w, h);
             if (!sim_join(w, &w->hosts[0], h, RJ_ROLE_WRITER))

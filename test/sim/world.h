@@ -132,7 +132,7 @@ struct sim_past {
 /* ---- the world */
 
 struct sim_stats {
-    uint64_t events, ops, refused, sent_bytes, faults, crashes, transfers, parked_peak;
+    uint64_t events, ops, refused, sent_bytes, faults, crashes, stranded, parked_peak;
 };
 
 struct sim_ops;
