@@ -153,15 +153,22 @@ stop_server() { # name
     wait "$pid" 2>/dev/null
     unset "pid_of[$1]"
 }
-# Waits until n others have received what was written at NAME so far and, for rejoin,
-# until it is durable here and at n others.
-settle() { # name n
-    local others=$2 least
+# Waits until n others have received what was written at NAME so far.
+received() { # name n [command...]: more of such waits
+    local name=$1 others=$2 wait
+    shift 2
     {
         printf 'SET settled %d\nWAIT %d 120000\n' "$RANDOM" "$others"
-        [[ $1 = redis* ]] || printf 'WAITAOF 1 %d 120000\n' "$others"
-    } | redis-cli -p "${port_of[$1]}" >"$work/settled"
-    least=$(sed 1d "$work/settled" | sort -g | head -n 1)
-    [[ $least =~ ^[0-9]+$ ]] || die "$1: $(cat "$work/settled")"
-    [ "$(sed -n 2p "$work/settled")" -ge "$others" ] || die "$1: not in time at $others others"
+        for wait in "$@"; do echo "$wait"; done
+    } | redis-cli -p "${port_of[$name]}" >"$work/settled"
+    [[ $(sed 1d "$work/settled") =~ ^[0-9] ]] || die "$name: $(cat "$work/settled")"
+    [ "$(sed -n '2p;$p' "$work/settled" | sort -g | head -n 1)" -ge "$others" ] ||
+        die "$name: not in time at $others others"
+}
+# The same and, for rejoin, until it is durable here and at n others.
+settle() { # name n
+    case $1 in
+    redis*) received "$1" "$2" ;;
+    *) received "$1" "$2" "WAITAOF 1 $2 120000" ;;
+    esac
 }

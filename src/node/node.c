@@ -137,13 +137,13 @@ static void drop_removed(struct rj_node *n)
     }
 }
 
-/* Fills writes[0] with everything that changed. */
+/* Fills writes with everything that changed. */
 static enum rj_err collect(struct rj_node *n)
 {
     enum rj_err err = RJ_OK;
     size_t i;
 
-    rj_writes_clear(&n->writes[0]);
+    rj_writes_clear(&n->writes);
     for (i = 0; i < n->n_spaces && err == RJ_OK; i++) {
         struct rj_space *s = n->spaces[i];
 
@@ -153,16 +153,16 @@ static enum rj_err collect(struct rj_node *n)
         if (err != RJ_OK)
             return err;
         rj_space_truncate(s);
-        err = rj_space_collect(s, &n->writes[0]);
+        err = rj_space_collect(s, &n->writes);
     }
     if (err == RJ_OK)
-        err = rj_node_collect(n, &n->writes[0]);
+        err = rj_node_collect(n, &n->writes);
     return err;
 }
 
 static enum rj_err issue_commit(struct rj_node *n)
 {
-    struct rj_action a = {.kind = RJ_ACT_COMMIT, .writes = &n->writes[0]};
+    struct rj_action a = {.kind = RJ_ACT_COMMIT, .writes = &n->writes};
     enum rj_err err;
 
     if (n->committing || !commit_is_due(n, &a.durable))
@@ -222,6 +222,8 @@ static enum rj_err on_committed(struct rj_node *n, const struct rj_event *ev)
         return rj_node_die(n, ev->result, n->store->why);
     n->committing = false;
     n->committed = n->issued;
+    if (n->writes.cap > RJ_WRITES_KEEP)
+        rj_writes_done(&n->writes); /* a large one is rare: give its memory back */
     for (i = 0; i < n->n_spaces; i++)
         rj_space_committed(n->spaces[i], n->commit_durable);
     return check_room(n);
@@ -231,7 +233,7 @@ static enum rj_err on_committed(struct rj_node *n, const struct rj_event *ev)
 static bool retry_commit(struct rj_node *n)
 {
     struct rj_action a = {.kind = RJ_ACT_COMMIT,
-                          .writes = &n->writes[0],
+                          .writes = &n->writes,
                           .commit = n->issued,
                           .durable = n->commit_durable};
     struct rj_mono due = rj_mono_add(n->commit_at, n->limits.commit_ms);
@@ -494,8 +496,8 @@ static enum rj_err load_all(struct rj_node *n)
     n->store->ops->view_close(view);
     if (err == RJ_OK)
         err = collect(n);
-    if (err == RJ_OK && n->writes[0].count > 0)
-        err = n->store->ops->write(n->store, &n->writes[0], true);
+    if (err == RJ_OK && n->writes.count > 0)
+        err = n->store->ops->write(n->store, &n->writes, true);
     if (err == RJ_OK) {
         size_t i;
 
@@ -557,8 +559,7 @@ void rj_node_close(struct rj_node *n)
     for (i = 0; i < n->n_invites; i++)
         free(n->invites[i].spaces);
     free(n->invites);
-    rj_writes_done(&n->writes[0]);
-    rj_writes_done(&n->writes[1]);
+    rj_writes_done(&n->writes);
     free(n->actions);
     rj_buf_done(&n->notes);
     rj_buf_done(&n->scratch);

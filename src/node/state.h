@@ -37,10 +37,11 @@ enum {
     RJ_TRANSFER_LEAF = 64,      /* a range of so few keys is compared key by key */
     RJ_TRANSFER_QUEUE_MAX = 4096,
     RJ_INVITES_MAX = 256,
-    RJ_LOG_CACHE_BYTES = 32 * 1024 * 1024, /* newest batches kept in memory, a space */
-    RJ_COMMIT_BYTES = 64 * 1024 * 1024,    /* log bytes that make a commit due */
-    RJ_ROOM_MS = 1000,                     /* a full disk is looked at again after this */
-    RJ_ROOM_MIN = 16 * 1024 * 1024         /* free bytes below which writes are refused */
+    RJ_WRITES_KEEP = 4 * 1024 * 1024,     /* a commit's buffer is kept up to this size */
+    RJ_LOG_CACHE_BYTES = 8 * 1024 * 1024, /* newest batches kept in memory, a space */
+    RJ_COMMIT_BYTES = 64 * 1024 * 1024,   /* log bytes that make a commit due */
+    RJ_ROOM_MS = 1000,                    /* a full disk is looked at again after this */
+    RJ_ROOM_MIN = 16 * 1024 * 1024        /* free bytes below which writes are refused */
 };
 
 /* What a space knows about one origin, beside the origin table. */
@@ -240,9 +241,9 @@ struct rj_node {
     struct rj_digest join_device;
     uint8_t join_secret[RJ_SECRET_LEN];
 
-    struct rj_writes writes[2]; /* one under way, one for what comes outside spaces */
-    bool committing;            /* writes[0] is under way */
-    bool commit_now;            /* something waits for a commit */
+    struct rj_writes writes; /* the commit under way */
+    bool committing;         /* writes is under way */
+    bool commit_now;         /* something waits for a commit */
     bool commit_durable;
     uint64_t committed, issued; /* commit numbers */
     struct rj_mono commit_at;   /* when the last one was issued */

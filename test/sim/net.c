@@ -225,6 +225,28 @@ struct sim_host *sim_net_other(struct sim_world *w, const struct sim_host *h,
 
 /* ---- bytes */
 
+/* For the trace: the names of the frames in what a node sends. */
+static void tell_frames(struct sim_world *w, const struct sim_host *h,
+                        const struct sim_host *to, struct rj_bytes bytes)
+{
+    static const char *const names[] = {
+        "?",       "HELLO",  "SPACE",     "BATCH", "HEAD", "ACK",
+        "PULL",    "BEHIND", "TAKE",      "META",  "GIVE", "JOIN",
+        "WELCOME", "REFUSE", "ADDRESSES", "CLOCK", "BUSY", "DIGEST"};
+    char line[400] = "";
+    size_t used = 0;
+
+    for (size_t at = 0; w->verbose && at + 10 < bytes.len && used + 20 < sizeof(line);) {
+        size_t len = rj_be_load32(bytes.ptr + at);
+        uint8_t type = bytes.ptr[at + 9];
+
+        used += (size_t)snprintf(line + used, sizeof(line) - used, " %s:%zu",
+                                 type < 18 ? names[type] : "?", len);
+        at += 8 + len;
+    }
+    sim_log(w, "%s -> %s%s", h->name, to->name, line);
+}
+
 void sim_net_send(struct sim_world *w, struct sim_host *h, uint64_t peer,
                   struct rj_bytes bytes)
 {
@@ -241,6 +263,7 @@ void sim_net_send(struct sim_world *w, struct sim_host *h, uint64_t peer,
     }
     if (c->broken || c->closing[side] || bytes.len == 0)
         return;
+    tell_frames(w, h, &w->hosts[c->host[1 - side]], bytes);
     p = &c->pipe[side];
     l = sim_link(w, c->host[0], c->host[1]);
     s = malloc(sizeof(*s) + bytes.len);

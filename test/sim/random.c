@@ -300,6 +300,8 @@ static bool is_member(struct sim_world *w, struct sim_host *h)
 {
     struct rj_member_info info;
 
+    if (w->hosts[0].node == NULL || h->node == NULL)
+        return false;
     for (size_t space = 0; space < SIM_SPACES_MAX; space++) {
         struct rj_space *s = sim_space(&w->hosts[0], space);
         bool found = false;
@@ -316,6 +318,7 @@ static bool is_member(struct sim_world *w, struct sim_host *h)
 /* Whoever could not join during the faults does so now. */
 static void join_all(struct sim_world *w)
 {
+    sim_run(w, 2000); /* all are up again */
     for (size_t i = 1; i < w->hosts_n; i++)
         for (size_t try = 0; try < JOIN_TRIES && !w->failed; try++) {
             struct sim_host *h = &w->hosts[i];
