@@ -124,7 +124,8 @@ static int randoms(uint64_t n, uint64_t first)
     if (t.failed == 0)
         printf("ok 1 - %" PRIu64 " random histories from seed %" PRIu64 "\n", n, first);
     printf("# %.1f s, %.0f seeds an hour, %" PRIu64 " events, %" PRIu64
-           " writes, %" PRIu64 " faults, %" PRIu64 " crashes, %" PRIu64 " MiB sent\n",
+           " writes, %" PRIu64 " faults, %" PRIu64 " crashes, %" PRIu64
+           " MiB sent, %" PRIu64 " stranded\n",
            took, (double)n / (took > 0 ? took : 1) * 3600, t.stats.events, t.stats.ops,
            t.stats.faults, t.stats.crashes, t.stats.sent_bytes >> 20, t.stats.stranded);
     return summary(&t);

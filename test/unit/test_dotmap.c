@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/prng.h"
+#include "crdt/counter.h"
+#include "crdt/dotmap.h"
+#include "support/test.h"
+#include <stdio.h>
+
+enum { NAMES = 12, STEPS = 4000 };
+
+static struct rj_origins origins;
+
+static int set_up(void **cmocka_state __attribute__((unused)))
+{
+    for (uint8_t i = 0; i < 3; i++) {
+        struct rj_origin_id id = {{(uint8_t)(9 - i)}};
+        uint32_t index;
+
+        if (rj_origins_add(&origins, &id, &index) != RJ_OK)
+            return -1;
+    }
+    return 0;
+}
+
+static int tear_down(void **cmocka_state __attribute__((unused)))
+{
+    rj_origins_done(&origins);
+    return 0;
+}
+
+static struct rj_bytes name_of(uint64_t i)
+{
+    static char texts[NAMES][16];
+    char *text = texts[i % NAMES];
+
+    (void)snprintf(text, sizeof(texts[0]), "name%02u", (unsigned)i);
+    return rj_bytes_from_str(text);
+}
+
+static struct rj_dotted *put(struct rj_dotmap *m, uint64_t name, const struct rj_rank *rank,
+                             uint64_t deadline)
+{
+    struct rj_version *v = rj_version_new(0);
+    struct rj_item *item = NULL;
+
+    assert_non_null(v);
+    assert_ok(rj_dotmap_get(m, name_of(name), 0, &item));
+    rj_version_set(v, rank, deadline, (struct rj_bytes){0});
+    rj_dotfun_push(&item->first, &v->d);
+    rj_dotmap_count_in(m, &v->d, &origins);
+    rj_dotmap_refresh(m, item);
+    return &v->d;
+}
+
+static void drop(struct rj_dotmap *m, struct rj_item *item, struct rj_dotted *d)
+{
+    rj_dotmap_count_out(m, d);
+    rj_dotfun_unlink(&item->first, d);
+    rj_item_release(item, d);
+    rj_dotmap_refresh(m, item);
+}
+
+static struct rj_rank rank(uint64_t stamp, uint32_t origin, uint64_t seq)
+{
+    return (struct rj_rank){.stamp = stamp, .dot = {.seq = seq, .origin = origin}};
+}
+
+/* What the map keeps beside its items, against a walk. */
+static void check(struct rj_dotmap *m, uint64_t now)
+{
+    uint64_t live = 0, shown = 0, deadline = 0;
+    struct rj_rank top = {0}, said;
+    bool forever = false;
+
+    for (struct rj_item *it = rj_dotmap_first(m); it != NULL; it = rj_item_next(it)) {
+        bool is_shown = false;
+
+        live += it->first != NULL ? 1 : 0;
+        for (struct rj_dotted *d = it->first; d != NULL; d = d->next) {
+            if (rj_is_due(d->deadline, now))
+                continue;
+            is_shown = true;
+            forever = forever || d->deadline == 0;
+            deadline = d->deadline > deadline ? d->deadline : deadline;
+            rj_rank_raise(&origins, &top, d->stamp, rj_dotted_dot(d));
+        }
+        shown += is_shown ? 1 : 0;
+    }
+    said = rj_dotmap_rank(m, &origins, now);
+    assert_int_equal(m->live, live);
+    assert_int_equal(rj_dotmap_shown(m, now), shown);
+    assert_int_equal(rj_dotmap_is_shown(m, now), shown > 0);
+    assert_int_equal(rj_dotmap_deadline(m, now), forever ? 0 : deadline);
+    assert_int_equal(rj_rank_compare(&origins, &said, &top), 0);
+}
+
+TEST(what_is_kept_beside_the_items_is_what_a_walk_finds)
+{
+    struct rj_prng rng;
+    struct rj_dotmap m;
+
+    rj_prng_init(&rng, 3);
+    rj_dotmap_init(&m);
+    check(&m, 1);
+    for (uint64_t seq = 1; seq < STEPS; seq++) {
+        uint64_t name = rj_prng_below(&rng, NAMES), now = rj_prng_below(&rng, 60);
+        struct rj_item *item = rj_dotmap_find(&m, name_of(name));
+        bool mostly_timed = seq / 500 % 2 == 0;
+
+        if (item != NULL && item->first != NULL && rj_prng_chance(&rng, 11, 20)) {
+            drop(&m, item, item->first);
+        } else {
+            struct rj_rank r =
+                rank(rj_prng_below(&rng, 20), (uint32_t)rj_prng_below(&rng, 3), seq);
+            bool timed = rj_prng_chance(&rng, mostly_timed ? 9 : 2, 9);
+
+            (void)put(&m, name, &r, timed ? 10 * rj_prng_below(&rng, 6) : 0);
+        }
+        check(&m, now);
+    }
+    rj_dotmap_done(&m);
+}
+
+TEST(items_are_walked_in_byte_order)
+{
+    struct rj_dotmap m;
+    struct rj_item *item;
+    uint64_t n = 0;
+
+    rj_dotmap_init(&m);
+    for (uint64_t i = 0; i < NAMES; i++)
+        assert_ok(rj_dotmap_get(&m, name_of(i * 5 % NAMES), 4, &item));
+    for (item = rj_dotmap_first(&m); item != NULL; item = rj_item_next(item))
+        assert_bytes_equal(rj_item_name(item), name_of(n++));
+    assert_int_equal(n, NAMES);
+    assert_bytes_equal(rj_item_name(rj_dotmap_after(&m, name_of(3))), name_of(4));
+    assert_null(rj_dotmap_after(&m, name_of(NAMES - 1)));
+    rj_dotmap_remove(&m, rj_dotmap_find(&m, name_of(4)));
+    assert_bytes_equal(rj_item_name(rj_dotmap_after(&m, name_of(3))), name_of(5));
+    rj_dotmap_done(&m);
+    assert_null(rj_dotmap_first(&m));
+    rj_dotmap_done(NULL);
+}
+
+TEST(a_home_has_the_room_asked_for_and_belongs_to_the_item)
+{
+    struct rj_rank r = rank(1, 0, 1);
+    struct rj_item *with = NULL, *without = NULL, *small = NULL;
+    struct rj_dotmap m;
+
+    rj_dotmap_init(&m);
+    assert_ok(rj_dotmap_get(&m, name_of(1), RJ_HOME_MAX, &with));
+    assert_ok(rj_dotmap_get(&m, name_of(2), RJ_HOME_MAX + 1, &without));
+    assert_ok(rj_dotmap_get(&m, name_of(3), 0, &small));
+    assert_null(rj_item_home(without));
+    assert_int_equal(rj_item_home(with)->cap, RJ_HOME_MAX);
+    assert_int_equal(rj_item_home(small)->cap, 0);
+    rj_version_set(rj_item_home(small), &r, 0, (struct rj_bytes){0});
+    small->home_used = true;
+    rj_dotfun_push(&small->first, &rj_item_home(small)->d);
+    rj_dotfun_unlink(&small->first, &rj_item_home(small)->d);
+    rj_item_release(small, &rj_item_home(small)->d);
+    assert_false(small->home_used);
+    rj_dotmap_done(&m);
+}
+
+TEST(removal_records_are_counted_apart)
+{
+    struct rj_run *run = rj_run_new();
+    struct rj_item *item = NULL;
+    struct rj_dotmap m;
+
+    assert_non_null(run);
+    rj_dotmap_init(&m);
+    assert_ok(rj_dotmap_get(&m, name_of(1), SIZE_MAX, &item));
+    run->epoch = 1;
+    rj_run_reset(run, 3, 5);
+    rj_dotfun_push(&item->first, &run->d);
+    rj_dotmap_count_in(&m, &run->d, &origins);
+    rj_dotmap_refresh(&m, item);
+    assert_int_equal(m.records, 1);
+    assert_int_equal(m.live, 0);
+    assert_false(rj_dotmap_is_shown(&m, 0));
+    rj_dotmap_count_out(&m, &run->d);
+    run->d.seq = 4;
+    run->cum = 9;
+    rj_dotmap_count_in(&m, &run->d, &origins);
+    rj_dotmap_refresh(&m, item);
+    assert_int_equal(m.records, 0);
+    assert_int_equal(m.live, 1);
+    rj_dotmap_done(&m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_kept_beside_the_items_is_what_a_walk_finds),
+        cmocka_unit_test(items_are_walked_in_byte_order),
+        cmocka_unit_test(a_home_has_the_room_asked_for_and_belongs_to_the_item),
+        cmocka_unit_test(removal_records_are_counted_apart),
+    };
+
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
