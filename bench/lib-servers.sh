@@ -14,7 +14,8 @@ cleanup() {
     exec 2>/dev/null # the shell's words about killed jobs
     for pid in "${pid_of[@]}"; do kill -9 "$pid"; done
     wait
-    rm -rf "$work"
+    # A child of a killed Redis may still be writing its file.
+    rm -rf "$work" || { sleep 1; rm -rf "$work"; }
 }
 trap cleanup EXIT
 trap 'exit 130' INT

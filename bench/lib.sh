@@ -74,10 +74,10 @@ tcp_bytes() { # pid port...
         }
         END { printf "%d\n", sum }'
 }
-# The CPU that was used on the whole machine, and stolen from it, in µs.
+# The CPU of the whole machine that was used, and what its host took away, in µs.
 machine_us() {
     awk -v hz="$clock_ticks" '/^cpu / {
-        printf "%.0f\n", ($2 + $3 + $4 + $7 + $8 + $9) * 1e6 / hz }' /proc/stat
+        printf "%.0f %.0f\n", ($2 + $3 + $4 + $7 + $8) * 1e6 / hz, $9 * 1e6 / hz }' /proc/stat
 }
 # Sets own to the CPU that this script used, with all its processes that have ended.
 own_cpu() {

@@ -25,12 +25,12 @@ is "the configuration is private" "$(stat -c %a "$work/a/rejoin.conf")" 600
 
 device=$(rj a --json status | sed -n 's/.*"device":"\([0-9a-f]*\)","home.*/\1/p')
 check_here "down stops it" down a
-check "... and the process is gone" await 10 gone "$first"
+check "... and the process is gone" await 60 gone "$first"
 check_here "it starts again" up a
 is "... as the same device" \
     "$(rj a --json status | sed -n 's/.*"device":"\([0-9a-f]*\)","home.*/\1/p')" "$device"
 kill -TERM "${pid[a]}"
-check "SIGTERM ends it as well" await 10 gone "${pid[a]}"
+check "SIGTERM ends it as well" await 60 gone "${pid[a]}"
 
 node b
 rj b config set port.peer "${port_peer[b]}"

@@ -7,7 +7,7 @@ node b
 up a; up b
 check_here "two nodes share a bucket" share data a b
 redis a set k 0 >/dev/null
-check "they are in sync" await 10 value_is b k 0
+check "they are in sync" await 60 value_is b k 0
 peer=127.0.0.1/${port_peer[a]}
 
 for i in 1 2 3 4 5; do
@@ -16,7 +16,7 @@ done
 { printf 'GET / HTTP/1.1\r\nHost: x\r\n\r\n' >"/dev/tcp/$peer"; } 2>/dev/null
 check "garbage does not end it" rj a status
 redis a set k 1 >/dev/null
-check "... and the peers stay in sync" await 20 value_is b k 1
+check "... and the peers stay in sync" await 60 value_is b k 1
 
 connect() { timeout 30 openssl s_client -ign_eof -connect "127.0.0.1:${port_peer[a]}" "$@" </dev/null; }
 out=$(connect -tls1_2 2>&1)
@@ -34,7 +34,7 @@ printf 'hello' | timeout 30 openssl s_client -connect "127.0.0.1:${port_peer[a]}
 result $? "a stranger with a key of its own is sent away"
 check "... and the node goes on" rj a status
 redis a set k 2 >/dev/null
-check "... and the peers stay in sync" await 20 value_is b k 2
+check "... and the peers stay in sync" await 60 value_is b k 2
 
 # A thousand connections that never say anything, while the peer has to reconnect.
 ulimit -n 2048 2>/dev/null
@@ -48,7 +48,7 @@ if [ "$(ulimit -n)" -ge 1100 ]; then
     result $? "a crowd of $opened half-open connections is there"
     is "Redis clients are served meanwhile" "$(redis a ping)" PONG
     redis a set k 3 >/dev/null
-    check "an established peer stays in sync" await 20 value_is b k 3
+    check "an established peer stays in sync" await 60 value_is b k 3
     down b
     up b
     redis b set k 4 >/dev/null
@@ -72,5 +72,5 @@ perl -MIO::Socket::UNIX -e '
         $s->sysread(my $answer, 100); # it hangs up
     }' "$work/a/run/control" || echo "# the noise was not sent"
 check "noise at the control socket does not end it" rj a status
-check "the digests agree" await 20 same_digest data a b
+check "the digests agree" await 60 same_digest data a b
 done_testing

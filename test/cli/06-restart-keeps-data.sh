@@ -23,8 +23,8 @@ is "hashes are there" "$(redis a hget h g)" 2
 is "counters are there and go on" "$(redis a incr n)" 42
 [ "$(redis a ttl k:1)" -gt 900 ]
 result $? "deadlines are there"
-check "the peer has it all" await 20 value_is b n 42
-check "the digests agree" await 20 same_digest data a b
+check "the peer has it all" await 60 value_is b n 42
+check "the digests agree" await 60 same_digest data a b
 
 for i in 1 2 3; do
     redis a set "round:$i" before >/dev/null
@@ -32,15 +32,15 @@ for i in 1 2 3; do
         for k in $(seq 20000); do printf 'SET r:%d:%d x\r\n' "$i" "$k"; done
     ) &
     writer=$!
-    await 10 value_is a "r:$i:100" x
+    await 60 value_is a "r:$i:100" x
     kill9 a
     wait $writer 2>/dev/null
     up a || break
     redis b incr rounds >/dev/null
 done
 is "killed in the midst of writing, three times: it is up" "$(redis a ping)" PONG
-check "... and hears of the other's writes" await 30 value_is a rounds 3
+check "... and hears of the other's writes" await 60 value_is a rounds 3
 check "... and both agree" await 60 same_digest data a b
 is "writes after it count once" "$(redis a incr n)" 43
-check "... there as well" await 20 value_is b n 43
+check "... there as well" await 60 value_is b n 43
 done_testing

@@ -28,7 +28,7 @@ away() { [ "$(session a 'SET k 4' 'WAIT 2 500')" = "OK 1 " ]; }
 check "WAIT counts one now" away
 is "WAITAOF too" "$(session a 'SET k 5' 'WAITAOF 1 2 1000')" "OK 1 1 "
 (
-    await 10 value_is a waiting yes
+    await 60 value_is a waiting yes
     REJOIN_HOME=$work/c rejoin up >"$work/up" 2>&1
 ) &
 is "a WAIT that is under way sees it come back" \

@@ -49,17 +49,17 @@ if ${CC:-gcc} -shared -fPIC -o "$work/fail.so" "$work/fail.c" 2>/dev/null; then
     touch "$SYNC_FAILS"
     redis a set lost 1 >/dev/null
     ended() { grep -q engine.ended "$work/a/data/rejoind.log"; }
-    check "a failed sync ends the instance" await 20 ended
+    check "a failed sync ends the instance" await 60 ended
     has "Redis clients are told to try again" "$(redis a get k)" "LOADING"
     status_is 1 "... the command line too" rj a bucket get data k
     check "the process lives on" kill -0 "${pid[a]}"
     rm "$SYNC_FAILS"
-    check "it opens the store again" await 40 value_is a k before
+    check "it opens the store again" await 60 value_is a k before
     redis a set k after >/dev/null
-    check "... and goes on" await 30 value_is b k after
+    check "... and goes on" await 60 value_is b k after
     redis b set from b >/dev/null
-    check "... both ways" await 30 value_is a from b
-    check "both agree" await 30 same_digest data a b
+    check "... both ways" await 60 value_is a from b
+    check "both agree" await 60 same_digest data a b
     check "it stops in order" rj a -q down
     up a
     is "what came after the failure is durable" "$(redis a get k)" after
@@ -80,7 +80,7 @@ value=$(head -c 20000 /dev/zero | tr '\0' x)
 for i in $(seq 4000); do printf 'SET fill:%d %s\r\n' "$i" "$value"; done |
     timeout 60 redis-cli -p "${port_resp[c]}" --pipe >"$work/fill" 2>&1
 full() { redis c set more 1 2>&1 | grep -qi "room\|full\|OOM\|MISCONF"; }
-check "a full store refuses writes" await 20 full
+check "a full store refuses writes" await 60 full
 is "... and serves reads" "$(redis c get first)" 1
 has "status says why" "$(rj c status)" "no room left"
 check "it stops" rj c -q --timeout 20 down

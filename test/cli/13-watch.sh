@@ -11,13 +11,13 @@ REJOIN_HOME=$work/a rejoin watch >"$work/text" 2>/dev/null &
 helpers+=($!)
 watched() { grep -q "$1" "$work/json" && grep -q "$1" "$work/text"; }
 added() { rj a -q -y bucket remove probe; rj a -q bucket add probe && watched bucket.added; }
-check "a watcher hears of a bucket" await 20 added
+check "a watcher hears of a bucket" await 60 added
 rj a -q bucket add data
 up b
 rj b -q join "$(rj a -q invite data)"
-check "... of a peer that comes" await 10 watched peer.up
+check "... of a peer that comes" await 60 watched peer.up
 down b
-check "... and goes" await 10 watched peer.down
+check "... and goes" await 60 watched peer.down
 [ "$(grep -vc '^{.*"v":1}$' "$work/json")" = 0 ]
 result $? "with --json each line is an object"
 has "events have a name" "$(cat "$work/json")" '"event":"peer.up"'
@@ -31,7 +31,7 @@ result $? "lines stay readable"
 timeout 5 env REJOIN_HOME="$work/a" rejoin status --watch >"$work/again" &
 helpers+=($!)
 twice() { [ "$(grep -c 'rejoin 0' "$work/again")" -ge 2 ]; }
-check "status --watch repeats" await 10 twice
+check "status --watch repeats" await 60 twice
 check "log lines have a time, a level and keys" \
     grep -qE '^[0-9-]{10}T[0-9:.]{12}Z info daemon.up version=' "$work/a/data/rejoind.log"
 done_testing

@@ -15,7 +15,7 @@ redis-server --port "$port" --bind 127.0.0.1 --save '' --appendonly no --dir "$w
     --daemonize no >"$work/redis.log" 2>&1 &
 helpers+=($!)
 redis_port=$port
-check "Redis is there" await 10 redis-cli -p "$redis_port" ping
+check "Redis is there" await 60 redis-cli -p "$redis_port" ping
 check "a bucket is made" rj a bucket add data
 for seed in 1 2 3; do
     check "5000 random commands, seed $seed" \

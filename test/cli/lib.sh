@@ -9,7 +9,7 @@
 #   check "it works" rj A status        one TAP line: did the command succeed
 #   is "name" "$got" "$expected"        one TAP line: are they equal
 #   status_is 4 "name" rj A bucket get b nothing
-#   await 20 test -e file               polls until it succeeds; fails after so many seconds
+#   await 60 test -e file               polls until it succeeds; fails after so many seconds
 #   done_testing      the plan; the exit status
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 2
@@ -45,11 +45,13 @@ trap cleanup EXIT
 trap '' PIPE
 trap 'exit 130' INT TERM
 
-# A port on loopback that nobody listens at, below the ones that the system hands out.
+# A port on loopback that nobody listens at, below the ones that the system hands out, from
+# the hundred of this script's number: another script may be running.
 free_port() {
-    local p
+    local p number
+    number=$(basename "$0")
     for _ in $(seq 200); do
-        p=$((20000 + RANDOM % 10000))
+        p=$((20000 + 100 * 10#${number%%-*} + RANDOM % 100))
         [[ " ${ports_used[*]-} " = *" $p "* ]] && continue
         (exec 3<>"/dev/tcp/127.0.0.1/$p") 2>/dev/null && continue
         ports_used+=("$p")
@@ -84,7 +86,7 @@ down() { rj "$1" -q down && unset "pid[$1]"; }
 gone() { ! kill -0 "$1" 2>/dev/null || grep -q '^State:[[:space:]]Z' "/proc/$1/status"; }
 kill9() {
     local p=${pid[$1]}
-    kill -9 "$p" && await 10 gone "$p" && unset "pid[$1]"
+    kill -9 "$p" && await 60 gone "$p" && unset "pid[$1]"
 }
 # A bucket at the first node, joined by the others; all must be up.
 share() {

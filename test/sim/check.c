@@ -273,20 +273,29 @@ static bool is_stranded(struct sim_world *w, struct sim_host *h, size_t space)
 }
 
 /* A known limit: a joiner that took a part of what exists nowhere any more stays joining
- * for ever. It is counted, and left out. */
-static void leave_stranded(struct sim_world *w)
+ * for ever, and who needs what it alone has waits for it. With durability none each crash
+ * of a holder can do that. It is counted, and left out. True: nothing is left to check.
+ */
+static bool leave_stranded(struct sim_world *w)
 {
+    bool any = false;
+
     for (size_t i = 0; i < w->hosts_n; i++)
         for (size_t space = 0; space < SIM_SPACES_MAX; space++) {
             struct sim_host *h = &w->hosts[i];
 
-            if ((!w->rolled_back && !w->revoked) || !is_member(h, space) ||
-                !sim_peek_joining(sim_space(h, space)) || !is_stranded(w, h, space))
+            if (!is_member(h, space) || !sim_peek_joining(sim_space(h, space)))
+                continue;
+            any = true;
+            if ((!w->rolled_back && !w->revoked) || !is_stranded(w, h, space))
                 continue;
             sim_log(w, "%s is stranded in its transfer", h->name);
             w->stats.stranded++;
             h->outsider = true;
         }
+    any = any && w->durability == RJ_DURABLE_NONE && w->stats.crashes > 0;
+    w->stats.stranded += any;
+    return any;
 }
 
 void sim_faults_off(struct sim_world *w)
@@ -372,7 +381,8 @@ void sim_heal_and_check(struct sim_world *w)
     sim_faults_off(w);
     if (!sim_settle(w, HEAL_MS)) {
         link_twins(w);
-        leave_stranded(w);
+        if (!w->failed && leave_stranded(w))
+            return;
     }
     if (!w->failed && !sim_settle(w, HEAL_MS)) {
         if (!w->failed) {

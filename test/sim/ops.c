@@ -270,7 +270,8 @@ void sim_ops_rolled_back(struct sim_world *w, struct sim_host *h)
             op->fate = SIM_MAYBE;
         if (op->host != h->index || op->saved || op->fate == SIM_GONE)
             continue;
-        if (!w->rolled_back && s != NULL && op->instance == h->instance &&
+        if (!w->rolled_back && w->durability != RJ_DURABLE_NONE && s != NULL &&
+            op->instance == h->instance &&
             rj_space_receipts(s, op->mark, RJ_DURABLE) > 0) {
             op->fate = SIM_SAFE;
             op->elsewhere = true;

@@ -10,7 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { OPS_MAX = 4096, ANY_ELEM = 255 };
+enum {
+    OPS_MAX = 4096,
+    ANY_ELEM = 255,
+    COPIES_MAX = 4 /* each copy of a disk issues what lay unsealed on it again */
+};
 
 /* The ops on one key that are known to have survived. */
 struct known {
@@ -261,10 +265,10 @@ static void check_counter(struct sim_world *w, struct sim_host *h, size_t space,
         const struct sim_op *op = k->ops[i];
         bool sure =
             !op->renamed || (op->fate == SIM_SAFE && !w->cloned && !w->rolled_back);
-        int64_t twice = op->renamed && w->cloned ? 2 : 1;
+        int64_t most = op->renamed && (w->cloned || w->rolled_back) ? COPIES_MAX : 1;
 
-        low += sure || op->value < 0 ? op->value * (op->value < 0 ? twice : 1) : 0;
-        high += sure || op->value > 0 ? op->value * (op->value > 0 ? twice : 1) : 0;
+        low += sure || op->value < 0 ? op->value * (op->value < 0 ? most : 1) : 0;
+        high += sure || op->value > 0 ? op->value * (op->value > 0 ? most : 1) : 0;
     }
     (void)sim_shown(sim_bucket(w, h, space), key, NULL, &shown);
     if (shown < low || shown > high)

@@ -337,6 +337,12 @@ void sim_random(struct sim_world *w)
     uint64_t steps = STEPS_MIN + sim_below(w, STEPS_SPREAD);
 
     choose(w, &p);
+    sim_log(
+        w,
+        "%zu hosts, %zu spaces, durability %d, log %llu, part %llu, slow %u, nasty %d,"
+        " wild clocks %d",
+        p.hosts, p.spaces, (int)w->durability, (unsigned long long)w->limits.log_bytes,
+        (unsigned long long)w->limits.part_bytes, p.slow_ms, p.nasty, w->wild_clocks);
     set_up(w, &p);
     for (uint64_t i = 0; i < steps && !w->failed; i++) {
         if (sim_below(w, 100) < p.writes)
