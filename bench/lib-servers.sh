@@ -130,6 +130,19 @@ rejoin_joins() { # name inviter
     cli "$1" join "$ticket" >/dev/null || die "$1 could not join"
     await_answer "$1" DBSIZE
 }
+# Waits until all the named nodes are connected to one another. What passes through a third
+# is measured otherwise.
+rejoin_meet() { # name...
+    local name i
+    for name in "$@"; do
+        for ((i = 0; i < 200; i++)); do
+            [ "$(cli "$name" --json peer list | grep -o '"connected":true' | wc -l)" -ge \
+                $(($# - 1)) ] && continue 2
+            sleep 0.05
+        done
+        echo "bench: $name is not connected to all others" >&2
+    done
+}
 # The state of the bucket: number of writes known and digest.
 rejoin_state() { info "$1" rejoin space_b | sed 's/.*,\(writes=[0-9]*\),.*,\(digest=.*\)/\1 \2/'; }
 rejoin_same() { # name other

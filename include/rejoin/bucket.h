@@ -22,7 +22,10 @@ extern "C" {
 
 enum {
     RJ_KEY_MAX = 64 * 1024,            /* bytes of a key, an element, a field */
-    RJ_VALUE_MAX = 16 * 1024 * 1024    /* bytes of a value */
+    RJ_VALUE_MAX = 16 * 1024 * 1024,   /* bytes of a value */
+    /* Bytes of all elements and fields of a key, about 50 counted for each beside name and
+     * value: a key that holds so much takes no more (RJ_ELIMIT), it only gives. */
+    RJ_KEY_BYTES_MAX = 256 * 1024 * 1024
 };
 
 enum rj_type { RJ_TYPE_NONE, RJ_TYPE_STRING, RJ_TYPE_SET, RJ_TYPE_HASH };
@@ -118,6 +121,10 @@ RJ_API enum rj_err rj_bucket_hlen(struct rj_bucket *b, struct rj_bytes key,
  * RJ_ETYPE: neither set nor hash. *ret is borrowed until the next call on b. */
 RJ_API enum rj_err rj_bucket_next(struct rj_bucket *b, struct rj_bytes key,
                                   const struct rj_bytes *after, struct rj_pair *ret);
+
+/* A hint for who has many calls to make: one on key comes soon, after one on the key named
+ * before. Asks for the memory that they need. */
+RJ_API void rj_bucket_fetch(struct rj_bucket *b, struct rj_bytes key);
 
 /* ---- atomic groups */
 

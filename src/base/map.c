@@ -5,6 +5,8 @@
  * every child points back at its parent. All walks are loops along those links. */
 #include "base/map.h"
 
+enum { LINE = 64 /* of the cache; an entry's key is seldom in that of its node */ };
+
 static int compare(const struct rj_map *m, struct rj_bytes key,
                    const struct rj_map_node *node)
 {
@@ -68,12 +70,28 @@ static struct rj_map_node *rebalance(struct rj_map *m, struct rj_map_node *node)
     return rotate(m, node, !side);
 }
 
+/* Asks for both children, of which one is needed next, while node is compared. */
+static void fetch_children(const struct rj_map_node *node)
+{
+    for (int side = 0; side < 2; side++) {
+        const char *child = (const char *)node->child[side];
+
+        if (child == NULL)
+            continue;
+        __builtin_prefetch(child);
+        __builtin_prefetch(child + LINE);
+    }
+}
+
 struct rj_map_node *rj_map_find(const struct rj_map *m, struct rj_bytes key)
 {
     struct rj_map_node *node = m->root;
 
     while (node != NULL) {
-        int order = compare(m, key, node);
+        int order;
+
+        fetch_children(node);
+        order = compare(m, key, node);
 
         if (order == 0)
             return node;
@@ -92,6 +110,7 @@ struct rj_map_node *rj_map_insert(struct rj_map *m, struct rj_map_node *node)
         int order;
 
         parent = *link;
+        fetch_children(parent);
         order = compare(m, key, parent);
         if (order == 0)
             return parent;
@@ -181,8 +200,12 @@ static struct rj_map_node *nearest(const struct rj_map *m, struct rj_bytes key, 
     struct rj_map_node *best = NULL;
 
     while (node != NULL) {
-        int order = compare(m, key, node);
-        bool found = order == 0 ? equal : (order < 0) == (side == 1);
+        int order;
+        bool found;
+
+        fetch_children(node);
+        order = compare(m, key, node);
+        found = order == 0 ? equal : (order < 0) == (side == 1);
 
         if (found)
             best = node;

@@ -68,6 +68,11 @@ static enum rj_err prepare_value(struct rj_bucket *b, const struct rj_bop *op,
     return err;
 }
 
+static bool leaves_records(const struct rj_bop *op)
+{
+    return op->resets.n > 0 || op->whole.place.n > 0 || op->whole.fields.n > 0;
+}
+
 /* Removals need a key only where they leave removal records. */
 static enum rj_err prepare_removal(struct rj_bucket *b, const struct rj_bop *op,
                                    uint64_t position, struct rj_prep *prep)
@@ -76,8 +81,7 @@ static enum rj_err prepare_removal(struct rj_bucket *b, const struct rj_bop *op,
     enum rj_err err = RJ_OK;
 
     prep->site.key = rj_table_find(&b->table, position, op->key);
-    if (prep->site.key == NULL &&
-        (op->resets.n > 0 || op->whole.place.n > 0 || op->whole.fields.n > 0))
+    if (prep->site.key == NULL && leaves_records(op))
         err = rj_change_key(b, position, op->key, SIZE_MAX, &prep->site.key);
     if (err != RJ_OK || prep->site.key == NULL || part == RJ_PART_NONE)
         return err;
@@ -93,7 +97,8 @@ static enum rj_err prepare_run(struct rj_bucket *b, const struct rj_bop *op,
     struct rj_site *site = &prep->site;
     enum rj_err err;
 
-    if (op->base.seq != 0 && rj_table_find(&b->table, position, op->key) == NULL)
+    if (op->base.seq != 0 && !leaves_records(op) &&
+        rj_table_find(&b->table, position, op->key) == NULL)
         return RJ_OK; /* its base is gone, and all else that it overwrites */
     err = rj_change_key(b, position, op->key, SIZE_MAX, &site->key);
     if (err == RJ_OK && op->has_name)
@@ -265,11 +270,7 @@ static enum rj_err commit_value(struct rj_bucket *b, const struct rj_bop *op,
 static void lengthen(const struct rj_bop *op, const struct rj_rank *rank,
                      struct rj_run *run)
 {
-    if (rank->dot.seq > run->d.seq) {
-        run->d.seq = rank->dot.seq;
-        run->d.stamp = rank->stamp;
-        run->cum = op->before + op->delta;
-    }
+    rj_run_lengthen(run, rank->dot.seq, op->before + op->delta, rank->stamp);
     rj_run_reset(run, op->floor_seq, op->floor_cum);
 }
 
@@ -279,6 +280,7 @@ static enum rj_err commit_incr(struct rj_bucket *b, const struct rj_bop *op,
     const struct rj_site *site = &prep->site;
     enum rj_err err = rj_change_reset(b, site, op->resets.items, op->resets.n);
     struct rj_dotted **list = rj_site_list(site), *base = NULL;
+    struct rj_rank setter = op->touch ? *rank : (struct rj_rank){0};
     struct rj_run *run;
 
     (void)rj_change_kill(b, site, &op->seen);
@@ -288,8 +290,8 @@ static enum rj_err commit_incr(struct rj_bucket *b, const struct rj_bop *op,
     if (run != NULL) {
         rj_change_lift(b, site, &run->d);
         lengthen(op, rank, run);
-        if (op->touch)
-            rj_run_touch(run, op->deadline, rank, b->kind.origins);
+        if (op->base.seq == 0)
+            rj_run_touch(run, op->deadline, &setter, b->kind.origins);
         rj_change_lay(b, site, &run->d);
     } else if (op->base.seq == 0 || base != NULL) {
         run = prep->run;
@@ -298,8 +300,7 @@ static enum rj_err commit_incr(struct rj_bucket *b, const struct rj_bop *op,
         run->d.deadline = base != NULL ? base->deadline : op->deadline;
         run->epoch = op->epoch;
         run->base = op->base;
-        if (op->touch)
-            run->setter = *rank;
+        run->setter = setter;
         lengthen(op, rank, run);
         rj_change_in(b, site, &run->d);
     }
@@ -423,7 +424,8 @@ enum rj_err rj_apply_check(struct rj_kind *k, const struct rj_batch_view *batch)
 {
     struct rj_bucket *b = rj_bucket_of(k);
     struct rj_reader r = rj_reader_of(batch->ops);
-    struct rj_bop_source source = {.dict = batch->dict, .dict_n = batch->dict_n};
+    struct rj_bop_source source = {
+        .dict = batch->dict, .dict_n = batch->dict_n, .have = batch->have};
     struct ahead ahead = {.n = 0};
     enum rj_err err = RJ_OK;
     uint32_t i;

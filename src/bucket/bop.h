@@ -86,6 +86,7 @@ struct rj_bop_source {
     const uint32_t *dict;
     uint32_t dict_n;
     struct rj_dot dot; /* of the write */
+    const struct rj_vv *have; /* what its receiver has; NULL: not looked at */
 };
 
 /* Empties op, keeps its arrays. */
@@ -99,7 +100,8 @@ RJ_NODISCARD enum rj_err rj_whole_field(struct rj_whole *whole, struct rj_bytes 
 bool rj_whole_is_empty(const struct rj_whole *whole);
 
 /* Reads one write and verifies it. RJ_ECORRUPT: malformed; RJ_EUPGRADE: an operation that
- * this version does not know; RJ_ENOMEM. */
+ * this version does not know; RJ_EGAP: it overwrites or carries what source->have lacks;
+ * RJ_ENOMEM. */
 RJ_NODISCARD enum rj_err rj_bop_get(struct rj_bop *op, struct rj_reader *r,
                                     const struct rj_bop_source *source);
 /* Sets the bounds in the lists that they are about. */

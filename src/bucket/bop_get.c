@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading a write: everything is verified here, so that applying it need not ask again.
  * The bytes come from another node: nothing is asserted, every array is bounded by what
- * is left to read and by a named limit. */
+ * is left to read and by a named limit.
+ *
+ * Of other origins a write names only what its author had, so who has all that the author
+ * had has that, too. A write that names more is a lie, and waits for what it names: else
+ * what it takes away would depend on the order of delivery. */
 #include "base/cbor.h"
 #include "bucket/bop_layout.h"
+#include "causal/stamp.h"
 #include <rejoin/bucket.h>
 
 struct source {
     struct rj_reader *r;
     const struct rj_bop_source *s;
     enum rj_err err; /* RJ_ENOMEM */
+    bool beyond;     /* it names what s->have lacks */
 };
 
 static void fail_if(struct source *in, bool bad)
@@ -42,9 +48,13 @@ static uint64_t get_seq(struct source *in, uint32_t number)
 {
     uint64_t seq = rj_cbor_get_uint(in->r);
 
-    fail_if(in, seq == 0);
-    if (!in->r->failed && in->s->dict[number] == in->s->dot.origin)
+    fail_if(in, seq == 0 || seq > RJ_SEQ_MAX);
+    if (in->r->failed)
+        return 0;
+    if (in->s->dict[number] == in->s->dot.origin)
         fail_if(in, seq >= in->s->dot.seq);
+    else if (in->s->have != NULL && !rj_vv_has(in->s->have, in->s->dict[number], seq))
+        in->beyond = true;
     return seq;
 }
 
@@ -165,8 +175,10 @@ static void get_touched(struct source *in, struct rj_bop *op)
         return;
     }
     op->touched_setter.dot.origin = in->s->dict[number];
-    fail_if(in, op->touched_setter.dot.origin == in->s->dot.origin &&
-                    op->touched_setter.dot.seq >= in->s->dot.seq);
+    fail_if(in, op->touched_setter.dot.seq > RJ_SEQ_MAX ||
+                    !rj_stamp_is_valid(op->touched_setter.stamp) ||
+                    (op->touched_setter.dot.origin == in->s->dot.origin &&
+                     op->touched_setter.dot.seq >= in->s->dot.seq));
 }
 
 static void get_incr(struct source *in, struct rj_bop *op)
@@ -213,7 +225,8 @@ static void get_carried(struct source *in, struct rj_carried *carried)
         if (run.floor_seq == 0)
             fail_if(in, run.floor_cum != 0);
         else
-            fail_if(in, run.floor_seq < run.epoch || run.floor_seq > run.d.seq);
+            fail_if(in, run.floor_seq < run.epoch || run.floor_seq > run.d.seq ||
+                            (run.floor_seq == run.d.seq && run.floor_cum != run.cum));
         last = number;
         last_epoch = run.epoch;
         if (!in->r->failed)
@@ -319,5 +332,5 @@ enum rj_err rj_bop_get(struct rj_bop *op, struct rj_reader *r,
         fail_if(&in, !is_sound_incr(op, source->dot.seq));
     if (r->failed)
         return in.err != RJ_OK ? in.err : RJ_ECORRUPT;
-    return RJ_OK;
+    return in.beyond ? RJ_EGAP : RJ_OK;
 }

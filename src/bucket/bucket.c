@@ -55,6 +55,7 @@ static const struct rj_kind_ops bucket_ops = {
     .collect = rj_persist_collect,
     .load = rj_persist_load,
     .sum = rj_digest_sum,
+    .sum_part = rj_transfer_sum,
     .give = rj_transfer_give,
     .take = rj_transfer_take,
     .expire = rj_expiry_drop,

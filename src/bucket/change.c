@@ -18,20 +18,6 @@ uint64_t rj_change_position(const struct rj_bucket *b, struct rj_bytes key)
 
 /* ---- sums */
 
-void rj_sum_add(struct rj_sum *sum, const struct rj_sum *other)
-{
-    sum->lo += other->lo;
-    sum->hi += other->hi + (sum->lo < other->lo ? 1 : 0);
-}
-
-void rj_sum_subtract(struct rj_sum *sum, const struct rj_sum *other)
-{
-    uint64_t lo = sum->lo;
-
-    sum->lo -= other->lo;
-    sum->hi -= other->hi + (lo < other->lo ? 1 : 0);
-}
-
 struct rj_sum rj_change_hash(const struct rj_bucket *b, const struct rj_dotted *d)
 {
     uint8_t text[RJ_ORIGIN_LEN + 6 * 8];
@@ -64,14 +50,38 @@ static struct rj_sum *slot_of(struct rj_bucket *b, const struct rj_bkey *k,
     return d->deadline != 0 ? &b->timed[slot] : &b->forever[slot];
 }
 
+/* What a write takes in a part of the state, at most. */
+static uint64_t bytes_of(const struct rj_item *item, const struct rj_dotted *d)
+{
+    enum { VERSION = 48, RUN = 112, NAME = 6 };
+    uint64_t bytes = item != NULL ? NAME + (uint64_t)item->len : 0;
+
+    if (d->sort == RJ_DOTTED_RUN)
+        return bytes + RUN;
+    return bytes + VERSION + rj_version_value(rj_version_of_const(d)).len;
+}
+
+bool rj_change_is_full(const struct rj_bkey *k)
+{
+    const struct rj_dotmap *set = rj_bkey_set(k), *hash = rj_bkey_hash(k);
+    uint64_t bytes = (set != NULL ? set->bytes : 0) + (hash != NULL ? hash->bytes : 0);
+    const struct rj_dotted *d;
+
+    for (d = rj_bkey_first(k); d != NULL; d = d->next)
+        bytes += bytes_of(NULL, d);
+    return bytes >= RJ_KEY_BYTES_MAX;
+}
+
 static void count_in(struct rj_bucket *b, const struct rj_site *site,
                      const struct rj_dotted *d)
 {
     struct rj_sum hash = rj_change_hash(b, d);
 
     rj_sum_add(slot_of(b, site->key, d), &hash);
-    if (site->item != NULL)
+    if (site->item != NULL) {
         rj_dotmap_count_in(site->map, d, b->kind.origins);
+        site->map->bytes += bytes_of(site->item, d);
+    }
     if (d->deadline != 0)
         rj_due_note(&b->due, rj_bkey_due(site->key), d->deadline);
 }
@@ -82,8 +92,10 @@ static void count_out(struct rj_bucket *b, const struct rj_site *site,
     struct rj_sum hash = rj_change_hash(b, d);
 
     rj_sum_subtract(slot_of(b, site->key, d), &hash);
-    if (site->item != NULL)
+    if (site->item != NULL) {
         rj_dotmap_count_out(site->map, d);
+        site->map->bytes -= bytes_of(site->item, d);
+    }
 }
 
 /* ---- keys and items */
@@ -230,22 +242,27 @@ void rj_change_kill_baseless(struct rj_bucket *b, const struct rj_site *site)
     release_all(b, site, rj_dotfun_cut_baseless(rj_site_list(site)));
 }
 
+/* The deadline counts where nobody set one: who resets tells that of the run. */
+static void take_away(const struct rj_bucket *b, struct rj_run *run,
+                      const struct rj_reset *reset)
+{
+    struct rj_rank nobody = {0};
+
+    rj_run_reset(run, reset->seq, reset->cum);
+    rj_run_touch(run, reset->deadline, &nobody, b->kind.origins);
+}
+
 /* A removal record for a run that is not there. */
 static enum rj_err put_record(struct rj_bucket *b, const struct rj_site *site,
                               const struct rj_reset *reset)
 {
-    struct rj_run *run;
-    enum rj_err err = rj_change_reserve(b, site->key, reset->deadline);
+    struct rj_run *run = rj_run_new();
 
-    if (err != RJ_OK)
-        return err;
-    run = rj_run_new();
     if (run == NULL)
         return RJ_ENOMEM;
     run->d.origin = reset->origin;
-    run->d.deadline = reset->deadline;
     run->epoch = reset->epoch;
-    rj_run_reset(run, reset->seq, reset->cum);
+    take_away(b, run, reset);
     rj_change_in(b, site, &run->d);
     return RJ_OK;
 }
@@ -260,15 +277,16 @@ enum rj_err rj_change_reset(struct rj_bucket *b, const struct rj_site *site,
         struct rj_run *run = rj_counter_find(*rj_site_list(site), (struct rj_dot){0},
                                              reset->origin, reset->epoch);
 
-        if (run == NULL) {
-            enum rj_err err = put_record(b, site, reset);
+        enum rj_err err = rj_change_reserve(b, site->key, reset->deadline);
 
-            if (err != RJ_OK)
-                return err;
+        if (err == RJ_OK && run == NULL)
+            err = put_record(b, site, reset);
+        if (err != RJ_OK)
+            return err;
+        if (run == NULL)
             continue;
-        }
         rj_change_lift(b, site, &run->d);
-        rj_run_reset(run, reset->seq, reset->cum);
+        take_away(b, run, reset);
         rj_change_lay(b, site, &run->d);
     }
     return RJ_OK;

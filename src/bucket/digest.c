@@ -65,6 +65,14 @@ static struct rj_sum sum_due(const struct rj_bucket *b, struct rj_range range,
     return sum;
 }
 
+void rj_digest_add_key(const struct rj_bucket *b, struct rj_bkey *k,
+                       const struct rj_vv *within, uint64_t cutoff_ms, struct rj_sum *sum)
+{
+    struct pick pick = {.within = within, .cutoff_ms = cutoff_ms};
+
+    add_key(b, k, &pick, sum);
+}
+
 void rj_digest_sum(struct rj_kind *k, struct rj_range range, const struct rj_vv *within,
                    uint64_t cutoff_ms, struct rj_sum *ret_sum)
 {

@@ -66,6 +66,15 @@ enum rj_err rj_due_reserve(struct rj_due *due, const struct rj_due_link *link,
     return RJ_OK;
 }
 
+static void append(struct rj_due_slot *slot, struct rj_due_link *link)
+{
+    link->slot = slot;
+    link->next = &slot->head;
+    link->prev = slot->head.prev;
+    link->prev->next = link;
+    slot->head.prev = link;
+}
+
 void rj_due_note(struct rj_due *due, struct rj_due_link *link, uint64_t deadline)
 {
     struct rj_due_slot *slot;
@@ -75,11 +84,14 @@ void rj_due_note(struct rj_due *due, struct rj_due_link *link, uint64_t deadline
     rj_due_drop(due, link);
     slot = find(due, deadline);
     assert(slot != NULL);
-    link->slot = slot;
-    link->next = &slot->head;
-    link->prev = slot->head.prev;
-    link->prev->next = link;
-    slot->head.prev = link;
+    append(slot, link);
+}
+
+void rj_due_requeue(struct rj_due_link *link)
+{
+    link->prev->next = link->next;
+    link->next->prev = link->prev;
+    append(link->slot, link);
 }
 
 void rj_due_drop(struct rj_due *due, struct rj_due_link *link)

@@ -43,6 +43,9 @@ void rj_due_note(struct rj_due *due, struct rj_due_link *link, uint64_t deadline
 /* Takes link out, if it is in; frees a slot that becomes empty. */
 void rj_due_drop(struct rj_due *due, struct rj_due_link *link);
 
+/* Puts link, which is in a slot, behind the others there. */
+void rj_due_requeue(struct rj_due_link *link);
+
 /* The earliest slot, the next one after slot. NULL: none. A slot may be empty. */
 struct rj_due_slot *rj_due_first(const struct rj_due *due);
 struct rj_due_slot *rj_due_next(const struct rj_due_slot *slot);

@@ -6,6 +6,7 @@
  *
  * Not all keys of the range, unless asked: those with a dot that the asking side lacks,
  * and those with removal records, which are outside the sums. */
+#include "base/alloc.h"
 #include "base/cbor.h"
 #include "bucket/state.h"
 
@@ -87,10 +88,7 @@ static enum rj_err put_position(struct rj_bucket *b, const struct rj_give *g,
          k = rj_table_next(&b->table, k)) {
         if (rj_bkey_is_void(k) || (!g->full && !is_wanted(k, g->have)))
             continue;
-        if (w->count >= RJ_BATCH_WRITES_MAX)
-            err = RJ_ELIMIT;
-        else
-            err = put_key(&w->ops, k, names);
+        err = put_key(&w->ops, k, names);
         if (err == RJ_OK)
             rj_writer_wrote(w);
     }
@@ -108,38 +106,54 @@ static uint64_t count_live(const struct rj_bucket *b, const struct rj_bkey *k,
     return n;
 }
 
+/* A part that may name any number of origins looks them up in a table. */
+static enum rj_err make_numbers(const struct rj_bucket *b, const struct rj_writer *w,
+                                struct rj_dotcode_names *names)
+{
+    size_t n = b->kind.origins->n;
+
+    if (w->dict_max <= RJ_BATCH_DICT_MAX || n == 0)
+        return RJ_OK;
+    names->numbers = rj_alloc_zero(n, sizeof(*names->numbers));
+    return names->numbers != NULL ? RJ_OK : RJ_ENOMEM;
+}
+
 enum rj_err rj_transfer_give(struct rj_kind *kind, const struct rj_give *g,
                              struct rj_writer *w, uint64_t *ret_end, uint64_t *ret_count)
 {
     struct rj_bucket *b = rj_bucket_of(kind);
     struct rj_bkey *k = rj_table_from(&b->table, g->range.from);
     struct rj_dotcode_names names = {.writer = w};
+    enum rj_err err = make_numbers(b, w, &names);
     size_t start = w->ops.len;
     uint64_t end = g->range.to, count = 0;
 
-    while (k != NULL && k->position <= g->range.to) {
+    while (err == RJ_OK && k != NULL && k->position <= g->range.to) {
         uint64_t position = k->position, live = count_live(b, k, position);
         size_t len = w->ops.len;
         uint32_t sent = w->count, dict_n = w->dict_n;
-        enum rj_err err = put_position(b, g, &names, k, &k);
 
+        err = put_position(b, g, &names, k, &k);
         if (err != RJ_OK) {
             w->ops.len = len;
             w->ops.failed = false;
             w->count = sent;
             w->dict_n = dict_n;
             if (err != RJ_ELIMIT || position == g->range.from || sent == 0)
-                return err;
+                goto out;
+            err = RJ_OK;
             end = position - 1; /* it begins the next part */
             break;
         }
         count += live;
-        if (w->ops.len - start >= g->budget_bytes) {
+        if (w->ops.len - start >= g->budget_bytes || w->count >= RJ_BATCH_WRITES_MAX) {
             end = position;
             break;
         }
     }
     *ret_end = end;
     *ret_count = count;
-    return RJ_OK;
+out:
+    free(names.numbers);
+    return err;
 }

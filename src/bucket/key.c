@@ -71,6 +71,7 @@ void rj_bkey_move(struct rj_bkey *to, struct rj_bkey *from)
     to->live = from->live;
     to->place_dirty = from->place_dirty;
     to->stored = from->stored;
+    to->split = from->split;
     to->mark = from->mark;
     if (to->has_ext)
         to->u.ext->key = to;
@@ -115,6 +116,7 @@ enum rj_err rj_bkey_make_map(struct rj_dotmap **map)
 static void tidy_map(struct rj_dotmap **map)
 {
     if (*map != NULL && (*map)->map.count == 0) {
+        rj_dotmap_done(*map);
         free(*map);
         *map = NULL;
     }

@@ -33,7 +33,8 @@ struct rj_bkey {
     bool home_used : 1;    /* ... and a version in it */
     bool live : 1;         /* counted as a key */
     bool place_dirty : 1;  /* its own place was changed */
-    bool stored : 1;       /* there is a record of its own place */
+    bool stored : 1;       /* there is a record of its own place ... */
+    bool split : 1;        /* ... and there are further ones */
     bool mark : 1;         /* for whoever walks the table, false otherwise */
 };
 

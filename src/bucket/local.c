@@ -187,7 +187,7 @@ static void fill_run(struct rj_bucket *b, const struct incr *in, int64_t delta,
         op->deadline = in->deadline;
     op->delta = delta;
     own = rj_counter_own(in->first, op->base, dot.origin, b->now_ms, delta);
-    if (own == NULL) {
+    if (own == NULL || own->d.seq >= dot.seq) { /* others may tell of what is not yet */
         op->epoch = dot.seq;
         return;
     }
@@ -214,6 +214,8 @@ static enum rj_err increment(struct rj_bucket *b, struct rj_bytes key,
     enum rj_err err =
         look_incr(b, rj_table_find(&b->table, position, key), field, &in);
 
+    if (err == RJ_OK && in.key != NULL && rj_change_is_full(in.key))
+        err = RJ_ELIMIT;
     if (err == RJ_OK)
         err = sum_after(b, &in, delta, &sum);
     if (err != RJ_OK)

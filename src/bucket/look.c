@@ -6,6 +6,14 @@
 
 #include "base/alloc.h"
 
+/* Of the key told of before, the head of the chain has come by now. */
+void rj_bucket_fetch(struct rj_bucket *b, struct rj_bytes key)
+{
+    rj_table_fetch_key(&b->table, b->fetched);
+    b->fetched = rj_change_position(b, key);
+    rj_table_fetch_chain(&b->table, b->fetched);
+}
+
 /* ---- one place: register or counter */
 
 /* The rank of a register: of its versions and of the increments on those. */
@@ -96,27 +104,40 @@ uint64_t rj_look_place_deadline(const struct rj_bucket *b, const struct rj_dotte
 
 /* ---- one key */
 
+static bool shows(const struct rj_bucket *b, struct rj_dotmap *map)
+{
+    return map != NULL && rj_dotmap_is_shown(map, b->now_ms);
+}
+
+/* A map that is shown, against what was found so far. */
 static void look_map(const struct rj_bucket *b, struct rj_dotmap *map,
                      enum rj_shape shape, struct rj_look *ret)
 {
-    struct rj_rank rank;
+    struct rj_rank rank = rj_dotmap_rank(map, b->kind.origins, b->now_ms);
 
-    if (map == NULL || !rj_dotmap_is_shown(map, b->now_ms))
-        return;
-    rank = rj_dotmap_rank(map, b->kind.origins, b->now_ms);
     if (rj_rank_compare(b->kind.origins, &ret->rank, &rank) < 0)
         *ret = (struct rj_look){.shape = shape, .rank = rank};
 }
 
 void rj_look_key(const struct rj_bucket *b, const struct rj_bkey *k, struct rj_look *ret)
 {
+    bool set, hash;
+
     if (k == NULL) {
         *ret = (struct rj_look){0};
         return;
     }
     rj_look_place(b, rj_bkey_first(k), ret);
-    look_map(b, rj_bkey_set(k), RJ_SHAPE_SET, ret);
-    look_map(b, rj_bkey_hash(k), RJ_SHAPE_HASH, ret);
+    set = shows(b, rj_bkey_set(k));
+    hash = shows(b, rj_bkey_hash(k));
+    if (ret->shape == RJ_SHAPE_NONE && set != hash) { /* to find a rank may take a walk */
+        ret->shape = set ? RJ_SHAPE_SET : RJ_SHAPE_HASH;
+        return;
+    }
+    if (set)
+        look_map(b, rj_bkey_set(k), RJ_SHAPE_SET, ret);
+    if (hash)
+        look_map(b, rj_bkey_hash(k), RJ_SHAPE_HASH, ret);
 }
 
 uint64_t rj_look_deadline(const struct rj_bucket *b, const struct rj_bkey *k,

@@ -5,56 +5,140 @@
  *     key   = prefix, u64be position, u32be length of key, key, u8 part, name
  *     value = the place (crdt/dotcode.h), origins by index
  *
+ * A place that is longer than RJ_RECORD_MAX (large values that nobody has overwritten)
+ * goes on in further records, since no store takes a value of any size:
+ *
+ *     key   = ..., u8 part + 3, u32be length of name, name, u32be number from 1
+ *
  * Collect writes what changed since the last one and only then forgets what is gone: a
  * key or an item that holds nothing stays in memory until its record is deleted. */
 #include "bucket/state.h"
 
 #include "base/cbor.h"
 
-enum { TAG_PLACE = 0, TAG_SET = 1, TAG_HASH = 2, HEAD_LEN = 8 + 4 };
+enum { TAG_PLACE = 0, TAG_SET = 1, TAG_HASH = 2, TAG_MORE = 3 /* added to them */ };
+enum { LINE = 64 /* of the cache */ };
 
-static void build_key(struct rj_bucket *b, const struct rj_site *site)
+/* Asks for what comes next in a list while something else is written: keys and items lie
+ * all over memory. */
+static void fetch(const void *next)
 {
-    struct rj_buf *out = &b->record_key;
+    const char *p = next;
+
+    if (p == NULL)
+        return;
+    __builtin_prefetch(p);
+    __builtin_prefetch(p + LINE);
+    __builtin_prefetch(p + 2 * LINE);
+}
+
+/* The key of a site's record number n in out. */
+static void build_key(const struct rj_bucket *b, const struct rj_site *site, uint32_t n,
+                      struct rj_buf *out)
+{
+    struct rj_bytes name = {0};
     uint8_t tag = TAG_PLACE;
 
-    if (site->item != NULL)
+    if (site->item != NULL) {
+        name = rj_item_name(site->item);
         tag = site->map == rj_bkey_set(site->key) ? TAG_SET : TAG_HASH;
+    }
     rj_buf_clear(out);
     rj_buf_append(out, rj_buf_view(&b->prefix));
     rj_buf_u64be(out, site->key->position);
     rj_buf_u32be(out, site->key->len);
     rj_buf_append(out, rj_bkey_name(site->key));
-    rj_buf_u8(out, tag);
-    if (site->item != NULL)
-        rj_buf_append(out, rj_item_name(site->item));
+    rj_buf_u8(out, (uint8_t)(tag + (n > 0 ? TAG_MORE : 0)));
+    if (n > 0)
+        rj_buf_u32be(out, (uint32_t)name.len);
+    rj_buf_append(out, name);
+    if (n > 0)
+        rj_buf_u32be(out, n);
 }
 
-/* Appends the record of a changed site, or its deletion. */
+/* Appends record number n: from first to end. */
+static enum rj_err write_record(struct rj_bucket *b, const struct rj_site *site,
+                                uint32_t n, const struct rj_dotted *const span[2],
+                                struct rj_writes *w)
+{
+    struct rj_dotcode_names names = {0};
+    enum rj_err err;
+
+    build_key(b, site, n, &b->record_key);
+    rj_buf_clear(&b->record);
+    err = rj_dotcode_put_until(&b->record, span[0], span[1], &names);
+    if (err == RJ_OK)
+        err = rj_buf_err(&b->record_key);
+    if (err == RJ_OK)
+        rj_writes_put(w, rj_buf_view(&b->record_key), rj_buf_view(&b->record));
+    return err;
+}
+
+static bool is_split(const struct rj_site *site)
+{
+    return site->item != NULL ? site->item->split : site->key->split;
+}
+
+static void set_split(const struct rj_site *site, bool split)
+{
+    if (site->item != NULL)
+        site->item->split = split;
+    else
+        site->key->split = split;
+}
+
+/* Appends what follows the first record of a site, from first on, and the deletion of
+ * what followed it before. */
+static enum rj_err write_further(struct rj_bucket *b, const struct rj_site *site,
+                                 const struct rj_dotted *first, struct rj_writes *w)
+{
+    enum rj_err err;
+    uint32_t n;
+
+    build_key(b, site, 1, &b->record_key);
+    build_key(b, site, UINT32_MAX, &b->record);
+    err = b->record_key.failed ? rj_buf_err(&b->record_key) : rj_buf_err(&b->record);
+    if (err == RJ_OK)
+        rj_writes_delete_range(w, rj_buf_view(&b->record_key), rj_buf_view(&b->record));
+    if (first != NULL)
+        set_split(site, true); /* also if this fails: what is written may be of a part */
+    for (n = 1; err == RJ_OK && first != NULL; n++) {
+        const struct rj_dotted *span[] = {first, rj_dotcode_fit(first, RJ_RECORD_MAX)};
+
+        err = write_record(b, site, n, span, w);
+        first = span[1];
+    }
+    return err;
+}
+
+/* Appends the records of a changed site, or their deletion. */
 static enum rj_err write_site(struct rj_bucket *b, const struct rj_site *site,
                               struct rj_writes *w)
 {
-    struct rj_dotcode_names names = {0};
     bool stored = site->item != NULL ? site->item->stored : site->key->stored;
     const struct rj_dotted *first = *rj_site_list(site);
-    enum rj_err err = RJ_OK;
+    const struct rj_dotted *span[] = {first, rj_dotcode_fit(first, RJ_RECORD_MAX)};
+    enum rj_err err;
 
     if (first == NULL && !stored)
         return RJ_OK;
-    build_key(b, site);
     if (first != NULL) {
-        rj_buf_clear(&b->record);
-        err = rj_dotcode_put(&b->record, first, &names);
+        err = write_record(b, site, 0, span, w);
+    } else {
+        build_key(b, site, 0, &b->record_key);
+        err = rj_buf_err(&b->record_key);
         if (err == RJ_OK)
-            err = rj_buf_err(&b->record_key);
-        if (err == RJ_OK)
-            rj_writes_put(w, rj_buf_view(&b->record_key), rj_buf_view(&b->record));
-        return err;
+            rj_writes_delete(w, rj_buf_view(&b->record_key));
     }
-    err = rj_buf_err(&b->record_key);
-    if (err == RJ_OK)
-        rj_writes_delete(w, rj_buf_view(&b->record_key));
+    if (err == RJ_OK && (span[1] != NULL || is_split(site)))
+        err = write_further(b, site, span[1], w);
     return err;
+}
+
+/* True iff the site is in more than one record, now that it was written. */
+static bool stays_split(const struct rj_site *site)
+{
+    return is_split(site) && rj_dotcode_fit(*rj_site_list(site), RJ_RECORD_MAX) != NULL;
 }
 
 static enum rj_err write_map(struct rj_bucket *b, struct rj_bkey *k,
@@ -66,8 +150,10 @@ static enum rj_err write_map(struct rj_bucket *b, struct rj_bkey *k,
     if (map == NULL)
         return RJ_OK;
     for (site.item = map->dirty; err == RJ_OK && site.item != NULL;
-         site.item = site.item->dirty_next)
+         site.item = site.item->dirty_next) {
+        fetch(site.item->dirty_next);
         err = write_site(b, &site, w);
+    }
     return err;
 }
 
@@ -96,6 +182,7 @@ static void settle_map(struct rj_dotmap *map)
         item->dirty_next = NULL;
         item->dirty = false;
         item->stored = item->first != NULL;
+        item->split = stays_split(&(struct rj_site){.item = item});
         if (item->first == NULL)
             rj_dotmap_remove(map, item);
     }
@@ -104,14 +191,20 @@ static void settle_map(struct rj_dotmap *map)
 /* What changed is in the store now: forgets that it changed, frees what is gone. */
 static void settle(struct rj_bucket *b)
 {
-    struct rj_bkey *k;
+    struct rj_bkey *k = b->dirty, *next;
 
-    while ((k = b->dirty) != NULL) {
-        rj_change_undirty(b, k);
+    if (k != NULL)
+        k->dirty_prev->dirty_next = NULL; /* the ring becomes a list */
+    b->dirty = NULL;
+    for (; k != NULL; k = next) {
+        next = k->dirty_next;
+        k->dirty_prev = k->dirty_next = NULL;
         settle_map(rj_bkey_set(k));
         settle_map(rj_bkey_hash(k));
-        if (k->place_dirty)
+        if (k->place_dirty) {
             k->stored = rj_bkey_first(k) != NULL;
+            k->split = stays_split(&(struct rj_site){.key = k});
+        }
         k->place_dirty = false;
         rj_bkey_tidy(k, &b->due);
         if (rj_bkey_is_void(k))
@@ -145,8 +238,11 @@ enum rj_err rj_persist_collect(struct rj_kind *k, struct rj_writes *w)
         rj_writes_delete_range(w, rj_buf_view(&b->prefix), rj_buf_view(&b->record));
     }
     while (key != NULL && err == RJ_OK) {
+        struct rj_bkey *next = key->dirty_next != b->dirty ? key->dirty_next : NULL;
+
+        fetch(next);
         err = write_key(b, key, w);
-        key = key->dirty_next != b->dirty ? key->dirty_next : NULL;
+        key = next;
     }
     if (err == RJ_OK && w->failed)
         err = RJ_ENOMEM;
@@ -163,6 +259,7 @@ struct record {
     uint64_t position;
     struct rj_bytes key, name;
     uint8_t tag;
+    bool more; /* not the first one of its place */
 };
 
 static bool split_key(const struct rj_bucket *b, struct rj_bytes key, struct record *ret)
@@ -174,7 +271,15 @@ static bool split_key(const struct rj_bucket *b, struct rj_bytes key, struct rec
     len = rj_reader_u32be(&r);
     ret->key = rj_reader_bytes(&r, len);
     ret->tag = rj_reader_u8(&r);
-    ret->name = rj_reader_rest(&r);
+    ret->more = ret->tag >= TAG_MORE;
+    if (ret->more) {
+        ret->tag -= TAG_MORE;
+        ret->name = rj_reader_bytes(&r, rj_reader_u32be(&r));
+        if (rj_reader_u32be(&r) == 0 || rj_reader_left(&r) > 0)
+            return false;
+    } else {
+        ret->name = rj_reader_rest(&r);
+    }
     return !r.failed && len <= RJ_KEY_MAX && ret->name.len <= RJ_KEY_MAX &&
            ret->tag <= TAG_HASH && (ret->tag != TAG_PLACE || ret->name.len == 0) &&
            ret->position == rj_change_position(b, ret->key);
@@ -205,6 +310,8 @@ static enum rj_err load_record(struct rj_bucket *b, const struct record *rec,
 
     if (err != RJ_OK)
         return err;
+    if (rec->more)
+        set_split(&site, true);
     n = rj_cbor_get_array(&r);
     for (i = 0; err == RJ_OK && i < n; i++) {
         rj_dotcode_get(&r, &names, &code);

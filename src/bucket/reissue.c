@@ -261,6 +261,7 @@ static enum rj_err take_back(const struct again *a, const struct rj_bop *old,
         run->floor_seq = old->prev;
         run->floor_cum = old->before;
     }
+    rj_run_reset(run, run->floor_seq, run->floor_cum);
     if (old->touch && rj_dot_is(run->setter.dot, old_dot)) {
         run->d.deadline = old->touched_deadline;
         run->setter = old->touched_setter;

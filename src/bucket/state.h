@@ -12,7 +12,8 @@
 enum {
     RJ_BUCKET_SLOT_BITS = 10, /* sums are kept for 2^10 slots of positions */
     RJ_BUCKET_SLOTS = 1 << RJ_BUCKET_SLOT_BITS,
-    RJ_BUCKET_SCAN_MAX = 65536 /* keys that one call of scan returns */
+    RJ_BUCKET_SCAN_MAX = 65536, /* keys that one call of scan returns */
+    RJ_RECORD_MAX = 32 * 1024 * 1024 /* bytes of a record, unless it is of one value */
 };
 
 /* The places of a key. */
@@ -60,8 +61,9 @@ struct rj_bucket {
     struct rj_sum timed[RJ_BUCKET_SLOTS];   /* with one */
     uint64_t n_live;                        /* keys with a live write */
     uint64_t now_ms;
-    struct rj_bkey *dirty;                  /* ring of keys changed since collect */
-    bool wiped;                             /* clear: the store holds what is no more */
+    uint64_t kept_at; /* expiry.c: what was due and stayed is looked at again then */
+    struct rj_bkey *dirty; /* ring of keys changed since collect */
+    bool wiped;            /* clear: the store holds what is no more */
     struct rj_buf prefix;
     /* Scratch, kept for its memory. */
     struct rj_bop op, old_op;
@@ -69,7 +71,8 @@ struct rj_bucket {
     size_t cap_steps;
     struct rj_bytes *scan;
     size_t cap_scan;
-    struct rj_buf text;          /* a value made for a read */
+    uint64_t fetched; /* position of the key that fetch was told of last */
+    struct rj_buf text; /* a value made for a read */
     struct rj_buf record, record_key;
 };
 
@@ -115,9 +118,12 @@ void rj_change_kill_baseless(struct rj_bucket *b, const struct rj_site *site);
 /* Takes away increments; a run that is not there becomes a removal record. RJ_ENOMEM. */
 RJ_NODISCARD enum rj_err rj_change_reset(struct rj_bucket *b, const struct rj_site *site,
                                          const struct rj_reset *resets, size_t n);
-/* Puts a decoded write, on a piece of memory of its own or in a home that is free. RJ_ENOMEM. */
+/* Puts a decoded write, on a piece of memory of its own or in a home that is free.
+ * RJ_ENOMEM. */
 RJ_NODISCARD enum rj_err rj_change_insert(struct rj_bucket *b, const struct rj_site *site,
                                           const struct rj_dotcode *code);
+/* The key holds RJ_KEY_BYTES_MAX: local writes that add to it are refused. */
+bool rj_change_is_full(const struct rj_bkey *k);
 /* After the last change of a site in a write: counts, and marks it as changed. */
 void rj_change_end(struct rj_bucket *b, const struct rj_site *site);
 /* Puts the key with another home in the place of k, which it frees. */
@@ -129,8 +135,6 @@ void rj_change_undirty(struct rj_bucket *b, struct rj_bkey *k);
 void rj_change_forget(struct rj_bucket *b, struct rj_bkey *k);
 /* The keyed hash of one live write; nothing (0) of a dead run. */
 struct rj_sum rj_change_hash(const struct rj_bucket *b, const struct rj_dotted *d);
-void rj_sum_add(struct rj_sum *sum, const struct rj_sum *other);
-void rj_sum_subtract(struct rj_sum *sum, const struct rj_sum *other);
 
 /* ---- walk.c */
 
@@ -179,7 +183,7 @@ struct rj_look {
     struct rj_version *top; /* VERSION */
     bool counted;           /* VERSION: with increments; sum is its value */
     int64_t sum;            /* COUNTER, counted VERSION; at most the end of int64 */
-    struct rj_rank rank;
+    struct rj_rank rank;    /* not of a set or hash that is all that is shown */
 };
 
 void rj_look_place(const struct rj_bucket *b, struct rj_dotted *first,
@@ -239,14 +243,21 @@ enum rj_err rj_reissue(struct rj_kind *k, const struct rj_batch_view *old,
 enum rj_err rj_persist_collect(struct rj_kind *k, struct rj_writes *w);
 enum rj_err rj_persist_load(struct rj_kind *k, const struct rj_store_ops *ops,
                             struct rj_view *view);
+/* Adds the dots of one key to sum. */
+void rj_digest_add_key(const struct rj_bucket *b, struct rj_bkey *k,
+                       const struct rj_vv *within, uint64_t cutoff_ms,
+                       struct rj_sum *sum);
 void rj_digest_sum(struct rj_kind *k, struct rj_range range, const struct rj_vv *within,
                    uint64_t cutoff_ms, struct rj_sum *ret_sum);
 enum rj_err rj_transfer_give(struct rj_kind *k, const struct rj_give *g,
                              struct rj_writer *w, uint64_t *ret_end, uint64_t *ret_count);
+enum rj_err rj_transfer_sum(struct rj_kind *k, const struct rj_range *range,
+                            const struct rj_batch_view *part, const struct rj_vv *within,
+                            uint64_t cutoff_ms, struct rj_sum *ret_sum);
 enum rj_err rj_transfer_take(struct rj_kind *k, const struct rj_range *range,
                              const struct rj_batch_view *part, const struct rj_vv *S,
                              const struct rj_vv *C, bool full);
 enum rj_err rj_expiry_drop(struct rj_kind *k, uint64_t cutoff_ms, size_t most,
-                           uint64_t *ret_next_ms);
+                           const struct rj_vv *settled, uint64_t *ret_next_ms);
 
 #endif

@@ -45,6 +45,9 @@ static enum rj_err fill(struct rj_bucket *b, const struct rj_call *call,
     step->shown = false;
     if (site.key == NULL)
         return RJ_OK;
+    if (with_whole && (step->code == RJ_BOP_SADD || step->code == RJ_BOP_HSET) &&
+        rj_change_is_full(site.key))
+        return RJ_ELIMIT;
     rj_change_find_item(&site, call->part, step->name);
     if (site.item != NULL) {
         step->shown = rj_dotfun_is_shown(site.item->first, b->now_ms);

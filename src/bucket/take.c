@@ -15,19 +15,31 @@ struct taking {
 
 /* ---- reading a part, first without changing anything */
 
-static void check_place(struct rj_reader *r, const struct rj_dotcode_names *names)
+/* A vector covers all that is known of d. */
+static bool covers(const struct rj_vv *v, const struct rj_dotted *d)
+{
+    const struct rj_run *run = rj_run_of_const(d);
+
+    return rj_vv_has(v, d->origin, d->seq) &&
+           (d->sort == RJ_DOTTED_VERSION ||
+            rj_vv_has(v, run->setter.dot.origin, run->setter.dot.seq));
+}
+
+/* S, where it is known, covers all of it, for the holder was whole in S; bases are
+ * versions of the place. */
+static void check_place(struct rj_reader *r, const struct taking *t)
 {
     size_t n = rj_cbor_get_array(r), i;
     struct rj_dotcode code;
 
     for (i = 0; i < n && !r->failed; i++) {
-        rj_dotcode_get(r, names, &code);
-        if (code.value.len > RJ_VALUE_MAX)
+        rj_dotcode_get(r, t->names, &code);
+        if (code.value.len > RJ_VALUE_MAX || (t->S != NULL && !covers(t->S, &code.run.d)))
             rj_reader_fail(r);
     }
 }
 
-static void check_map(struct rj_reader *r, const struct rj_dotcode_names *names)
+static void check_map(struct rj_reader *r, const struct taking *t)
 {
     size_t n = rj_cbor_get_array(r), i;
     struct rj_bytes last = {0}, name;
@@ -39,7 +51,7 @@ static void check_map(struct rj_reader *r, const struct rj_dotcode_names *names)
         if (name.len > RJ_KEY_MAX || (i > 0 && rj_bytes_compare(last, name) >= 0))
             rj_reader_fail(r);
         last = name;
-        check_place(r, names);
+        check_place(r, t);
     }
 }
 
@@ -64,9 +76,9 @@ static bool is_well_formed(const struct taking *t, const struct rj_batch_view *p
             return false;
         last = key;
         last_position = position;
-        check_place(&r, t->names);
-        check_map(&r, t->names);
-        check_map(&r, t->names);
+        check_place(&r, t);
+        check_map(&r, t);
+        check_map(&r, t);
     }
     return rj_reader_complete(&r);
 }
@@ -81,16 +93,6 @@ static struct rj_dotted *find_same(struct rj_dotted *first, const struct rj_dotc
         return rj_dotfun_version(first, rj_dotted_dot(&code->run.d));
     run = rj_counter_find(first, code->run.base, code->run.d.origin, code->run.epoch);
     return run != NULL ? &run->d : NULL;
-}
-
-/* True iff a vector covers all that is known of d. */
-static bool covers(const struct rj_vv *v, const struct rj_dotted *d)
-{
-    const struct rj_run *run = rj_run_of_const(d);
-
-    return rj_vv_has(v, d->origin, d->seq) &&
-           (d->sort == RJ_DOTTED_VERSION ||
-            rj_vv_has(v, run->setter.dot.origin, run->setter.dot.seq));
 }
 
 /* Absence decides about versions and about live runs that stand by themselves. */
@@ -113,7 +115,13 @@ static enum rj_err join_run(const struct taking *t, const struct rj_site *site,
     struct rj_run joined = *mine;
     enum rj_err err;
 
-    rj_run_join(&joined, theirs, t->b->kind.origins);
+    if (t->C == NULL && covers(t->S, &mine->d)) {
+        joined = *theirs; /* even if it is shorter */
+        joined.d.next = mine->d.next;
+        joined.d.home = mine->d.home;
+    } else {
+        rj_run_join(&joined, theirs, t->b->kind.origins);
+    }
     if (runs_equal(&joined, mine))
         return RJ_OK;
     err = rj_change_reserve(t->b, site->key, joined.d.deadline);
@@ -133,7 +141,7 @@ static enum rj_err join_one(const struct taking *t, const struct rj_site *site,
     struct rj_dotted *mine = find_same(*rj_site_list(site), code);
     enum rj_err err = RJ_OK;
 
-    if (mine == NULL && goes_by_absence(t->C, &code->run.d))
+    if (mine == NULL && t->C != NULL && goes_by_absence(t->C, &code->run.d))
         return RJ_OK;
     if (mine == NULL) {
         err = rj_change_insert(t->b, site, code);
@@ -237,8 +245,8 @@ static enum rj_err join_map(const struct taking *t, struct rj_bkey *k, enum rj_p
                             struct rj_reader *r)
 {
     size_t n = r != NULL ? rj_cbor_get_array(r) / 2 : 0, i;
-    struct rj_site site = {
-        .key = k, .map = part == RJ_PART_SET ? rj_bkey_set(k) : rj_bkey_hash(k)};
+    struct rj_site site = {.key = k,
+                           .map = part == RJ_PART_SET ? rj_bkey_set(k) : rj_bkey_hash(k)};
     struct rj_item *mine = site.map != NULL ? rj_dotmap_first(site.map) : NULL;
     enum rj_err err = RJ_OK;
 
@@ -298,6 +306,35 @@ static void join_unsent(const struct taking *t, const struct rj_range *range, bo
             (void)!join_map(t, k, RJ_PART_HASH, NULL);
         }
     }
+}
+
+enum rj_err rj_transfer_sum(struct rj_kind *kind, const struct rj_range *range,
+                            const struct rj_batch_view *part, const struct rj_vv *within,
+                            uint64_t cutoff_ms, struct rj_sum *ret_sum)
+{
+    struct rj_bucket *b = rj_bucket_of(kind);
+    struct rj_dotcode_names names = {.dict = part->dict, .n = part->dict_n};
+    struct taking t = {.b = b, .names = &names};
+    struct rj_reader r = rj_reader_of(part->ops);
+    uint32_t i;
+
+    *ret_sum = (struct rj_sum){0};
+    if (!is_well_formed(&t, part, range))
+        return RJ_ECORRUPT;
+    for (i = 0; i < part->count; i++) {
+        struct rj_bkey *k;
+        struct rj_bytes key;
+
+        rj_cbor_expect_array(&r, 4);
+        key = rj_cbor_get_bytes(&r);
+        k = rj_table_find(&b->table, rj_change_position(b, key), key);
+        if (k != NULL)
+            rj_digest_add_key(b, k, within, cutoff_ms, ret_sum);
+        check_place(&r, &t);
+        check_map(&r, &t);
+        check_map(&r, &t);
+    }
+    return RJ_OK;
 }
 
 enum rj_err rj_transfer_take(struct rj_kind *kind, const struct rj_range *range,

@@ -4,14 +4,12 @@
  * checked in full before any of it is used. */
 #include "causal/batch.h"
 
+#include "base/alloc.h"
 #include "base/cbor.h"
 #include "causal/kind.h"
 #include "causal/stamp.h"
 
 enum { HEADER_FIELDS = 10 };
-
-/* Above it no sequence is taken, so that none can wrap around. */
-#define SEQ_MAX (UINT64_MAX / 2)
 
 static const struct rj_digest zero_digest;
 
@@ -78,7 +76,7 @@ static void get_deps(struct rj_reader *r, size_t n, struct rj_header *ret)
     ret->n_deps = n;
     for (i = 0; i < n && rj_deps_next(r, &dep); i++) {
         if ((i > 0 && memcmp(last.b, dep.origin.b, RJ_ORIGIN_LEN) >= 0) || dep.seq == 0 ||
-            dep.seq > SEQ_MAX)
+            dep.seq > RJ_SEQ_MAX)
             rj_reader_fail(r);
         last = dep.origin;
     }
@@ -93,7 +91,8 @@ static bool is_sane(const struct rj_header *h)
 
     if (h->class > RJ_CLASS_DATA || h->first == 0 || !rj_stamp_is_valid(h->stamp))
         return false;
-    if (h->first > SEQ_MAX || h->count > RJ_BATCH_WRITES_MAX)
+    if (h->count > RJ_BATCH_WRITES_MAX || h->first > RJ_SEQ_MAX ||
+        (h->count > 0 && h->count - 1 > RJ_SEQ_MAX - h->first))
         return false;
     if (head != (h->count == 0) || head != no_body || (h->first == 1) != no_prev)
         return false;
@@ -189,23 +188,51 @@ void rj_dict_put(struct rj_buf *b, const struct rj_origins *origins, const uint3
         rj_cbor_put_bytes(b, RJ_BYTES_OF(origins->items[dict[i]].id.b));
 }
 
+/* n origins that the table knows, none twice. */
+static enum rj_err get_dict(struct rj_reader *r, const struct rj_origins *origins,
+                            uint32_t *dict, size_t n)
+{
+    uint8_t named[RJ_ORIGINS_MAX / 8] = {0}; /* a bit for each origin */
+    struct rj_origin_id id;
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        rj_cbor_get_fixed(r, id.b, sizeof(id.b));
+        dict[i] = r->failed ? RJ_ORIGIN_NONE : rj_origins_find(origins, &id);
+        if (dict[i] >= RJ_ORIGINS_MAX || (named[dict[i] / 8] & 1u << dict[i] % 8) != 0)
+            return RJ_ECORRUPT;
+        named[dict[i] / 8] |= (uint8_t)(1u << dict[i] % 8);
+    }
+    return RJ_OK;
+}
+
 enum rj_err rj_dict_get(struct rj_reader *r, const struct rj_origins *origins,
                         uint32_t *ret_dict, uint32_t *ret_n)
 {
     size_t n = rj_cbor_get_array(r);
-    struct rj_origin_id id;
-    size_t i;
+    enum rj_err err =
+        r->failed || n > RJ_BATCH_DICT_MAX ? RJ_ECORRUPT : get_dict(r, origins, ret_dict, n);
 
-    if (r->failed || n > RJ_BATCH_DICT_MAX)
+    if (err == RJ_OK)
+        *ret_n = (uint32_t)n;
+    return err;
+}
+
+enum rj_err rj_dict_take(struct rj_reader *r, const struct rj_origins *origins,
+                         uint32_t **ret_dict, uint32_t *ret_n)
+{
+    size_t n = rj_cbor_get_array(r);
+    enum rj_err err;
+
+    if (r->failed || n > RJ_ORIGINS_MAX)
         return RJ_ECORRUPT;
-    for (i = 0; i < n; i++) {
-        rj_cbor_get_fixed(r, id.b, sizeof(id.b));
-        ret_dict[i] = r->failed ? RJ_ORIGIN_NONE : rj_origins_find(origins, &id);
-        if (ret_dict[i] == RJ_ORIGIN_NONE)
-            return RJ_ECORRUPT;
-    }
-    *ret_n = (uint32_t)n;
-    return RJ_OK;
+    *ret_dict = rj_alloc_array(n != 0 ? n : 1, sizeof(**ret_dict));
+    if (*ret_dict == NULL)
+        return RJ_ENOMEM;
+    err = get_dict(r, origins, *ret_dict, n);
+    if (err == RJ_OK)
+        *ret_n = (uint32_t)n;
+    return err;
 }
 
 void rj_vv_encode(struct rj_buf *b, const struct rj_origins *origins,
@@ -244,7 +271,7 @@ enum rj_err rj_vv_decode(struct rj_reader *r, const struct rj_origins *origins,
 
         rj_cbor_get_fixed(r, id.b, sizeof(id.b));
         seq = rj_cbor_get_uint(r);
-        if (r->failed || seq == 0 || seq > SEQ_MAX ||
+        if (r->failed || seq == 0 || seq > RJ_SEQ_MAX ||
             (i > 0 && memcmp(last.b, id.b, sizeof(id.b)) >= 0))
             return RJ_ECORRUPT;
         last = id;

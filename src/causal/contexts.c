@@ -113,6 +113,19 @@ enum rj_err rj_contexts_join(struct rj_contexts *c, struct rj_range range,
     return RJ_OK;
 }
 
+enum rj_err rj_contexts_renew(struct rj_contexts *c, struct rj_range range,
+                              const struct rj_vv *S)
+{
+    size_t i;
+
+    for (i = index_at(c, range.from); i < c->n && c->items[i].range.from <= range.to;
+         i++) {
+        if (rj_vv_copy(&c->items[i].have, S) != RJ_OK)
+            return RJ_ENOMEM;
+    }
+    return RJ_OK;
+}
+
 enum rj_err rj_contexts_applied(struct rj_contexts *c, uint32_t origin, uint64_t last)
 {
     size_t i;

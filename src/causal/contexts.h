@@ -31,6 +31,9 @@ RJ_NODISCARD enum rj_err rj_contexts_split(struct rj_contexts *c, struct rj_rang
 /* C := C joined with S for all items in range (split there before). RJ_ENOMEM. */
 RJ_NODISCARD enum rj_err rj_contexts_join(struct rj_contexts *c, struct rj_range range,
                                           const struct rj_vv *S);
+/* C := S for all items in range (split there before). RJ_ENOMEM. */
+RJ_NODISCARD enum rj_err rj_contexts_renew(struct rj_contexts *c, struct rj_range range,
+                                           const struct rj_vv *S);
 /* Notes a batch (origin, up to last) applied in every range. RJ_ENOMEM. */
 RJ_NODISCARD enum rj_err rj_contexts_applied(struct rj_contexts *c, uint32_t origin,
                                              uint64_t last);

@@ -11,6 +11,9 @@
 #include <rejoin/error.h>
 #include <stdbool.h>
 
+/* Above it no sequence is taken, so that none can wrap around. */
+#define RJ_SEQ_MAX (UINT64_MAX / 2)
+
 /* A write's name: origin index and sequence from 1. seq 0 = no dot. */
 struct rj_dot {
     uint64_t seq;

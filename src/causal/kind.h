@@ -30,12 +30,13 @@ struct rj_writer {
     struct rj_buf ops; /* `count` encoded writes */
     uint32_t *dict;    /* origin indexes that the writes name; dict[0] = self */
     uint32_t dict_n, dict_cap;
+    uint32_t dict_max; /* most of them; 0: RJ_BATCH_DICT_MAX */
     uint32_t self; /* own origin index */
     uint32_t count;
     uint64_t first;     /* sequence of the first pending write */
     uint64_t stamp;     /* of the pending batch */
     enum rj_err refuse; /* RJ_OK, or why no local write is accepted now */
-    bool partial;              /* the state is being taken over: no atomic groups */
+    bool partial;       /* the state is being taken over: no atomic groups */
     bool atomic;        /* inside an atomic group: the engine must not cut */
 };
 
@@ -46,9 +47,12 @@ static inline struct rj_dot rj_writer_dot(const struct rj_writer *w)
 }
 
 /* The number under which the pending batch names an origin (added when new). RJ_ELIMIT:
- * RJ_BATCH_DICT_MAX reached; RJ_ENOMEM. */
+ * dict_max reached; RJ_ENOMEM. The caller may take numbers back by lowering dict_n. */
 RJ_NODISCARD enum rj_err rj_writer_dict(struct rj_writer *w, uint32_t origin,
                                         uint32_t *ret_number);
+/* The same for an origin that is known not to be there yet. */
+RJ_NODISCARD enum rj_err rj_writer_dict_add(struct rj_writer *w, uint32_t origin,
+                                            uint32_t *ret_number);
 /* Says that one write was appended to ops: counts it. On any failure while encoding, the
  * kind truncates ops.len to what it was and does not call this. */
 void rj_writer_wrote(struct rj_writer *w);
@@ -66,6 +70,7 @@ struct rj_batch_view {
     const uint32_t *dict; /* number in the ops -> origin index; dict[0] = origin */
     uint32_t dict_n;
     struct rj_bytes ops; /* `count` encoded writes */
+    const struct rj_vv *have; /* what the receiver has; NULL: check does not look at it */
 };
 
 /* Half-open range of positions [from, to]; to is inclusive so that the whole space is
@@ -88,6 +93,18 @@ struct rj_sum {
     uint64_t lo, hi;
 };
 
+static inline void rj_sum_add(struct rj_sum *sum, const struct rj_sum *other)
+{
+    sum->lo += other->lo;
+    sum->hi += other->hi + (sum->lo < other->lo);
+}
+
+static inline void rj_sum_subtract(struct rj_sum *sum, const struct rj_sum *other)
+{
+    sum->hi -= other->hi + (sum->lo < other->lo);
+    sum->lo -= other->lo;
+}
+
 struct rj_kind;
 
 /* What a transfer asks the holder for. */
@@ -101,7 +118,8 @@ struct rj_give {
 
 struct rj_kind_ops {
     /* Verifies the ops of a foreign batch wholly and changes nothing. RJ_ECORRUPT: they
-     * are malformed; RJ_EUPGRADE: an operation that this version does not know. */
+     * are malformed; RJ_EUPGRADE: an operation that this version does not know; RJ_EGAP:
+     * they name writes that b->have lacks, so that the batch has to wait. */
     enum rj_err (*check)(struct rj_kind *k, const struct rj_batch_view *b);
     /* Applies a batch that check accepted, write by write where ctx lacks it. Writes
      * whose dots are stale are harmless. RJ_ENOMEM is the only error; the engine then
@@ -125,6 +143,11 @@ struct rj_kind_ops {
      * before cutoff_ms left out. */
     void (*sum)(struct rj_kind *k, struct rj_range range, const struct rj_vv *within,
                 uint64_t cutoff_ms, struct rj_sum *ret_sum);
+    /* The same over the keys that a part (as give makes) of range names. RJ_ECORRUPT: it
+     * is malformed. */
+    enum rj_err (*sum_part)(struct rj_kind *k, const struct rj_range *range,
+                            const struct rj_batch_view *part, const struct rj_vv *within,
+                            uint64_t cutoff_ms, struct rj_sum *ret_sum);
     /* Appends the encoded state of keys from g->range.from on to out, each whole, origins
      * named by number in dict (an empty writer-like dictionary, filled here through w).
      * *ret_end: the last position that is completely covered (== g->range.to when done);
@@ -133,14 +156,17 @@ struct rj_kind_ops {
                         uint64_t *ret_end, uint64_t *ret_count);
     /* Joins a part that give made: range [from, end], read at vector S. For each key
      * sent: keep mine not in S, take theirs not in C, drop the rest (in a full part: for
-     * each key in the range). RJ_ECORRUPT: malformed, nothing changed. */
+     * each key in the range). C NULL: take all of theirs, also where mine is longer.
+     * RJ_ECORRUPT: malformed, nothing changed. */
     enum rj_err (*take)(struct rj_kind *k, const struct rj_range *range,
                         const struct rj_batch_view *part, const struct rj_vv *S,
                         const struct rj_vv *C, bool full);
-    /* Drops values that were due before cutoff_ms, about `most` of them. *ret_next_ms:
-     * when the next one is due, UINT64_MAX when none is. */
+    /* Drops values that were due before cutoff_ms, about `most` of them. settled: what
+     * everybody has who may still write what is not here; what depends on that goes only
+     * if it is there (NULL: nothing is). *ret_next_ms: when the next one is due,
+     * UINT64_MAX when none is. */
     enum rj_err (*expire)(struct rj_kind *k, uint64_t cutoff_ms, size_t most,
-                          uint64_t *ret_next_ms);
+                          const struct rj_vv *settled, uint64_t *ret_next_ms);
     /* Forgets all state (before a re-base). */
     void (*clear)(struct rj_kind *k);
     void (*close)(struct rj_kind *k); /* frees; NULL is accepted */

@@ -15,13 +15,12 @@ void rj_record_put(struct rj_buf *b, const struct rj_record *r)
 
     switch (r->kind) {
     case RJ_RECORD_OPEN:
-        rj_cbor_put_array(b, 6);
+        rj_cbor_put_array(b, 5);
         rj_cbor_put_uint(b, r->kind);
         rj_cbor_put_bytes(b, RJ_BYTES_OF(r->device.b));
         rj_cbor_put_bytes(b, RJ_BYTES_OF(r->pubkey));
         rj_cbor_put_uint(b, r->incarnation);
         rj_cbor_put_bytes(b, rj_bytes_of(r->replaces.b, replaces ? RJ_ORIGIN_LEN : 0));
-        rj_cbor_put_bytes(b, r->past);
         break;
     case RJ_RECORD_ROLE:
         rj_cbor_put_array(b, 5);
@@ -51,7 +50,6 @@ static void get_open(struct rj_reader *r, struct rj_record *ret)
     /* None is written as nothing: zeros would be a second form of it. */
     if (replaces.len != 0 && memcmp(ret->replaces.b, no_origin.b, RJ_ORIGIN_LEN) == 0)
         rj_reader_fail(r);
-    ret->past = rj_cbor_get_bytes(r);
 }
 
 static void get_role(struct rj_reader *r, struct rj_record *ret)
@@ -80,7 +78,7 @@ enum rj_err rj_record_get(struct rj_bytes body, struct rj_env *env, struct rj_re
         return RJ_EUPGRADE;
     rec.kind = (enum rj_record_kind)kind;
     rj_cbor_get_fixed(&r, rec.device.b, RJ_DIGEST_LEN);
-    if (rec.kind == RJ_RECORD_OPEN && fields == 6)
+    if (rec.kind == RJ_RECORD_OPEN && fields == 5)
         get_open(&r, &rec);
     else if (rec.kind == RJ_RECORD_ROLE && fields == 5)
         get_role(&r, &rec);
@@ -97,6 +95,22 @@ enum rj_err rj_record_get(struct rj_bytes body, struct rj_env *env, struct rj_re
     }
     *ret = rec;
     return RJ_OK;
+}
+
+bool rj_space_name_is_valid(struct rj_bytes name)
+{
+    size_t i;
+
+    if (name.len == 0 || name.len > RJ_NAME_MAX)
+        return false;
+    for (i = 0; i < name.len; i++) {
+        uint8_t c = name.ptr[i];
+
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+              (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-'))
+            return false;
+    }
+    return true;
 }
 
 void rj_genesis_put(struct rj_buf *b, const struct rj_genesis *g)
@@ -128,7 +142,7 @@ enum rj_err rj_genesis_get(struct rj_bytes raw, struct rj_genesis *ret)
     g.name = rj_cbor_get_text(&r);
     rj_cbor_get_fixed(&r, g.nonce, sizeof(g.nonce));
     g.created_ms = rj_cbor_get_uint(&r);
-    if (!rj_reader_complete(&r) || g.name.len == 0 || g.name.len > RJ_NAME_MAX ||
+    if (!rj_reader_complete(&r) || !rj_space_name_is_valid(g.name) ||
         g.creator_name.len > RJ_NAME_MAX)
         return RJ_ECORRUPT;
     if (kind != RJ_KIND_BUCKET)
@@ -201,6 +215,35 @@ enum rj_err rj_members_note(struct rj_members *m, struct rj_device *d,
     if (r->close)
         d->closed = true;
     return RJ_OK;
+}
+
+bool rj_members_have(const struct rj_members *m, struct rj_dot dot)
+{
+    size_t i, k;
+
+    for (i = 0; i < m->n; i++) {
+        for (k = 0; k < m->items[i].n_records; k++) {
+            struct rj_dot d = m->items[i].records[k].dot;
+
+            if (d.origin == dot.origin && d.seq == dot.seq)
+                return true;
+        }
+    }
+    return false;
+}
+
+void rj_members_name(struct rj_device *d, const struct rj_origins *origins,
+                     const struct rj_role_record *r, struct rj_bytes name)
+{
+    if (name.len == 0 || name.len > RJ_NAME_MAX || (r->dot.seq == 0 && d->name[0] != '\0'))
+        return;
+    if (d->named.seq != 0 &&
+        rj_dot_order(origins, d->named_stamp, d->named, r->stamp, r->dot) >= 0)
+        return;
+    memcpy(d->name, name.ptr, name.len);
+    d->name[name.len] = '\0';
+    d->named = r->dot;
+    d->named_stamp = r->stamp;
 }
 
 enum rj_role rj_members_role(const struct rj_device *d, const struct rj_origins *origins,

@@ -32,7 +32,6 @@ struct rj_record {
     struct rj_origin_id replaces;  /* OPEN: the device's former origin, or zero */
     struct rj_bytes name;          /* ROLE: for people */
     enum rj_role role;             /* ROLE */
-    struct rj_bytes past;          /* OPEN: encoded vector (rj_vv_encode) at the open */
 };
 
 void rj_record_put(struct rj_buf *b, const struct rj_record *r);
@@ -41,17 +40,21 @@ void rj_record_put(struct rj_buf *b, const struct rj_record *r);
 RJ_NODISCARD enum rj_err rj_record_get(struct rj_bytes body, struct rj_env *env,
                                        struct rj_record *ret);
 
+/* True iff name may name a space: 1..RJ_NAME_MAX bytes of [A-Za-z0-9._-]. Others tell such
+ * names too, and people type them. */
+bool rj_space_name_is_valid(struct rj_bytes name);
+
 /* The genesis record: makes the space; its SHA-256 is the space id. */
 struct rj_genesis {
     enum rj_kind_id kind;
     uint8_t creator_key[RJ_PUBKEY_LEN];
     struct rj_bytes creator_name;
-    struct rj_bytes name; /* suggested to who joins */
+    struct rj_bytes name; /* suggested to who joins; rj_space_name_is_valid */
     uint8_t nonce[16];
     uint64_t created_ms;
 };
 void rj_genesis_put(struct rj_buf *b, const struct rj_genesis *g);
-/* Decodes exactly raw, borrowed. RJ_ECORRUPT; RJ_EVERSION: another format, whatever
+/* Decodes exactly raw, borrowed. RJ_ECORRUPT (also: no name of a space); RJ_EVERSION: another format, whatever
  * follows its number; RJ_EUPGRADE: a kind of space that this version does not know. */
 RJ_NODISCARD enum rj_err rj_genesis_get(struct rj_bytes raw, struct rj_genesis *ret);
 
@@ -66,6 +69,8 @@ struct rj_device {
     struct rj_digest id;
     uint8_t pubkey[RJ_PUBKEY_LEN];
     char name[RJ_NAME_MAX + 1];
+    struct rj_dot named; /* the record that the name is of; seq 0: the genesis, or none */
+    uint64_t named_stamp;
     uint32_t rank;   /* distance from the genesis key */
     uint32_t active; /* its newest incarnation, RJ_ORIGIN_NONE: none yet */
     bool closed;
@@ -89,6 +94,13 @@ RJ_NODISCARD enum rj_err rj_members_add(struct rj_members *m, const struct rj_di
 /* Notes a role or close record; again is harmless. RJ_ELIMIT, RJ_ENOMEM. */
 RJ_NODISCARD enum rj_err rj_members_note(struct rj_members *m, struct rj_device *d,
                                          const struct rj_role_record *r);
+/* True iff a role or close record with this dot was noted, of whatever device. */
+bool rj_members_have(const struct rj_members *m, struct rj_dot dot);
+/* Gives the device the name that a role record (dot, stamp) tells, unless the name that it
+ * has is of a greater (stamp, dot): all nodes that have the same records show one name. An
+ * empty name says nothing; name is at most RJ_NAME_MAX bytes. */
+void rj_members_name(struct rj_device *d, const struct rj_origins *origins,
+                     const struct rj_role_record *r, struct rj_bytes name);
 /* The role of a device in the past that vv describes (NULL: by all records known): that
  * of its greatest (stamp, dot) record there, the genesis being the least; none once a
  * close is among them. */

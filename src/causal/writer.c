@@ -13,7 +13,12 @@ enum rj_err rj_writer_dict(struct rj_writer *w, uint32_t origin, uint32_t *ret_n
             return RJ_OK;
         }
     }
-    if (w->dict_n >= RJ_BATCH_DICT_MAX)
+    return rj_writer_dict_add(w, origin, ret_number);
+}
+
+enum rj_err rj_writer_dict_add(struct rj_writer *w, uint32_t origin, uint32_t *ret_number)
+{
+    if (w->dict_n >= (w->dict_max != 0 ? w->dict_max : RJ_BATCH_DICT_MAX))
         return RJ_ELIMIT;
     if (w->dict_n == w->dict_cap) {
         uint32_t cap = w->dict_cap != 0 ? w->dict_cap * 2 : 8;

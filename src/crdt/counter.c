@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Counter with observed resets. Each field of a run only grows in its own order (last
- * increment, floor, setter of the deadline), so two states of one run join by maximum,
- * field by field. Increments carry running sums, not only deltas: a state can be made
- * again from the last one. Invariants: floor_seq <= d.seq; of one (origin, epoch, seq)
- * there is one cum.
+/* Counter with observed resets. A run is three parts that join each by itself: the tip
+ * (seq, cum) and the floor (floor_seq, floor_cum), each by the greater pair, and the
+ * deadline by the greater (setter, deadline). Running sums, not deltas: a state can be
+ * made again from the last increment.
+ *
+ * Who writes honestly tells of one (origin, epoch, seq) one cum; who lies is only
+ * resolved alike everywhere. Invariant, after every join: floor_seq <= d.seq, and where
+ * they are equal, floor_cum == cum. A floor that reaches the tip or goes beyond it
+ * becomes the tip (the run is dead, whatever sum was told there); joining before or after
+ * this gives the same, so a state depends on the set of what was joined alone.
+ *
  * Almeida, Baquero 2019, "Scalable eventually consistent counters"; Weidner, Almeida
  * 2022, "An oblivious observed-reset embeddable replicated counter". */
 #include "crdt/counter.h"
@@ -21,28 +27,46 @@ struct rj_run *rj_run_new(void)
     return run;
 }
 
+static bool is_greater(uint64_t seq, int64_t cum, uint64_t than_seq, int64_t than_cum)
+{
+    return seq != than_seq ? seq > than_seq : cum > than_cum;
+}
+
+/* Restores the invariant. The stamp is that of the increment d.seq, if known. */
+static void settle(struct rj_run *run)
+{
+    if (run->floor_seq < run->d.seq || run->floor_seq == 0)
+        return;
+    if (run->floor_seq > run->d.seq)
+        run->d.stamp = 0;
+    run->d.seq = run->floor_seq;
+    run->cum = run->floor_cum;
+}
+
 static void join_floor(struct rj_run *run, uint64_t seq, int64_t cum)
 {
-    if (seq > run->floor_seq || (seq == run->floor_seq && cum > run->floor_cum)) {
+    if (is_greater(seq, cum, run->floor_seq, run->floor_cum)) {
         run->floor_seq = seq;
         run->floor_cum = cum;
     }
-    if (run->d.seq < run->floor_seq) {
-        run->d.seq = run->floor_seq;
-        run->cum = run->floor_cum;
+    settle(run);
+}
+
+void rj_run_lengthen(struct rj_run *run, uint64_t seq, int64_t cum, uint64_t stamp)
+{
+    if (seq > run->d.seq || (seq == run->d.seq && stamp > run->d.stamp))
+        run->d.stamp = stamp;
+    if (is_greater(seq, cum, run->d.seq, run->cum)) {
+        run->d.seq = seq;
+        run->cum = cum;
     }
+    settle(run);
 }
 
 void rj_run_join(struct rj_run *run, const struct rj_run *other,
                  const struct rj_origins *origins)
 {
-    if (other->d.seq > run->d.seq) {
-        run->d.seq = other->d.seq;
-        run->cum = other->cum;
-        run->d.stamp = other->d.stamp;
-    } else if (other->d.seq == run->d.seq && other->d.stamp > run->d.stamp) {
-        run->d.stamp = other->d.stamp;
-    }
+    rj_run_lengthen(run, other->d.seq, other->cum, other->d.stamp);
     join_floor(run, other->floor_seq, other->floor_cum);
     rj_run_touch(run, other->d.deadline, &other->setter, origins);
 }
@@ -55,7 +79,9 @@ void rj_run_reset(struct rj_run *run, uint64_t seq, int64_t cum)
 void rj_run_touch(struct rj_run *run, uint64_t deadline, const struct rj_rank *setter,
                   const struct rj_origins *origins)
 {
-    if (rj_rank_compare(origins, setter, &run->setter) > 0) {
+    int order = rj_rank_compare(origins, setter, &run->setter);
+
+    if (order > 0 || (order == 0 && deadline > run->d.deadline)) {
         run->setter = *setter;
         run->d.deadline = deadline;
     }
@@ -76,8 +102,8 @@ struct rj_run *rj_counter_find(struct rj_dotted *first, struct rj_dot base,
     return NULL;
 }
 
-struct rj_run *rj_counter_own(struct rj_dotted *first, struct rj_dot base, uint32_t origin,
-                              uint64_t now_ms, int64_t delta)
+struct rj_run *rj_counter_own(struct rj_dotted *first, struct rj_dot base,
+                              uint32_t origin, uint64_t now_ms, int64_t delta)
 {
     struct rj_run *own = NULL;
     struct rj_dotted *d;
@@ -86,8 +112,8 @@ struct rj_run *rj_counter_own(struct rj_dotted *first, struct rj_dot base, uint3
     for (d = first; d != NULL; d = d->next) {
         struct rj_run *run = rj_run_of(d);
 
-        if (d->sort == RJ_DOTTED_RUN && d->origin == origin && rj_dot_is(run->base, base) &&
-            (own == NULL || run->epoch > own->epoch))
+        if (d->sort == RJ_DOTTED_RUN && d->origin == origin &&
+            rj_dot_is(run->base, base) && (own == NULL || run->epoch > own->epoch))
             own = run;
     }
     if (own == NULL || rj_is_due(own->d.deadline, now_ms) ||

@@ -42,13 +42,17 @@ static inline bool rj_run_is_based(const struct rj_run *run)
 
 /* An empty run on the heap; free(). NULL: no memory. */
 RJ_NODISCARD struct rj_run *rj_run_new(void);
-/* run := run joined with other, a state of the same run: the longer one, the greater
- * floor, the deadline with the greater setter. */
+/* run := run joined with the tip (seq, cum), its increment seq made at stamp (0: not
+ * known); no floor and no deadline changes. */
+void rj_run_lengthen(struct rj_run *run, uint64_t seq, int64_t cum, uint64_t stamp);
+/* run := run joined with other, a state of the same run: the greater tip, the greater
+ * floor, the greater deadline. */
 void rj_run_join(struct rj_run *run, const struct rj_run *other,
                  const struct rj_origins *origins);
 /* Takes away what lies up to seq, where the run's sum was cum. */
 void rj_run_reset(struct rj_run *run, uint64_t seq, int64_t cum);
-/* Sets the deadline if (stamp, dot) in setter is greater than that of who set it. */
+/* Sets the deadline if (stamp, dot) in setter is greater than that of who set it, or the
+ * same and the deadline is greater. */
 void rj_run_touch(struct rj_run *run, uint64_t deadline, const struct rj_rank *setter,
                   const struct rj_origins *origins);
 

@@ -8,7 +8,11 @@
 #include "causal/stamp.h"
 #include "crdt/register.h"
 
-enum { VERSION_ITEMS = 5, RUN_ITEMS = 10 };
+enum {
+    VERSION_ITEMS = 5,
+    RUN_ITEMS = 10,
+    ENTRY_ROOM = 128 /* bytes of one, without its value: heads, 13 numbers of 9 at most */
+};
 
 static enum rj_err number_of(struct rj_dotcode_names *names, uint32_t origin,
                              uint32_t *ret_number)
@@ -20,6 +24,16 @@ static enum rj_err number_of(struct rj_dotcode_names *names, uint32_t origin,
     if (w == NULL) {
         *ret_number = origin;
         return RJ_OK;
+    }
+    if (names->numbers != NULL) {
+        memo = &names->numbers[origin];
+        if (*memo < w->dict_n && w->dict[*memo] == origin) {
+            *ret_number = *memo;
+            return RJ_OK;
+        }
+        err = rj_writer_dict_add(w, origin, memo);
+        *ret_number = *memo;
+        return err;
     }
     if (names->memo_origin[origin % RJ_DOTCODE_MEMO] == origin && *memo < w->dict_n &&
         w->dict[*memo] == origin) {
@@ -90,19 +104,43 @@ static enum rj_err put_one(struct rj_buf *out, const struct rj_dotted *d,
     return RJ_OK;
 }
 
-enum rj_err rj_dotcode_put(struct rj_buf *out, const struct rj_dotted *first,
-                           struct rj_dotcode_names *names)
+const struct rj_dotted *rj_dotcode_fit(const struct rj_dotted *first, size_t max_bytes)
+{
+    const struct rj_dotted *d;
+    size_t left = max_bytes;
+
+    for (d = first; d != NULL; d = d->next) {
+        size_t size = ENTRY_ROOM;
+
+        if (d->sort == RJ_DOTTED_VERSION)
+            size += rj_version_of_const(d)->len;
+        if (size > left)
+            return d != first ? d : d->next;
+        left -= size;
+    }
+    return NULL;
+}
+
+enum rj_err rj_dotcode_put_until(struct rj_buf *out, const struct rj_dotted *first,
+                                 const struct rj_dotted *end,
+                                 struct rj_dotcode_names *names)
 {
     const struct rj_dotted *d;
     enum rj_err err = RJ_OK;
     size_t n = 0;
 
-    for (d = first; d != NULL; d = d->next)
+    for (d = first; d != end; d = d->next)
         n++;
     rj_cbor_put_array(out, n);
-    for (d = first; err == RJ_OK && d != NULL; d = d->next)
+    for (d = first; err == RJ_OK && d != end; d = d->next)
         err = put_one(out, d, names);
     return err == RJ_OK ? rj_buf_err(out) : err;
+}
+
+enum rj_err rj_dotcode_put(struct rj_buf *out, const struct rj_dotted *first,
+                           struct rj_dotcode_names *names)
+{
+    return rj_dotcode_put_until(out, first, NULL, names);
 }
 
 /* ---- reading */
@@ -112,7 +150,7 @@ static struct rj_dot get_dot(struct rj_reader *r, const struct rj_dotcode_names 
     uint64_t number = rj_cbor_get_uint(r);
     uint64_t seq = rj_cbor_get_uint(r);
 
-    if (r->failed || number >= names->n || seq == 0) {
+    if (r->failed || number >= names->n || seq == 0 || seq > RJ_SEQ_MAX) {
         rj_reader_fail(r);
         return (struct rj_dot){0};
     }

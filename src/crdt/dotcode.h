@@ -16,6 +16,8 @@ struct rj_dotcode_names {
     struct rj_writer *writer; /* encoding: numbers of its dictionary; NULL: indexes */
     const uint32_t *dict;     /* decoding: number -> index; NULL: indexes */
     uint32_t n;               /* decoding: how many numbers or indexes there are */
+    uint32_t *numbers;        /* encoding, may be NULL: room for one number by origin, for
+                                 dictionaries that grow large; zeros at first */
     uint32_t memo_origin[RJ_DOTCODE_MEMO], memo_number[RJ_DOTCODE_MEMO];
 };
 
@@ -29,6 +31,14 @@ struct rj_dotcode {
 /* Appends the list as an array. RJ_ENOMEM, RJ_ELIMIT (also the dictionary's). */
 RJ_NODISCARD enum rj_err rj_dotcode_put(struct rj_buf *out, const struct rj_dotted *first,
                                         struct rj_dotcode_names *names);
+/* The first of the list with which its encoding would be longer than about max_bytes, but
+ * never the first of all; NULL: it is shorter. */
+const struct rj_dotted *rj_dotcode_fit(const struct rj_dotted *first, size_t max_bytes);
+/* As rj_dotcode_put, up to end (which is not written). */
+RJ_NODISCARD enum rj_err rj_dotcode_put_until(struct rj_buf *out,
+                                              const struct rj_dotted *first,
+                                              const struct rj_dotted *end,
+                                              struct rj_dotcode_names *names);
 /* Reads one item of that array; r fails when it is malformed. */
 void rj_dotcode_get(struct rj_reader *r, const struct rj_dotcode_names *names,
                     struct rj_dotcode *ret);

@@ -6,7 +6,10 @@
 #include "crdt/dotmap.h"
 
 #include "base/alloc.h"
+#include "base/hash.h"
 #include "crdt/counter.h"
+
+enum { RECENT_MIN = 128 };
 
 static struct rj_bytes key_of(const struct rj_map_node *node)
 {
@@ -41,14 +44,79 @@ void rj_dotmap_done(struct rj_dotmap *m)
         return;
     while ((node = rj_map_take_any(&m->map)) != NULL)
         free_item(rj_item_of(node));
+    free(m->recent);
     rj_dotmap_init(m);
 }
 
-struct rj_item *rj_dotmap_find(const struct rj_dotmap *m, struct rj_bytes name)
-{
-    struct rj_map_node *node = rj_map_find(&m->map, name);
+/* ---- finding by name
+ * A search in a large tree is a dozen reads from all over memory. So where a name was
+ * found last is kept in a pair of places that its hash picks; what is found neither there
+ * nor in the tree is not there. Without memory for places, the tree alone will do. */
 
-    return node != NULL ? rj_item_of(node) : NULL;
+static struct rj_item **recent_pair(const struct rj_dotmap *m, struct rj_bytes name)
+{
+    return &m->recent[rj_hash_checksum(name) & (m->n_recent - 2)];
+}
+
+static void remember(struct rj_dotmap *m, struct rj_item *item)
+{
+    struct rj_item **pair;
+
+    if (m->n_recent == 0)
+        return;
+    pair = recent_pair(m, rj_item_name(item));
+    pair[1] = pair[0];
+    pair[0] = item;
+}
+
+static void forget(struct rj_dotmap *m, const struct rj_item *item)
+{
+    struct rj_item **pair;
+    int i;
+
+    if (m->n_recent == 0)
+        return;
+    pair = recent_pair(m, rj_item_name(item));
+    for (i = 0; i < 2; i++) {
+        if (pair[i] == item)
+            pair[i] = NULL;
+    }
+}
+
+/* Keeps a place or two for each item of a map that is large enough. */
+static void grow_recent(struct rj_dotmap *m)
+{
+    size_t n = m->n_recent != 0 ? 2 * m->n_recent : RECENT_MIN;
+    struct rj_item **recent;
+
+    if (m->map.count < n / 2)
+        return;
+    recent = rj_alloc_zero(n, sizeof(struct rj_item *));
+    if (recent == NULL)
+        return;
+    free(m->recent);
+    m->recent = recent;
+    m->n_recent = n;
+}
+
+struct rj_item *rj_dotmap_find(struct rj_dotmap *m, struct rj_bytes name)
+{
+    struct rj_map_node *node;
+    struct rj_item **pair;
+    int i;
+
+    if (m->n_recent != 0) {
+        pair = recent_pair(m, name);
+        for (i = 0; i < 2; i++) {
+            if (pair[i] != NULL && rj_bytes_equal(rj_item_name(pair[i]), name))
+                return pair[i];
+        }
+    }
+    node = rj_map_find(&m->map, name);
+    if (node == NULL)
+        return NULL;
+    remember(m, rj_item_of(node));
+    return rj_item_of(node);
 }
 
 /* Where the home of an item with a name of len bytes begins. */
@@ -91,6 +159,8 @@ enum rj_err rj_dotmap_get(struct rj_dotmap *m, struct rj_bytes name, size_t cap,
         if (item == NULL)
             return RJ_ENOMEM;
         (void)!rj_map_insert(&m->map, &item->node);
+        grow_recent(m);
+        remember(m, item);
     }
     *ret_item = item;
     return RJ_OK;
@@ -119,6 +189,7 @@ struct rj_item *rj_item_next(const struct rj_item *item)
 
 void rj_dotmap_remove(struct rj_dotmap *m, struct rj_item *item)
 {
+    forget(m, item);
     rj_map_remove(&m->map, &item->node);
     free_item(item);
 }
@@ -151,14 +222,18 @@ static struct rj_rank rank_of(const struct rj_dotted *d, const struct rj_origins
     return rank;
 }
 
+/* Nothing in the map ranks above top, even while it is not known what has its rank: so
+ * what ranks as high is the greatest. A field that is written again and again costs no
+ * walk. */
 static void raise_top(struct rj_dotmap *m, const struct rj_dotted *d,
                       const struct rj_origins *origins)
 {
     struct rj_rank rank = rank_of(d, origins);
 
-    if (rj_rank_compare(origins, &m->top, &rank) < 0) {
+    if (rj_rank_compare(origins, &m->top, &rank) <= 0) {
         m->top = rank;
         m->top_deadline = d->deadline;
+        m->top_known = true;
     }
 }
 
@@ -182,8 +257,7 @@ void rj_dotmap_count_in(struct rj_dotmap *m, const struct rj_dotted *d,
         m->records++;
         return;
     }
-    if (m->top_known)
-        raise_top(m, d, origins);
+    raise_top(m, d, origins);
     if (!rj_dotted_stands(d))
         return;
     if (d->deadline == 0)

@@ -22,6 +22,7 @@ struct rj_item {
     bool live;       /* as rj_dotfun_is_live said last */
     bool home : 1;   /* there is a home ... */
     bool home_used : 1; /* ... and a version in it */
+    bool split : 1;     /* stored in more than one record */
 };
 
 struct rj_dotmap {
@@ -32,10 +33,13 @@ struct rj_dotmap {
     uint64_t first_deadline; /* no deadline is before it */
     uint64_t last_deadline;  /* the greatest, while n_last > 0 */
     uint64_t n_last;         /* writes that have it */
-    struct rj_rank top;      /* the greatest rank, while top_known */
+    struct rj_rank top;      /* the greatest rank if top_known, else none is above it */
     uint64_t top_deadline;
     bool top_known;
+    uint64_t bytes; /* of all writes in it, as they are sent, at most; the owner counts */
     struct rj_item *dirty;
+    struct rj_item **recent; /* n_recent places for items found lately, by name's hash */
+    size_t n_recent;         /* 0, or a power of two */
 };
 
 static inline struct rj_item *rj_item_of(struct rj_map_node *node)
@@ -53,7 +57,7 @@ void rj_dotmap_init(struct rj_dotmap *m);
 void rj_dotmap_done(struct rj_dotmap *m);
 
 /* The item of name; NULL: none. */
-struct rj_item *rj_dotmap_find(const struct rj_dotmap *m, struct rj_bytes name);
+struct rj_item *rj_dotmap_find(struct rj_dotmap *m, struct rj_bytes name);
 /* The same, made when it is not there, with a home for cap bytes (cap > RJ_HOME_MAX or
  * SIZE_MAX: none). RJ_ENOMEM. */
 RJ_NODISCARD enum rj_err rj_dotmap_get(struct rj_dotmap *m, struct rj_bytes name,

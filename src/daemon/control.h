@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The control socket: how the command line talks to the daemon (doc/parts/control.md).
- * Whoever may open the socket (this user, root) may do everything. A connection may have
- * several requests under way; each is a *call*, handled by the verb of verbs.def. */
+/* The control socket: how the command line talks to the daemon (doc/format.md, "The
+ * control socket"). Whoever may open the socket (this user, root) may do everything. A
+ * connection may have several requests under way; each is a *call*, handled by the verb
+ * of verbs.def. */
 #ifndef RJ_DAEMON_CONTROL_H
 #define RJ_DAEMON_CONTROL_H
 

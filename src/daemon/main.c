@@ -9,6 +9,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 static const char usage[] =
     "usage: rejoind [--ready-fd N] [-h|--help] [--version]\n"
@@ -68,6 +71,17 @@ static bool parse(int argc, char **argv, int *ret_fd)
     return true;
 }
 
+/* Left alone, glibc keeps an arena for each worker, each with the pages of the largest
+ * commit that it wrote, and takes large buffers from the heap between small pieces, where
+ * they leave holes. */
+static void limit_heap(void)
+{
+#ifdef __GLIBC__
+    (void)mallopt(M_ARENA_MAX, 2);
+    (void)mallopt(M_MMAP_THRESHOLD, 1024 * 1024);
+#endif
+}
+
 int main(int argc, char **argv)
 {
     struct rj_daemon d;
@@ -81,6 +95,7 @@ int main(int argc, char **argv)
         return rj_err_exit(RJ_EINVAL);
     }
     (void)umask(077);
+    limit_heap();
     err = rj_daemon_start(&d);
     if (err != RJ_OK)
         (void)fprintf(stderr, "rejoind: %s\n%s%s%s", d.why, d.hint[0] != '\0' ? "  " : "",

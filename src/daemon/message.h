@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Messages on the control socket (doc/parts/control.md): a length (4 bytes, big-endian)
- * and one CBOR item. A request is {"id", "args", "verb"}, a reply {"id", "body", "kind"}.
- * Each request gets any number of progress, event and output replies and then exactly one
- * result or error. */
+/* Messages on the control socket (doc/format.md, "The control socket"): a length (4
+ * bytes, big-endian) and one CBOR item. A request is {"id", "args", "verb"}, a reply
+ * {"id", "body", "kind"}. Each request gets any number of progress, event and output
+ * replies and then exactly one result or error. */
 #ifndef RJ_DAEMON_MESSAGE_H
 #define RJ_DAEMON_MESSAGE_H
 

@@ -263,6 +263,22 @@ static void execute(struct rj_resp *s, const struct rj_bytes *argv, size_t argc)
 
 /* ---- input */
 
+/* Pipelines repeat themselves: if the command after the next one begins as this one, of n
+ * bytes, does, then its key is where this one has its key. A wrong guess costs little. */
+static void fetch_ahead(struct rj_resp *s, const uint8_t *command, size_t n,
+                        struct rj_bytes rest)
+{
+    struct rj_bytes key, there = rj_bytes_skip(rest, n);
+    size_t head;
+
+    if (s->bucket == NULL || s->parse.argc < 2 || command[0] != '*')
+        return;
+    key = s->parse.argv[1];
+    head = (size_t)(key.ptr - command);
+    if (there.len >= head + key.len && memcmp(there.ptr, command, head) == 0)
+        rj_bucket_fetch(s->bucket, rj_bytes_of(there.ptr + head, key.len));
+}
+
 /* Executes what is complete in bytes; returns how much of it is done with. */
 static size_t drive(struct rj_resp *s, struct rj_bytes bytes)
 {
@@ -285,6 +301,7 @@ static size_t drive(struct rj_resp *s, struct rj_bytes bytes)
             break;
         }
         used += n;
+        fetch_ahead(s, bytes.ptr + used - n, n, rj_bytes_skip(bytes, used));
         if (s->parse.argc > 0)
             execute(s, s->parse.argv, s->parse.argc);
         if (s->out.failed)

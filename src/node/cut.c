@@ -72,15 +72,19 @@ static enum rj_err issue(struct rj_space *s, enum rj_batch_class class, uint32_t
                           .count = count,
                           .stamp = stamp};
     struct rj_buf deps = {0}, raw = {0}, whole = {0};
+    struct rj_vv past = {0};
     struct rj_batch batch;
-    enum rj_err err;
+    enum rj_err err = rj_vv_copy(&past, &s->vv);
+    size_t i;
 
-    if (h.first > 1) {
+    for (i = 0; err == RJ_OK && s->contexts != NULL && i < s->contexts->n; i++)
+        err = rj_vv_join(&past, &s->contexts->items[i].have);
+    if (err == RJ_OK && h.first > 1) {
         h.prev = os->chain;
-        h.n_deps = put_deps(s, &deps, &s->vv, &s->deps);
+        h.n_deps = put_deps(s, &deps, &past, &s->deps);
         h.deps = rj_buf_view(&deps);
+        err = rj_buf_err(&deps);
     }
-    err = rj_buf_err(&deps);
     if (err == RJ_OK)
         err = seal(s, &h, &raw, body, &batch);
     if (err != RJ_OK)
@@ -91,25 +95,30 @@ static enum rj_err issue(struct rj_space *s, enum rj_batch_class class, uint32_t
         err = rj_space_log(s, &batch, s->self, rj_buf_view(&whole));
     if (err == RJ_OK && class == RJ_CLASS_MEMBER)
         err = rj_space_note_member(s, &batch, rj_buf_view(&whole));
-    if (err == RJ_OK && h.first > 1)
-        err = rj_vv_copy(&s->deps, &s->vv);
+    if (err == RJ_OK)
+        err = rj_space_note_past(s, &h, s->self);
+    if (err == RJ_OK && h.first > 1) {
+        err = rj_vv_put(&past, s->self, h.first + count - 1);
+        if (err == RJ_OK)
+            err = rj_vv_copy(&s->deps, &past);
+    }
     if (stamp > s->clock)
         s->clock = stamp;
 out:
+    rj_vv_done(&past);
     rj_buf_done(&deps);
     rj_buf_done(&raw);
     rj_buf_done(&whole);
     return err;
 }
 
-enum rj_err rj_space_cut(struct rj_space *s)
+/* Cuts what is pending, whatever the contexts. */
+static enum rj_err cut(struct rj_space *s)
 {
     struct rj_writer *w = &s->writer;
     struct rj_buf body = {0};
     enum rj_err err;
 
-    if (w->count == 0 || !rj_space_can_cut(s))
-        return RJ_OK;
     rj_dict_put(&body, &s->origins, w->dict, w->dict_n);
     rj_buf_append(&body, rj_buf_view(&w->ops));
     err = rj_buf_err(&body);
@@ -128,6 +137,30 @@ enum rj_err rj_space_cut(struct rj_space *s)
     s->cut_at = s->node->now.mono;
     s->urgent = false;
     return RJ_OK;
+}
+
+enum rj_err rj_space_cut(struct rj_space *s)
+{
+    return s->writer.count > 0 && rj_space_can_cut(s) ? cut(s) : RJ_OK;
+}
+
+enum rj_err rj_space_cut_early(struct rj_space *s, const struct rj_vv *peer)
+{
+    size_t i;
+    uint32_t o;
+
+    if (s->contexts == NULL || s->writer.count == 0 || !s->may_seal || s->writer.atomic)
+        return rj_space_cut(s);
+    for (i = 0; i < s->contexts->n; i++) {
+        const struct rj_context *c = &s->contexts->items[i];
+
+        for (o = 0; o < c->have.n; o++) {
+            if (!rj_vv_has(&s->vv, o, c->have.seq[o]) &&
+                !rj_vv_has(peer, o, c->have.seq[o]))
+                return RJ_OK;
+        }
+    }
+    return cut(s);
 }
 
 enum rj_err rj_space_write_record(struct rj_space *s, const struct rj_record *rec)

@@ -106,6 +106,18 @@ enum rj_err rj_space_stable(const struct rj_space *s, struct rj_vv *v)
     return err;
 }
 
+enum rj_err rj_space_settled(const struct rj_space *s, struct rj_vv *v)
+{
+    enum rj_err err = rj_space_stable(s, v);
+    uint32_t o;
+
+    for (o = 0; err == RJ_OK && o < s->origins.n; o++) {
+        if (rj_space_is_active(s, o) && !rj_vv_covers(&s->vv, &s->os[o].known))
+            rj_vv_clear(v);
+    }
+    return err;
+}
+
 bool rj_space_allows(const struct rj_space *s, uint32_t origin, uint64_t last)
 {
     uint32_t m;
@@ -152,13 +164,33 @@ static bool has_right(const struct rj_space *s, uint32_t o, enum rj_role need)
 
 /* ---- membership records */
 
+/* Whom the opened origin o replaces, and who replaces it: openings of one device mostly
+ * come in their order, then the second needs no search. */
+static void link_replaced(struct rj_space *s, uint32_t o)
+{
+    static const struct rj_origin_id nobody;
+    const struct rj_origin *item = &s->origins.items[o];
+    uint32_t former = rj_origins_find(&s->origins, &item->replaces), i;
+
+    for (i = 0; s->early_openings > 0 && i < s->origins.n; i++) {
+        if (i != o && s->os[i].device == s->os[o].device &&
+            memcmp(s->origins.items[i].replaces.b, item->id.b, RJ_ORIGIN_LEN) == 0)
+            s->origins.items[o].replaced_by = i;
+    }
+    if (former != RJ_ORIGIN_NONE && former != o &&
+        s->os[former].device == s->os[o].device)
+        s->origins.items[former].replaced_by = o;
+    else if (memcmp(item->replaces.b, nobody.b, RJ_ORIGIN_LEN) != 0)
+        s->early_openings++;
+}
+
 static enum rj_err note_open(struct rj_space *s, const struct rj_batch *b,
                              const struct rj_record *rec)
 {
     struct rj_device *d = rj_members_find(&s->members, &rec->device);
     struct rj_origin_id id;
     struct rj_origin_state *os;
-    uint32_t o, i;
+    uint32_t o;
     enum rj_err err;
 
     rj_origin_id_make(s->node->env, &rec->device, rec->incarnation, &id);
@@ -176,15 +208,7 @@ static enum rj_err note_open(struct rj_space *s, const struct rj_batch *b,
     s->origins.items[o].incarnation = rec->incarnation;
     s->origins.items[o].opened = true;
     s->origins.items[o].replaces = rec->replaces;
-    for (i = 0; i < s->origins.n; i++) {
-        if (i == o || s->os[i].device != os->device)
-            continue;
-        if (memcmp(s->origins.items[i].id.b, rec->replaces.b, RJ_ORIGIN_LEN) == 0)
-            s->origins.items[i].replaced_by = o;
-        if (memcmp(s->origins.items[i].replaces.b, id.b, RJ_ORIGIN_LEN) == 0)
-            s->origins.items[o].replaced_by = i;
-        s->os[i].dirty = true;
-    }
+    link_replaced(s, o);
     if (d->closed) {
         os->closed = true;
         os->frozen = 0;
@@ -206,11 +230,11 @@ static enum rj_err note_role(struct rj_space *s, const struct rj_record *rec,
     rank = s->members.items[s->os[author].device].rank;
     if (rank != UINT32_MAX && rank + 1 < d->rank)
         d->rank = rank + 1;
-    if (rec->name.len > 0) {
-        memcpy(d->name, rec->name.ptr, rec->name.len);
-        d->name[rec->name.len] = '\0';
-    }
-    return rj_members_note(&s->members, d, role);
+    rj_members_name(d, &s->origins, role, rec->name);
+    err = rj_members_note(&s->members, d, role);
+    if (err == RJ_OK)
+        s->os[author].rules = true;
+    return err;
 }
 
 static enum rj_err note_close(struct rj_space *s, const struct rj_record *rec,
@@ -223,6 +247,8 @@ static enum rj_err note_close(struct rj_space *s, const struct rj_record *rec,
     if (d == NULL)
         return RJ_EGAP;
     err = rj_members_note(&s->members, d, role);
+    if (err == RJ_OK)
+        s->os[role->dot.origin].rules = true;
     for (o = 0; err == RJ_OK && o < s->origins.n; o++) {
         struct rj_origin_state *os = &s->os[o];
 
@@ -254,15 +280,17 @@ static enum rj_err remember_member_batch(struct rj_space *s, struct rj_bytes byt
     return RJ_OK;
 }
 
-static bool knows_member_batch(const struct rj_space *s, struct rj_bytes bytes)
+bool rj_space_has_member_batch(const struct rj_space *s, const struct rj_batch *b)
 {
-    size_t i;
+    uint32_t o = rj_origins_find(&s->origins, &b->header.origin);
 
-    for (i = 0; i < s->n_member_batches; i++) {
-        if (rj_bytes_equal(rj_buf_view(&s->member_batches[i]), bytes))
-            return true;
-    }
-    return false;
+    if (o == RJ_ORIGIN_NONE)
+        return false;
+    if (b->header.first == 1)
+        return s->origins.items[o].opened;
+    return s->os[o].rules &&
+           rj_members_have(&s->members,
+                           (struct rj_dot){.origin = o, .seq = b->header.first});
 }
 
 enum rj_err rj_space_note_member(struct rj_space *s, const struct rj_batch *b,
@@ -271,6 +299,7 @@ enum rj_err rj_space_note_member(struct rj_space *s, const struct rj_batch *b,
     struct rj_record rec;
     struct rj_role_record role;
     enum rj_err err = rj_record_get(b->body, s->node->env, &rec);
+    bool known = rj_space_has_member_batch(s, b);
     uint32_t author;
 
     if (err != RJ_OK)
@@ -288,7 +317,7 @@ enum rj_err rj_space_note_member(struct rj_space *s, const struct rj_batch *b,
         err = rec.kind == RJ_RECORD_ROLE ? note_role(s, &rec, &role, author)
                                          : note_close(s, &rec, &role);
     }
-    if (err == RJ_OK && !knows_member_batch(s, bytes))
+    if (err == RJ_OK && !known)
         err = remember_member_batch(s, bytes);
     s->dirty = true;
     return err;
@@ -324,7 +353,8 @@ static enum rj_err apply_data(struct rj_space *s, const struct rj_batch *b, uint
                                  .first = b->header.first,
                                  .count = b->header.count,
                                  .stamp = b->header.stamp,
-                                 .dict = s->node->dict};
+                                 .dict = s->node->dict,
+                                 .have = &s->vv};
     enum rj_err err = rj_dict_get(&r, &s->origins, s->node->dict, &view.dict_n);
 
     if (err != RJ_OK)
@@ -376,8 +406,7 @@ static enum rj_err judge_opening(struct rj_space *s, const struct rj_batch *b)
     return RJ_OK;
 }
 
-/* Adds a batch's deps to what is known of its author's past. */
-static enum rj_err note_past(struct rj_space *s, const struct rj_header *h, uint32_t o)
+enum rj_err rj_space_note_past(struct rj_space *s, const struct rj_header *h, uint32_t o)
 {
     struct rj_reader r = rj_reader_of(h->deps);
     struct rj_vv *past = &s->os[o].past;
@@ -387,8 +416,12 @@ static enum rj_err note_past(struct rj_space *s, const struct rj_header *h, uint
     while (err == RJ_OK && rj_deps_next(&r, &dep)) {
         uint32_t d = rj_origins_find(&s->origins, &dep.origin);
 
-        if (rj_vv_get(past, d) < dep.seq)
-            err = rj_vv_put(past, d, dep.seq);
+        /* What else it had seen decides nothing, and would grow with every opening. */
+        if (d == RJ_ORIGIN_NONE || !s->os[d].rules || rj_vv_get(past, d) >= dep.seq)
+            continue;
+        err = rj_vv_put(past, d, dep.seq);
+        s->os[o].dirty = true;
+        s->dirty = true;
     }
     return err;
 }
@@ -412,7 +445,7 @@ static enum rj_err judge(struct rj_space *s, const struct rj_batch *b, uint32_t 
         return RJ_EFORK;
     if (!verify(s, s->members.items[os->device].pubkey, &b->hash, b->sig))
         return RJ_EAUTH;
-    err = note_past(s, &b->header, o);
+    err = rj_space_note_past(s, &b->header, o);
     if (err != RJ_OK)
         return err;
     return has_right(s, o, need) ? RJ_OK : RJ_EDENIED;
@@ -470,11 +503,19 @@ static enum rj_err note_sender(struct rj_space *s, struct rj_session *from, uint
     return err;
 }
 
+/* A batch, as it came, and who brought it (NULL: nobody any more). */
+struct offered {
+    const struct rj_batch *batch;
+    struct rj_bytes bytes;
+    struct rj_session *from;
+};
+
 /* Judges and applies one batch of origin o (RJ_ORIGIN_NONE: unknown). */
-static enum rj_err try_batch(struct rj_space *s, const struct rj_batch *b,
-                             struct rj_bytes bytes, uint32_t o, struct rj_session *from,
-                             enum verdict *ret)
+static enum rj_err try_batch(struct rj_space *s, const struct offered *offered,
+                             uint32_t o, enum verdict *ret)
 {
+    const struct rj_batch *b = offered->batch;
+    struct rj_session *from = offered->from;
     enum rj_err err = b->header.first == 1 ? judge_opening(s, b) : judge(s, b, o);
 
     *ret = WAITS;
@@ -487,9 +528,13 @@ static enum rj_err try_batch(struct rj_space *s, const struct rj_batch *b,
     if (err == RJ_OK && o == RJ_ORIGIN_NONE)
         err = rj_space_add_origin(s, &b->header.origin, &o);
     if (err == RJ_OK)
-        err = apply(s, b, o, bytes);
+        err = apply(s, b, o, offered->bytes);
     if (s->node->dead != RJ_OK || err == RJ_ENOMEM)
         return err != RJ_OK ? err : s->node->dead;
+    if (err == RJ_EGAP && b->header.class == RJ_CLASS_DATA) {
+        *ret = WAITS; /* it names what is not here */
+        return RJ_OK;
+    }
     if (err != RJ_OK) {
         refuse(s, b, err, from);
         return RJ_OK;
@@ -502,15 +547,16 @@ static enum rj_err try_batch(struct rj_space *s, const struct rj_batch *b,
 static enum rj_err try_parked(struct rj_space *s, struct rj_parked *p, uint32_t o,
                               enum verdict *ret)
 {
-    struct rj_bytes bytes = rj_bytes_of(p->bytes, p->size);
-    struct rj_reader r = rj_reader_of(bytes);
     struct rj_batch b;
+    struct offered offered = {.batch = &b, .bytes = rj_bytes_of(p->bytes, p->size)};
+    struct rj_reader r = rj_reader_of(offered.bytes);
     enum rj_err err = rj_batch_get(&r, s->node->env, &s->id, false, &b);
 
     *ret = REFUSED;
     if (err != RJ_OK)
         return RJ_OK; /* not after offer has checked it */
-    return try_batch(s, &b, bytes, o, rj_node_session(s->node, p->session), ret);
+    offered.from = rj_node_session(s->node, p->session);
+    return try_batch(s, &offered, o, ret);
 }
 
 /* All that can be applied now of one origin. */
@@ -697,6 +743,7 @@ enum rj_err rj_space_offer(struct rj_space *s, struct rj_bytes bytes,
 {
     struct rj_reader r = rj_reader_of(bytes);
     struct rj_batch b;
+    struct offered offered = {.batch = &b, .bytes = bytes, .from = from};
     enum rj_err err = rj_batch_get(&r, s->node->env, &s->id, true, &b);
     enum verdict verdict = WAITS;
     bool ready = false;
@@ -714,7 +761,7 @@ enum rj_err rj_space_offer(struct rj_space *s, struct rj_bytes bytes,
     if (o != RJ_ORIGIN_NONE && b.header.first == rj_vv_get(&s->vv, o) + 1) {
         err = make_ready(s, &ready);
         if (err == RJ_OK && ready)
-            err = try_batch(s, &b, bytes, o, from, &verdict);
+            err = try_batch(s, &offered, o, &verdict);
     }
     if (err == RJ_OK && verdict == WAITS)
         err = park(s, &b, bytes, from);
@@ -762,7 +809,49 @@ enum rj_err rj_space_log(struct rj_space *s, const struct rj_batch *b, uint32_t 
     return err;
 }
 
+enum rj_err rj_space_replay(struct rj_space *s, const struct rj_vv *S)
+{
+    enum rj_err err = RJ_OK;
+    uint64_t at;
+
+    for (at = s->log.begin; err == RJ_OK && at < s->log.end; at++) {
+        const struct rj_log_entry *e = rj_log_at(&s->log, at);
+        struct rj_bytes bytes;
+        struct rj_reader r;
+        struct rj_batch b;
+
+        if (rj_vv_has(S, e->origin, rj_log_entry_last(e)))
+            continue;
+        err = rj_space_batch_at(s, at, &bytes);
+        r = rj_reader_of(bytes);
+        if (err == RJ_OK)
+            err = rj_batch_get(&r, s->node->env, &s->id, false, &b);
+        if (err == RJ_OK && b.header.class == RJ_CLASS_DATA)
+            err = apply_data(s, &b, e->origin);
+    }
+    return err;
+}
+
 /* ---- heads */
+
+/* The heads of former origins of a device tell nothing any more once a head of a later one
+ * tells as much; kept, they would grow with the square of the number of its openings. */
+static void forget_heads(struct rj_space *s, uint32_t by)
+{
+    uint32_t o;
+
+    for (o = 0; o < s->origins.n; o++) {
+        struct rj_origin_state *os = &s->os[o];
+
+        if (o == by || os->head.len == 0 || os->device != s->os[by].device ||
+            s->origins.items[o].replaced_by == RJ_ORIGIN_NONE ||
+            !rj_vv_covers(&s->os[by].known, &os->known))
+            continue;
+        rj_vv_done(&os->known);
+        rj_buf_done(&os->head);
+        os->dirty = true;
+    }
+}
 
 static enum rj_err decode_known(struct rj_space *s, const struct rj_header *h, uint32_t o,
                                 struct rj_vv *known)
@@ -816,6 +905,7 @@ enum rj_err rj_space_offer_head(struct rj_space *s, struct rj_bytes raw,
         rj_cbor_put_bytes(&os->head, raw);
         rj_cbor_put_bytes(&os->head, rj_bytes_of(sig, RJ_SIG_LEN));
         err = rj_buf_err(&os->head);
+        forget_heads(s, o);
     } else {
         rj_vv_done(&known);
     }

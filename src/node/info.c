@@ -34,22 +34,6 @@ struct rj_space *rj_node_space_at(struct rj_node *n, size_t i)
     return NULL;
 }
 
-static bool is_name(struct rj_bytes name)
-{
-    size_t i;
-
-    if (name.len == 0 || name.len > RJ_NAME_MAX)
-        return false;
-    for (i = 0; i < name.len; i++) {
-        uint8_t c = name.ptr[i];
-
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-              (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-'))
-            return false;
-    }
-    return true;
-}
-
 enum rj_err rj_node_space_add(struct rj_node *n, const struct rj_space_opts *opts,
                               struct rj_now now, struct rj_space **ret_space)
 {
@@ -62,7 +46,7 @@ enum rj_err rj_node_space_add(struct rj_node *n, const struct rj_space_opts *opt
     enum rj_err err;
 
     n->now = now;
-    if (opts->kind != RJ_KIND_BUCKET || !is_name(opts->name) ||
+    if (opts->kind != RJ_KIND_BUCKET || !rj_space_name_is_valid(opts->name) ||
         opts->durability > RJ_DURABLE_NONE)
         return RJ_EINVAL;
     if (rj_node_space(n, opts->name) != NULL)

@@ -7,7 +7,7 @@
 #include "node/frame.h"
 #include "node/state.h"
 
-enum { HMAC_BLOCK = 64, WELCOME_BATCHES_MAX = 65536 };
+enum { HMAC_BLOCK = 64 };
 
 static void hmac(struct rj_env *env, const uint8_t secret[RJ_SECRET_LEN],
                  const struct rj_bytes *parts, size_t n, struct rj_digest *ret)
@@ -150,13 +150,13 @@ static enum rj_err welcome_one(struct rj_node *n, struct rj_reader *r)
     bool fresh;
     enum rj_err err;
 
-    if (r->failed || durability > RJ_DURABLE_NONE || name.len > RJ_NAME_MAX)
+    if (r->failed || durability > RJ_DURABLE_NONE || !rj_space_name_is_valid(name))
         return RJ_EPROTO;
     count = n->n_spaces;
     err = enter(n, genesis, name, durability, &s);
     fresh = n->n_spaces > count;
     count = rj_cbor_get_array(r);
-    if (err == RJ_OK && count > WELCOME_BATCHES_MAX)
+    if (err == RJ_OK && count > RJ_MEMBER_BATCHES_MAX)
         err = RJ_EPROTO;
     for (i = 0; i < count && err == RJ_OK; i++) {
         struct rj_bytes bytes = rj_cbor_get_bytes(r);
@@ -164,7 +164,8 @@ static enum rj_err welcome_one(struct rj_node *n, struct rj_reader *r)
         struct rj_batch b;
 
         err = r->failed ? RJ_EPROTO : rj_batch_get(&br, n->env, &s->id, true, &b);
-        if (err == RJ_OK && b.header.class != RJ_CLASS_MEMBER)
+        if (err == RJ_OK &&
+            (b.header.class != RJ_CLASS_MEMBER || !rj_reader_complete(&br)))
             err = RJ_EPROTO;
         if (err == RJ_OK)
             err = rj_space_note_member(s, &b, bytes);
@@ -173,6 +174,8 @@ static enum rj_err welcome_one(struct rj_node *n, struct rj_reader *r)
         err = rj_space_open(s);
     if (err == RJ_OK && fresh)
         s->catching_up = true;
+    if (err != RJ_OK && fresh) /* half of a space is none */
+        (void)!rj_node_space_remove(n, s);
     return err;
 }
 
@@ -258,19 +261,19 @@ out:
 /* Drops what is used up or expired. */
 static void sweep(struct rj_node *n)
 {
-    size_t i = 0;
+    size_t kept = 0, i;
 
-    while (i < n->n_invites) {
-        struct rj_invitation *inv = &n->invites[i];
+    for (i = 0; i < n->n_invites; i++) {
+        struct rj_invitation inv = n->invites[i];
 
-        if (inv->uses > 0 && n->now.wall.ms < inv->expires_ms) {
-            i++;
-            continue;
+        if (inv.uses > 0 && n->now.wall.ms < inv.expires_ms) {
+            n->invites[kept++] = inv;
+        } else {
+            free(inv.spaces);
+            n->invites_dirty = true;
         }
-        free(inv->spaces);
-        *inv = n->invites[--n->n_invites];
-        n->invites_dirty = true;
     }
+    n->n_invites = kept;
 }
 
 static struct rj_space *space_by_id(struct rj_node *n, const struct rj_digest *id)
@@ -311,35 +314,45 @@ static enum rj_err admit(struct rj_node *n, const struct rj_session *ss,
 
 /* Held back until the records that make the device a member are on disk: a welcome that
  * outlives them would leave it a stranger to everybody. */
-static void put_welcome(struct rj_node *n, struct rj_session *ss,
-                        const struct rj_invitation *inv)
+static enum rj_err put_welcome(struct rj_node *n, struct rj_session *ss,
+                               const struct rj_invitation *inv)
 {
-    size_t at = rj_frame_begin(&ss->held, RJ_FRAME_WELCOME, 1), count = 0, i, j;
+    struct rj_buf b = {.limit = RJ_WELCOME_MAX};
+    size_t count = 0, i, j;
+    enum rj_err err;
 
+    rj_frame_payload(&b, RJ_FRAME_WELCOME, 1);
     for (i = 0; i < inv->n_spaces; i++)
         count += space_by_id(n, &inv->spaces[i]) != NULL;
-    rj_cbor_put_array(&ss->held, count * 4);
+    rj_cbor_put_array(&b, count * 4);
     for (i = 0; i < inv->n_spaces; i++) {
         struct rj_space *s = space_by_id(n, &inv->spaces[i]);
 
         if (s == NULL)
             continue;
-        rj_cbor_put_bytes(&ss->held, rj_buf_view(&s->genesis));
-        rj_cbor_put_text(&ss->held, rj_bytes_from_str(s->name));
-        rj_cbor_put_uint(&ss->held, s->durability);
-        rj_cbor_put_array(&ss->held, s->n_member_batches);
+        rj_cbor_put_bytes(&b, rj_buf_view(&s->genesis));
+        rj_cbor_put_text(&b, rj_bytes_from_str(s->name));
+        rj_cbor_put_uint(&b, s->durability);
+        rj_cbor_put_array(&b, s->n_member_batches);
         for (j = 0; j < s->n_member_batches; j++)
-            rj_cbor_put_bytes(&ss->held, rj_buf_view(&s->member_batches[j]));
+            rj_cbor_put_bytes(&b, rj_buf_view(&s->member_batches[j]));
     }
-    rj_frame_end(&ss->held, at);
+    err = rj_buf_err(&b);
+    if (err == RJ_OK) {
+        rj_frame_put_long(&ss->held, rj_buf_view(&b));
+        err = rj_buf_err(&ss->held);
+    }
+    rj_buf_done(&b);
     ss->held_commit = n->issued + 1;
     n->meta_dirty = true;
+    return err;
 }
 
 /* A member whose welcome was lost on the way, its invitation used up, is told again. */
 static enum rj_err welcome_again(struct rj_node *n, struct rj_session *ss)
 {
     struct rj_invitation all = {0};
+    enum rj_err err = RJ_EAUTH;
     size_t i;
 
     all.spaces = rj_alloc_array(n->n_spaces, sizeof(*all.spaces));
@@ -354,9 +367,9 @@ static enum rj_err welcome_again(struct rj_node *n, struct rj_session *ss)
             all.spaces[all.n_spaces++] = s->id;
     }
     if (all.n_spaces > 0)
-        put_welcome(n, ss, &all);
+        err = put_welcome(n, ss, &all);
     free(all.spaces);
-    return all.n_spaces > 0 ? RJ_OK : RJ_EAUTH;
+    return err;
 }
 
 enum rj_err rj_join_on_join(struct rj_node *n, struct rj_session *ss, struct rj_reader *r)
@@ -381,7 +394,9 @@ enum rj_err rj_join_on_join(struct rj_node *n, struct rj_session *ss, struct rj_
     err = admit(n, ss, &n->invites[i], name);
     if (err != RJ_OK)
         return err;
-    put_welcome(n, ss, &n->invites[i]);
+    err = put_welcome(n, ss, &n->invites[i]);
+    if (err != RJ_OK)
+        return err;
     n->invites[i].uses--;
     n->invites_dirty = true;
     err = rj_device_add(n, &ss->device, &d);

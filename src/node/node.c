@@ -112,7 +112,7 @@ static bool commit_is_due(struct rj_node *n, bool *durable)
         *durable = *durable || s->durability != RJ_DURABLE_NONE ||
                    s->hold_end > s->committed_end || s->collected_count > 0;
     }
-    if (!any)
+    if (!any && !n->commit_now)
         return false;
     *durable = *durable || n->commit_now;
     if (now || n->commit_now || bytes > RJ_COMMIT_BYTES || n->now.mono.ms >= due.ms)
@@ -158,6 +158,19 @@ static enum rj_err collect(struct rj_node *n)
     if (err == RJ_OK)
         err = rj_node_collect(n, &n->writes);
     return err;
+}
+
+uint64_t rj_node_sync(struct rj_node *n, bool dirty)
+{
+    uint64_t commit = n->issued;
+
+    if (n->synced == commit && !dirty)
+        return commit;
+    if (dirty || n->committed == commit || !n->commit_durable) {
+        n->commit_now = true;
+        commit++;
+    }
+    return commit;
 }
 
 static enum rj_err issue_commit(struct rj_node *n)
@@ -222,6 +235,8 @@ static enum rj_err on_committed(struct rj_node *n, const struct rj_event *ev)
         return rj_node_die(n, ev->result, n->store->why);
     n->committing = false;
     n->committed = n->issued;
+    if (n->commit_durable)
+        n->synced = n->issued;
     if (n->writes.cap > RJ_WRITES_KEEP)
         rj_writes_done(&n->writes); /* a large one is rare: give its memory back */
     for (i = 0; i < n->n_spaces; i++)
@@ -300,10 +315,13 @@ static enum rj_err flush_space(struct rj_node *n, struct rj_space *s)
     if (err == RJ_OK && n->now.mono.ms >= s->expire_at.ms &&
         n->now.wall.ms > RJ_EXPIRE_GRACE_MS) {
         uint64_t cutoff = n->now.wall.ms - RJ_EXPIRE_GRACE_MS;
-
         uint64_t before = rj_bucket_count(s->bucket);
+        struct rj_vv settled = {0};
 
-        err = s->kind->ops->expire(s->kind, cutoff, RJ_EXPIRE_STEP, &next);
+        err = rj_space_settled(s, &settled);
+        if (err == RJ_OK)
+            err = s->kind->ops->expire(s->kind, cutoff, RJ_EXPIRE_STEP, &settled, &next);
+        rj_vv_done(&settled);
         s->dirty = s->dirty || rj_bucket_count(s->bucket) != before;
         s->expire_at = rj_mono_add(n->now.mono, next <= cutoff ? 10 : 1000);
         if (next != UINT64_MAX)

@@ -144,31 +144,69 @@ static enum rj_err load_invites(struct rj_node *n, struct rj_bytes value)
     return err == RJ_OK && !rj_reader_complete(&r) ? RJ_ECORRUPT : err;
 }
 
+/* The number of the first space from *number on that has records; RJ_ENOENT: none. */
+static enum rj_err next_number(struct rj_node *n, struct rj_view *view, uint32_t *number)
+{
+    uint8_t from[5] = {'S'};
+    struct rj_bytes key, value;
+    enum rj_err err;
+
+    rj_be_store32(from + 1, *number);
+    err = n->store->ops->seek(view, RJ_SEEK_GE, RJ_BYTES_OF(from), &key, &value);
+    if (err != RJ_OK || key.len < sizeof(from) || key.ptr[0] != 'S')
+        return err == RJ_OK ? RJ_ENOENT : err;
+    *number = rj_be_load32(key.ptr + 1);
+    return *number < n->next_space ? RJ_OK : RJ_ECORRUPT;
+}
+
+static enum rj_err load_space(struct rj_node *n, struct rj_view *view, uint32_t number)
+{
+    uint8_t key[6] = {'S', 0, 0, 0, 0, 'A'};
+    struct rj_bytes k, meta;
+    struct rj_buf copy = {0};
+    enum rj_err err;
+
+    rj_be_store32(key + 1, number);
+    err = n->store->ops->seek(view, RJ_SEEK_EQ, RJ_BYTES_OF(key), &k, &meta);
+    if (err != RJ_OK)
+        return err == RJ_ENOENT ? RJ_ECORRUPT : err;
+    rj_buf_append(&copy, meta); /* the load seeks on */
+    err = rj_buf_err(&copy);
+    if (err == RJ_OK)
+        err = rj_space_load(n, view, number, rj_buf_view(&copy));
+    rj_buf_done(&copy);
+    return err;
+}
+
 static enum rj_err load_spaces(struct rj_node *n, struct rj_view *view)
 {
-    uint32_t i;
-    enum rj_err err = RJ_OK;
+    uint32_t number = 1;
+    enum rj_err err;
 
-    for (i = 1; i < n->next_space && err == RJ_OK; i++) {
-        uint8_t key[6] = {'S', 0, 0, 0, 0, 'A'};
-        struct rj_bytes k, meta;
-        struct rj_buf copy = {0};
-
-        rj_be_store32(key + 1, i);
-        err = n->store->ops->seek(view, RJ_SEEK_EQ, RJ_BYTES_OF(key), &k, &meta);
-        if (err == RJ_ENOENT) {
-            err = RJ_OK;
-            continue;
-        }
+    while ((err = next_number(n, view, &number)) == RJ_OK) {
+        if (n->n_spaces >= RJ_SPACES_MAX)
+            return RJ_ECORRUPT;
+        err = load_space(n, view, number);
         if (err != RJ_OK)
             return err;
-        rj_buf_append(&copy, meta); /* the load seeks on */
-        err = rj_buf_err(&copy);
-        if (err == RJ_OK)
-            err = rj_space_load(n, view, i, rj_buf_view(&copy));
-        rj_buf_done(&copy);
+        number++;
     }
-    return err;
+    return err == RJ_ENOENT ? RJ_OK : err;
+}
+
+static enum rj_err load_node(struct rj_node *n, struct rj_bytes value)
+{
+    struct rj_reader r = rj_reader_of(value);
+    size_t fields = rj_cbor_get_array(&r);
+    uint64_t next;
+
+    if (rj_cbor_get_uint(&r) != NODE_FORMAT)
+        return r.failed ? RJ_ECORRUPT : RJ_EVERSION; /* of other fields, maybe */
+    next = rj_cbor_get_uint(&r);
+    if (!rj_reader_complete(&r) || fields != 2 || next == 0 || next > UINT32_MAX)
+        return RJ_ECORRUPT;
+    n->next_space = (uint32_t)next;
+    return RJ_OK;
 }
 
 enum rj_err rj_node_load(struct rj_node *n, struct rj_view *view)
@@ -178,7 +216,6 @@ enum rj_err rj_node_load(struct rj_node *n, struct rj_view *view)
     uint8_t last[1 + RJ_DIGEST_LEN] = {'D'};
     size_t last_len = 1;
     struct rj_bytes key, value;
-    struct rj_reader r;
     enum rj_err err = ops->seek(view, RJ_SEEK_EQ, RJ_BYTES_LIT("N"), &key, &value);
 
     if (err == RJ_ENOENT) {
@@ -188,13 +225,9 @@ enum rj_err rj_node_load(struct rj_node *n, struct rj_view *view)
     }
     if (err != RJ_OK)
         return err;
-    r = rj_reader_of(value);
-    rj_cbor_expect_array(&r, 2);
-    if (rj_cbor_get_uint(&r) != NODE_FORMAT)
-        return r.failed ? RJ_ECORRUPT : RJ_EVERSION;
-    n->next_space = (uint32_t)rj_cbor_get_uint(&r);
-    if (!rj_reader_complete(&r) || n->next_space == 0)
-        return RJ_ECORRUPT;
+    err = load_node(n, value);
+    if (err != RJ_OK)
+        return err;
     for (;;) {
         err = ops->seek(view, how, rj_bytes_of(last, last_len), &key, &value);
         if (err != RJ_OK || key.len == 0 || key.ptr[0] != 'D' || key.len > sizeof(last))

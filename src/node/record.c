@@ -92,7 +92,7 @@ static void collect_origin(struct rj_space *s, uint32_t o, struct rj_buf *b,
     struct key k = numbered_key(s->number, 'O', o);
 
     rj_buf_clear(b);
-    rj_cbor_put_array(b, 8);
+    rj_cbor_put_array(b, 9);
     rj_cbor_put_bytes(b, RJ_BYTES_OF(item->id.b));
     rj_cbor_put_bytes(b, RJ_BYTES_OF(os->chain.b));
     rj_cbor_put_uint(b, os->chain_seq);
@@ -101,6 +101,7 @@ static void collect_origin(struct rj_space *s, uint32_t o, struct rj_buf *b,
     rj_cbor_put_uint(b, os->head_stamp);
     put_vv(b, &os->known);
     rj_cbor_put_bytes(b, rj_buf_view(&os->head));
+    put_vv(b, &os->past);
     rj_writes_put(w, key_view(&k), rj_buf_view(b));
 }
 
@@ -260,7 +261,7 @@ static enum rj_err load_origin(struct rj_space *s, uint64_t i, struct rj_bytes v
     uint32_t o;
     enum rj_err err;
 
-    rj_cbor_expect_array(&r, 8);
+    rj_cbor_expect_array(&r, 9);
     rj_cbor_get_fixed(&r, id.b, sizeof(id.b));
     if (r.failed)
         return RJ_ECORRUPT;
@@ -278,6 +279,8 @@ static enum rj_err load_origin(struct rj_space *s, uint64_t i, struct rj_bytes v
     err = get_vv(&r, &os->known);
     head = rj_cbor_get_bytes(&r);
     rj_buf_append(&os->head, head);
+    if (err == RJ_OK)
+        err = get_vv(&r, &os->past);
     if (err == RJ_OK && !rj_reader_complete(&r))
         err = RJ_ECORRUPT;
     return err == RJ_OK ? rj_buf_err(&os->head) : err;
@@ -289,9 +292,14 @@ static enum rj_err load_member(struct rj_space *s, uint64_t i, struct rj_bytes v
     struct rj_batch b;
     enum rj_err err = rj_batch_get(&r, s->node->env, &s->id, true, &b);
 
-    (void)i;
+    if (err == RJ_OK &&
+        (!rj_reader_complete(&r) || b.header.class != RJ_CLASS_MEMBER ||
+         i != s->n_member_batches))
+        err = RJ_ECORRUPT;
     if (err == RJ_OK)
         err = rj_space_note_member(s, &b, value);
+    if (err == RJ_OK && s->n_member_batches == i)
+        err = RJ_ECORRUPT; /* the same one twice */
     return err == RJ_EGAP ? RJ_ECORRUPT : err;
 }
 
@@ -415,15 +423,17 @@ enum rj_err rj_space_load(struct rj_node *n, struct rj_view *view, uint32_t numb
     struct rj_bytes genesis, name, value;
     struct rj_space *s = NULL;
     uint32_t next = n->next_space;
+    size_t fields;
     enum rj_err err;
 
-    rj_cbor_expect_array(&r, 9);
+    fields = rj_cbor_get_array(&r);
     if (rj_cbor_get_uint(&r) != SPACE_FORMAT)
-        return r.failed ? RJ_ECORRUPT : RJ_EVERSION;
+        return r.failed ? RJ_ECORRUPT : RJ_EVERSION; /* of other fields, maybe */
     genesis = rj_cbor_get_bytes(&r);
     name = rj_cbor_get_text(&r);
     value.len = (size_t)rj_cbor_get_uint(&r);
-    if (r.failed || value.len > RJ_DURABLE_NONE)
+    if (r.failed || fields != 9 || value.len > RJ_DURABLE_NONE ||
+        !rj_space_name_is_valid(name))
         return RJ_ECORRUPT;
     n->next_space = number;
     err = rj_space_make(n, genesis, name, (enum rj_durability)value.len, &s);

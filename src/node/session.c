@@ -58,6 +58,7 @@ void rj_session_free(struct rj_session *ss)
     rj_buf_done(&ss->in);
     rj_buf_done(&ss->out);
     rj_buf_done(&ss->held);
+    rj_buf_done(&ss->parts);
     free(ss);
 }
 
@@ -232,9 +233,11 @@ enum rj_err rj_session_announce(struct rj_node *n, struct rj_session *ss)
 {
     size_t i;
 
+    if (ss->closing)
+        return RJ_OK;
     if (ss->hello && !ss->guest && !is_known(n, &ss->device))
         return say_farewell(n, ss);
-    for (i = 0; ss->hello && !ss->closing && i < n->n_spaces; i++) {
+    for (i = 0; ss->hello && i < n->n_spaces; i++) {
         struct rj_space *s = n->spaces[i];
         struct rj_link *l;
         enum rj_err err;
@@ -308,7 +311,7 @@ enum rj_err rj_session_up(struct rj_node *n, const struct rj_event *ev)
         return RJ_ENOMEM;
     if (n->n_sessions == n->cap_sessions) {
         size_t cap = n->cap_sessions != 0 ? n->cap_sessions * 2 : 8;
-        struct rj_session **list = rj_alloc_resize(n->sessions, cap, sizeof(*list));
+        struct rj_session **list = rj_alloc_resize(n->sessions, cap, sizeof(void *));
 
         if (list == NULL) {
             free(ss);
@@ -393,10 +396,9 @@ static enum rj_err on_hello(struct rj_node *n, struct rj_session *ss, struct rj_
     struct rj_known_device *d = NULL;
     enum rj_err err = RJ_OK;
 
+    (void)protocol; /* as check_frame found */
     if (r->failed || name.len > RJ_NAME_MAX || count > RJ_ADDRESSES_MAX || ss->hello)
         return RJ_EPROTO;
-    if (protocol != RJ_PROTOCOL)
-        return RJ_EVERSION;
     if (name.len > 0)
         memcpy(ss->name, name.ptr, name.len);
     ss->hello = true;
@@ -476,8 +478,7 @@ static enum rj_err on_batch(struct rj_session *ss, struct rj_reader *r)
         return RJ_EPROTO;
     if (l == NULL || !l->told)
         return RJ_OK;
-    bytes = rj_bytes_of(r->ptr, rj_reader_left(r));
-    (void)rj_reader_rest(r);
+    bytes = rj_reader_rest(r);
     return rj_space_offer(l->space, bytes, ss);
 }
 
@@ -619,11 +620,12 @@ static enum rj_err on_busy(struct rj_session *ss, struct rj_reader *r)
 {
     struct rj_link *l = get_link(ss, r);
 
+    uint64_t request = rj_cbor_get_uint(r);
+
     if (r->failed)
         return RJ_EPROTO;
-    if (l != NULL && l->space->transfer.session == ss->peer)
+    if (l != NULL && rj_transfer_is_asked(l->space, ss, request))
         rj_transfer_busy(l->space);
-    (void)rj_reader_rest(r);
     return RJ_OK;
 }
 
@@ -660,10 +662,8 @@ static enum rj_err on_link_frame(struct rj_node *n, struct rj_session *ss, uint6
 
     if (r->failed)
         return RJ_EPROTO;
-    if (l == NULL || !l->told) {
-        (void)rj_reader_rest(r);
+    if (l == NULL || !l->told)
         return RJ_OK;
-    }
     if (type == RJ_FRAME_DIGEST) {
         rj_digest_heard(l, r, ss->name);
         return r->failed ? RJ_EPROTO : RJ_OK;
@@ -671,66 +671,165 @@ static enum rj_err on_link_frame(struct rj_node *n, struct rj_session *ss, uint6
     if (type == RJ_FRAME_TAKE)
         return rj_transfer_on_take(n, ss, l, r);
     if (type == RJ_FRAME_META)
-        return rj_transfer_on_meta(n, ss, l, r);
+        return rj_meta_heard(ss, l, r);
     return rj_transfer_on_give(n, ss, l, r);
 }
 
 /* What a stranger may send. Of its batches (a farewell to a device that it knows to be
  * closed) and addresses nothing is kept. */
-static bool is_for_strangers(uint64_t type)
+static bool is_for_strangers(const struct rj_session *ss, uint64_t type)
 {
     return type <= RJ_FRAME_BATCH || type == RJ_FRAME_ACK || type == RJ_FRAME_JOIN ||
            type == RJ_FRAME_WELCOME || type == RJ_FRAME_REFUSE ||
-           type == RJ_FRAME_ADDRESSES;
+           type == RJ_FRAME_ADDRESSES || (type == RJ_FRAME_PART && ss->join_sent);
+}
+
+/* Form, and whether that type may come now: what all frames have in common. r then stands
+ * behind the type. */
+static enum rj_err check_frame(const struct rj_session *ss, struct rj_bytes b,
+                               struct rj_reader *r, uint64_t *ret_type)
+{
+    size_t items = rj_cbor_get_array(r);
+    uint64_t type = rj_cbor_get_uint(r);
+    struct rj_reader hello = *r;
+
+    if (r->failed || (!ss->hello && type != RJ_FRAME_HELLO && type != RJ_FRAME_REFUSE))
+        return RJ_EPROTO;
+    if (type == RJ_FRAME_HELLO && rj_cbor_get_uint(&hello) != RJ_PROTOCOL)
+        return hello.failed ? RJ_EPROTO : RJ_EVERSION; /* of other fields, maybe */
+    if (items != rj_frame_items(type) || !rj_cbor_is_valid(b))
+        return RJ_EPROTO;
+    if (ss->guest && !is_for_strangers(ss, type))
+        return RJ_EAUTH;
+    *ret_type = type;
+    return RJ_OK;
+}
+
+/* What the frame's kind does. Whatever it does not read was well-formed. */
+static enum rj_err act_on(struct rj_node *n, struct rj_session *ss, uint64_t type,
+                          struct rj_reader *r)
+{
+    switch (type) {
+    case RJ_FRAME_HELLO:
+        return on_hello(n, ss, r);
+    case RJ_FRAME_SPACE:
+        return on_space(n, ss, r);
+    case RJ_FRAME_BATCH:
+        return on_batch(ss, r);
+    case RJ_FRAME_HEAD_:
+        return on_head(ss, r);
+    case RJ_FRAME_ACK:
+        return on_ack(n, ss, r);
+    case RJ_FRAME_PULL:
+        return on_pull(n, ss, r);
+    case RJ_FRAME_BEHIND:
+        return on_behind(ss, r);
+    case RJ_FRAME_TAKE:
+    case RJ_FRAME_META:
+    case RJ_FRAME_GIVE:
+    case RJ_FRAME_DIGEST:
+        return on_link_frame(n, ss, type, r);
+    case RJ_FRAME_JOIN:
+        return rj_join_on_join(n, ss, r);
+    case RJ_FRAME_WELCOME:
+        return rj_join_on_welcome(n, ss, r);
+    case RJ_FRAME_REFUSE:
+        return on_refuse(n, ss, r);
+    case RJ_FRAME_ADDRESSES:
+        return on_addresses(n, r);
+    case RJ_FRAME_CLOCK:
+        return on_clock(n, ss, r);
+    case RJ_FRAME_BUSY:
+        return on_busy(ss, r);
+    default:
+        return RJ_EPROTO;
+    }
+}
+
+/* What this session may send in PARTs at the moment, in bytes; 0: nothing is expected. */
+static size_t expected_bytes(const struct rj_node *n, const struct rj_session *ss)
+{
+    size_t i;
+
+    if (ss->join_sent && n->join_state == RJ_JOIN_WAITING)
+        return RJ_WELCOME_MAX;
+    for (i = 0; i < n->n_spaces; i++) {
+        const struct rj_transfer *t = &n->spaces[i]->transfer;
+
+        if (t->active && t->session == ss->peer)
+            return RJ_GIVE_MAX;
+    }
+    return 0;
+}
+
+/* Something of what was asked for comes: its deadlines begin again. */
+static void note_progress(struct rj_node *n, struct rj_session *ss)
+{
+    size_t i;
+
+    ss->since = n->now.mono;
+    for (i = 0; i < n->n_spaces; i++) {
+        struct rj_transfer *t = &n->spaces[i]->transfer;
+
+        if (t->active && t->session == ss->peer)
+            t->deadline = rj_mono_add(n->now.mono, RJ_TRANSFER_MS);
+    }
+}
+
+/* One more PART. *ret_whole: the payload, when this was its last one (the caller frees
+ * it); empty while there is none, or nobody waits for it. */
+static enum rj_err on_part(struct rj_node *n, struct rj_session *ss, struct rj_reader *r,
+                           struct rj_buf *ret_whole)
+{
+    bool last = rj_cbor_get_bool(r);
+    struct rj_bytes bytes = rj_cbor_get_bytes(r);
+    size_t most = expected_bytes(n, ss);
+
+    if (r->failed || bytes.len == 0)
+        return RJ_EPROTO;
+    ss->parts_skip = ss->parts_skip || most == 0;
+    if (ss->parts_skip) {
+        rj_buf_done(&ss->parts);
+    } else {
+        note_progress(n, ss);
+        ss->parts.limit = most;
+        rj_buf_append(&ss->parts, bytes);
+        if (ss->parts.failed)
+            return rj_buf_err(&ss->parts);
+    }
+    if (last) {
+        *ret_whole = ss->parts;
+        ss->parts = (struct rj_buf){0};
+        ss->parts_skip = false;
+    }
+    return RJ_OK;
 }
 
 static enum rj_err on_frame(struct rj_node *n, struct rj_session *ss, struct rj_bytes b)
 {
     struct rj_reader r = rj_reader_of(b);
-    size_t fields = rj_cbor_get_array(&r);
-    uint64_t type = rj_cbor_get_uint(&r);
+    struct rj_buf whole = {0};
+    uint64_t type;
+    enum rj_err err = check_frame(ss, b, &r, &type);
 
-    if (r.failed || fields < 2)
-        return RJ_EPROTO;
-    if (!ss->hello && type != RJ_FRAME_HELLO && type != RJ_FRAME_REFUSE)
-        return RJ_EPROTO;
-    if (ss->guest && !is_for_strangers(type))
-        return RJ_EAUTH;
-    switch (type) {
-    case RJ_FRAME_HELLO:
-        return on_hello(n, ss, &r);
-    case RJ_FRAME_SPACE:
-        return on_space(n, ss, &r);
-    case RJ_FRAME_BATCH:
-        return on_batch(ss, &r);
-    case RJ_FRAME_HEAD_:
-        return on_head(ss, &r);
-    case RJ_FRAME_ACK:
-        return on_ack(n, ss, &r);
-    case RJ_FRAME_PULL:
-        return on_pull(n, ss, &r);
-    case RJ_FRAME_BEHIND:
-        return on_behind(ss, &r);
-    case RJ_FRAME_TAKE:
-    case RJ_FRAME_META:
-    case RJ_FRAME_GIVE:
-    case RJ_FRAME_DIGEST:
-        return on_link_frame(n, ss, type, &r);
-    case RJ_FRAME_JOIN:
-        return rj_join_on_join(n, ss, &r);
-    case RJ_FRAME_WELCOME:
-        return rj_join_on_welcome(n, ss, &r);
-    case RJ_FRAME_REFUSE:
-        return on_refuse(n, ss, &r);
-    case RJ_FRAME_ADDRESSES:
-        return on_addresses(n, &r);
-    case RJ_FRAME_CLOCK:
-        return on_clock(n, ss, &r);
-    case RJ_FRAME_BUSY:
-        return on_busy(ss, &r);
-    default:
-        return RJ_EPROTO;
+    if (err == RJ_OK && type == RJ_FRAME_PART) {
+        err = on_part(n, ss, &r, &whole);
+        if (err != RJ_OK || whole.len == 0)
+            goto out;
+        r = rj_reader_of(rj_buf_view(&whole));
+        err = check_frame(ss, rj_buf_view(&whole), &r, &type);
+        if (err == RJ_OK && type != RJ_FRAME_GIVE && type != RJ_FRAME_WELCOME)
+            err = RJ_EPROTO;
     }
+    if (err == RJ_OK && type == RJ_FRAME_META)
+        note_progress(n, ss);
+    if (err == RJ_OK)
+        err = act_on(n, ss, type, &r);
+    if (err == RJ_OK && r.failed)
+        err = RJ_EPROTO;
+out:
+    rj_buf_done(&whole);
+    return err;
 }
 
 /* True when a local condition, not the peer, is what failed. */
@@ -755,7 +854,7 @@ enum rj_err rj_session_bytes(struct rj_node *n, struct rj_session *ss, struct rj
         size_t len = rj_be_load32(ss->in.ptr + at);
         struct rj_bytes payload = rj_bytes_of(ss->in.ptr + at + RJ_FRAME_HEAD, len);
 
-        if (len > RJ_FRAME_MAX || (ss->guest && !ss->join_sent && len > 65536)) {
+        if (len > RJ_FRAME_MAX || (ss->guest && !ss->join_sent && len > RJ_GUEST_FRAME_MAX)) {
             err = RJ_ELIMIT;
         } else if (ss->in.len - at - RJ_FRAME_HEAD < len) {
             break;

@@ -56,8 +56,10 @@ enum rj_err rj_space_make(struct rj_node *n, struct rj_bytes genesis,
     s->pull_at.ms = UINT64_MAX;
     s->stored_begin = s->log.begin;
     err = rj_genesis_get(genesis, &g);
-    if (err == RJ_OK && (name.len == 0 || name.len > RJ_NAME_MAX))
+    if (err == RJ_OK && !rj_space_name_is_valid(name))
         err = RJ_EINVAL;
+    if (err == RJ_OK && n->next_space == UINT32_MAX)
+        err = RJ_ELIMIT;
     if (err != RJ_OK)
         goto out;
     memcpy(s->name, name.ptr, name.len);
@@ -71,7 +73,7 @@ enum rj_err rj_space_make(struct rj_node *n, struct rj_bytes genesis,
         err = open_kind(s);
     if (err == RJ_OK && n->n_spaces == n->cap_spaces) {
         size_t cap = n->cap_spaces != 0 ? n->cap_spaces * 2 : 4;
-        struct rj_space **spaces = rj_alloc_resize(n->spaces, cap, sizeof(*spaces));
+        struct rj_space **spaces = rj_alloc_resize(n->spaces, cap, sizeof(void *));
 
         if (spaces == NULL) {
             err = RJ_ENOMEM;
@@ -168,7 +170,6 @@ enum rj_err rj_space_open(struct rj_space *s)
     struct rj_record rec = {
         .kind = RJ_RECORD_OPEN, .device = n->device, .incarnation = n->incarnation};
     struct rj_origin_id id;
-    struct rj_buf past = {0};
     uint32_t number;
     enum rj_err err;
 
@@ -176,17 +177,10 @@ enum rj_err rj_space_open(struct rj_space *s)
     memcpy(rec.pubkey, n->env->pubkey, RJ_PUBKEY_LEN);
     if (former != RJ_ORIGIN_NONE)
         rec.replaces = s->origins.items[former].id;
-    rj_vv_encode(&past, &s->origins, &s->vv);
-    rec.past = rj_buf_view(&past);
-    err = rj_buf_err(&past);
-    if (err == RJ_OK)
-        err = rj_space_add_origin(s, &id, &s->self);
-    if (err == RJ_OK)
-        err = rj_vv_copy(&s->deps, &s->vv);
     rj_vv_clear(&s->deps); /* the first batch after it tells the whole vector */
+    err = rj_space_add_origin(s, &id, &s->self);
     if (err == RJ_OK)
         err = rj_space_write_record(s, &rec);
-    rj_buf_done(&past);
     if (err != RJ_OK)
         return err;
     s->hold_end = s->log.end;

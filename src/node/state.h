@@ -33,10 +33,12 @@ enum {
     RJ_CLOCK_MS = 60000,        /* stamps that are far ahead are refused for so long */
     RJ_RESEND_MS = 5000,        /* what was refused for its stamp is offered again */
     RJ_BUSY_MS = 50,            /* a busy holder is asked again after this */
-    RJ_AGAIN_MS = 2000,         /* unequal ranges are asked for again after this */
-    RJ_TRANSFER_LEAF = 64,      /* a range of so few keys is compared key by key */
+    RJ_STRANDED_MS = 60000, /* ranges that nobody can complete are taken afresh after */
+    RJ_AGAIN_MS = 2000,     /* unequal ranges are asked for again after this */
+    RJ_TRANSFER_LEAF = 64,  /* a range of so few keys is compared key by key */
     RJ_TRANSFER_QUEUE_MAX = 4096,
     RJ_INVITES_MAX = 256,
+    RJ_MEMBER_BATCHES_MAX = RJ_ORIGINS_MAX + RJ_MEMBER_RECORDS_MAX,
     RJ_WRITES_KEEP = 4 * 1024 * 1024,     /* a commit's buffer is kept up to this size */
     RJ_LOG_CACHE_BYTES = 8 * 1024 * 1024, /* newest batches kept in memory, a space */
     RJ_COMMIT_BYTES = 64 * 1024 * 1024,   /* log bytes that make a commit due */
@@ -49,13 +51,15 @@ struct rj_origin_state {
     struct rj_digest chain; /* hash of the batch header that ends at chain_seq */
     uint64_t chain_seq;
     struct rj_vv known;  /* what its device has durably: its last head (knowledge) */
-    struct rj_vv past;   /* deps of its batches: what its author had seen */
+    struct rj_vv past;   /* deps of its batches: what its author had seen of origins that
+                            have written role or close records */
     uint64_t head_stamp; /* order of heads */
     struct rj_buf head;  /* that head as it travels: [raw, sig] */
     uint32_t device;     /* index into members, UINT32_MAX: unknown */
     struct rj_mono clock_since; /* 0, or when its stamps were first refused here */
     uint64_t frozen;            /* closed: own vector's entry when the close came */
     bool closed;
+    bool rules; /* it has written role or close records */
     bool dirty; /* its record has to be written */
 };
 
@@ -74,6 +78,7 @@ struct rj_piece {
     struct rj_range range;
     struct rj_vv have; /* what the state there has, for the holder's choice */
     bool full;
+    bool renew; /* what the holder lacks there goes, but for what the log has */
 };
 
 struct rj_transfer {
@@ -82,9 +87,10 @@ struct rj_transfer {
     uint64_t session; /* the holder's session */
     uint64_t request; /* number of the outstanding request, 0 none */
     struct rj_mono deadline;
-    struct rj_mono again_at;   /* unequal ranges: when to ask for them again */
-    struct rj_mono not_before; /* a busy peer is not asked again before */
-    struct rj_vv need;         /* every range must cover it */
+    struct rj_mono again_at;    /* unequal ranges: when to ask for them again */
+    struct rj_mono not_before;  /* a busy peer is not asked again before */
+    struct rj_mono progress_at; /* 0, or when a part last brought something */
+    struct rj_vv need;          /* every range must cover it */
     struct rj_piece *pieces;
     size_t n, cap; /* a stack */
 };
@@ -105,10 +111,11 @@ struct rj_link {
     struct rj_vv heads;     /* by origin: stamp of the last head sent or got */
     struct rj_vv digest_vv; /* the vector at which our sum was told last */
     struct rj_mono digest_at;
-    struct rj_mono resend_at; /* 0, or when to offer again what a clock refused */
-    struct rj_buf held;       /* parts of the state that wait for a commit */
-    uint64_t held_commit;     /* ... this one */
-    struct rj_mono behind_at; /* when a BEHIND was sent last */
+    struct rj_mono resend_at;   /* 0, or when to offer again what a clock refused */
+    struct rj_buf held;         /* parts of the state that wait for a commit */
+    uint64_t held_commit;       /* ... this one */
+    struct rj_mono behind_at;   /* when a BEHIND was sent last */
+    size_t meta_batches;        /* how many MEMBER batches the last META held */
 };
 
 struct rj_session {
@@ -130,6 +137,8 @@ struct rj_session {
     size_t n_links, cap_links;
     size_t parked_bytes;
     bool join_sent;
+    struct rj_buf parts; /* a long payload as far as it has come */
+    bool parts_skip;     /* ... nobody waits for it (any more) */
     struct rj_buf held;   /* a welcome that waits for a commit */
     uint64_t held_commit; /* ... this one */
 };
@@ -150,6 +159,7 @@ struct rj_space {
     struct rj_members members;
     struct rj_buf *member_batches; /* all MEMBER batches, in order of acceptance */
     size_t n_member_batches, cap_member_batches, stored_member_batches;
+    size_t early_openings; /* that came before the opening of what they replace */
 
     struct rj_vv vv;      /* announced: while joining the minimum over contexts */
     struct rj_vv durable; /* vv as of the last durable commit */
@@ -246,6 +256,7 @@ struct rj_node {
     bool commit_now;         /* something waits for a commit */
     bool commit_durable;
     uint64_t committed, issued; /* commit numbers */
+    uint64_t synced;            /* the last durable one: all up to it is on disk */
     struct rj_mono commit_at;   /* when the last one was issued */
     struct rj_mono room_at;     /* while it is full: when to look again */
     enum rj_err full;           /* RJ_EFULL while the disk is full */
@@ -291,6 +302,9 @@ void rj_node_note(struct rj_node *n, enum rj_note_level level, enum rj_err err,
 /* Remembers a final error and returns it. */
 enum rj_err rj_node_die(struct rj_node *n, enum rj_err err, const char *why);
 struct rj_session *rj_node_session(const struct rj_node *n, uint64_t peer); /* or NULL */
+/* The commit after which all that is shown now (dirty: or was not collected) is on disk, at
+ * every durability level; asks for it where needed. n->synced: it is already. */
+uint64_t rj_node_sync(struct rj_node *n, bool dirty);
 
 /* ---- space.c: life of a space, its records in the store */
 enum rj_err rj_space_make(struct rj_node *n, struct rj_bytes genesis,
@@ -322,6 +336,11 @@ enum rj_err rj_node_load(struct rj_node *n, struct rj_view *view);
 /* ---- cut.c: own batches and heads */
 /* Cuts the pending writes into one signed batch. Nothing to do: RJ_OK. */
 enum rj_err rj_space_cut(struct rj_space *s);
+/* The same for a node that takes over the state and is asked for it by a peer that has
+ * all of what its ranges have: deps is then the join of all ranges. Else two nodes that
+ * need each other's state would wait for each other, since unsealed writes cannot be
+ * given. */
+enum rj_err rj_space_cut_early(struct rj_space *s, const struct rj_vv *peer);
 /* Makes, signs and logs a MEMBER batch of this node. */
 enum rj_err rj_space_write_record(struct rj_space *s, const struct rj_record *rec);
 /* Signs a head when what is durable changed; sends it to all links. */
@@ -337,16 +356,26 @@ enum rj_err rj_space_drain(struct rj_space *s);
 /* Applies a MEMBER batch's record, whatever its place in the log (again is harmless). */
 enum rj_err rj_space_note_member(struct rj_space *s, const struct rj_batch *b,
                                  struct rj_bytes bytes);
+/* That membership batch, or another with its dot, has been noted. */
+bool rj_space_has_member_batch(const struct rj_space *s, const struct rj_batch *b);
+/* Adds a batch's deps to what is known of its author's past. RJ_ENOMEM. */
+enum rj_err rj_space_note_past(struct rj_space *s, const struct rj_header *h, uint32_t o);
 enum rj_err rj_space_offer_head(struct rj_space *s, struct rj_bytes raw,
                                 const uint8_t *sig, struct rj_session *from);
 /* R8: the greatest sequence of a closed origin that may be merged. */
 bool rj_space_allows(const struct rj_space *s, uint32_t origin, uint64_t last);
 void rj_space_unpark_session(struct rj_space *s, uint64_t session);
+/* Applies again, where the contexts lack them, the logged writes that S does not cover.
+ */
+enum rj_err rj_space_replay(struct rj_space *s, const struct rj_vv *S);
 /* Appends to the log, moves vector and chain. bytes is copied. */
 enum rj_err rj_space_log(struct rj_space *s, const struct rj_batch *b, uint32_t origin,
                          struct rj_bytes bytes);
 /* R4: minimum of what the active incarnations are known to have, into v. */
 enum rj_err rj_space_stable(const struct rj_space *s, struct rj_vv *v);
+/* The same, but nothing while what some active origin has is still on its way here: who
+ * writes what comes from now on has seen all of v. RJ_ENOMEM. */
+enum rj_err rj_space_settled(const struct rj_space *s, struct rj_vv *v);
 bool rj_space_is_active(const struct rj_space *s, uint32_t origin);
 
 /* ---- session.c, stream.c */
@@ -374,11 +403,16 @@ enum rj_err rj_transfer_on_take(struct rj_node *n, struct rj_session *ss,
                                 struct rj_link *l, struct rj_reader *r);
 enum rj_err rj_transfer_on_give(struct rj_node *n, struct rj_session *ss,
                                 struct rj_link *l, struct rj_reader *r);
-enum rj_err rj_transfer_on_meta(struct rj_node *n, struct rj_session *ss,
-                                struct rj_link *l, struct rj_reader *r);
 void rj_transfer_stop(struct rj_space *s);
+/* The request is the one under way, and that session is the holder's. */
+bool rj_transfer_is_asked(const struct rj_space *s, const struct rj_session *ss,
+                          uint64_t request);
 void rj_transfer_busy(struct rj_space *s); /* the holder said so */
 void rj_transfer_session_down(struct rj_space *s, uint64_t session);
+
+/* ---- meta.c: what goes before parts of the state */
+void rj_meta_put(struct rj_session *ss, struct rj_link *l, uint64_t request);
+enum rj_err rj_meta_heard(struct rj_session *ss, struct rj_link *l, struct rj_reader *r);
 
 /* ---- clock.c */
 /* Looks at the clocks at the begin of a step. */

@@ -123,7 +123,7 @@ static enum rj_err pump_heads(struct rj_session *ss, struct rj_link *l)
         struct rj_origin_state *os = &s->os[o];
         size_t at;
 
-        if (os->head_stamp == 0 || rj_vv_get(&l->heads, o) >= os->head_stamp ||
+        if (os->head.len == 0 || rj_vv_get(&l->heads, o) >= os->head_stamp ||
             !rj_vv_has(&l->received, o, 1))
             continue;
         at = rj_frame_begin(&ss->out, RJ_FRAME_HEAD_, 3);
@@ -172,11 +172,24 @@ static bool needs_ack(const struct rj_node *n, const struct rj_session *ss)
     return false;
 }
 
+static void put_ack(struct rj_node *n, struct rj_session *ss, struct rj_buf *body,
+                    size_t items)
+{
+    size_t at = rj_frame_begin(&ss->out, RJ_FRAME_ACK, 3);
+
+    rj_cbor_put_uint(&ss->out, ss->got_bytes);
+    rj_cbor_put_uint(&ss->out, n->now.wall.ms);
+    rj_cbor_put_array(&ss->out, items);
+    rj_buf_append(&ss->out, rj_buf_view(body));
+    rj_frame_end(&ss->out, at);
+    rj_buf_clear(body);
+}
+
 static enum rj_err pump_ack(struct rj_node *n, struct rj_session *ss)
 {
     struct rj_vv received = {0}, durable = {0};
     struct rj_buf body = {0};
-    size_t count = 0, at, i;
+    size_t items = 0, i;
     enum rj_err err = RJ_OK;
 
     for (i = 0; i < ss->n_links && err == RJ_OK; i++) {
@@ -192,20 +205,19 @@ static enum rj_err pump_ack(struct rj_node *n, struct rj_session *ss)
         rj_cbor_put_uint(&body, l->number_here);
         rj_vv_encode(&body, &l->space->origins, &received);
         rj_vv_encode(&body, &l->space->origins, &durable);
-        count += 3;
+        items += 3;
+        if (body.failed)
+            err = rj_buf_err(&body);
+        if (err == RJ_OK && body.len >= RJ_FRAME_MORE_BYTES) {
+            put_ack(n, ss, &body, items);
+            items = 0;
+        }
     }
-    at = rj_frame_begin(&ss->out, RJ_FRAME_ACK, 3);
-    rj_cbor_put_uint(&ss->out, ss->got_bytes);
-    rj_cbor_put_uint(&ss->out, n->now.wall.ms);
-    rj_cbor_put_array(&ss->out, count);
-    rj_buf_append(&ss->out, rj_buf_view(&body));
-    rj_frame_end(&ss->out, at);
+    put_ack(n, ss, &body, items);
     ss->told_bytes = ss->got_bytes;
     ss->acked_at = n->now.mono;
     rj_vv_done(&received);
     rj_vv_done(&durable);
-    if (err == RJ_OK)
-        err = rj_buf_err(&body);
     rj_buf_done(&body);
     return err;
 }

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* State transfer (R5), for who is behind the log of a peer. The positions are taken over
  * piece by piece; each range has its own context. A part brings the keys that have a dot
- * which the asking side lacks, and the sum over all dots of its range at the vector S at
- * which it was read; where the asking side's sum over its dots in S is another, keys were
- * removed at the holder, and the range is asked for again in sixteen, in the end key by
- * key. So removed things stay removed without tombstones, and cost follows the
- * difference. Nothing foreign is applied while parts are under way; what comes meanwhile
- * is parked or pulled again. The announced vector is the minimum over all ranges. */
+ * which the asking side lacks, and the sum over the dots of all other keys of its range
+ * at the vector S at which it was read. Where the asking side's sum over those keys is
+ * another, keys were removed: then nothing is taken, and the range is asked for again in
+ * sixteen, in the end key by key. So removed things stay removed without tombstones, and
+ * cost follows the difference. Nothing foreign is applied while parts are under way; what
+ * comes meanwhile is parked or pulled again. The announced vector is the minimum over all
+ * ranges. */
 #include "base/alloc.h"
 #include "node/frame.h"
 #include "node/state.h"
 
-enum { SPLIT = 16, MEMBERS_IN_META_MAX = 65536 };
+enum { SPLIT = 16 };
 
 void rj_transfer_stop(struct rj_space *s)
 {
@@ -37,9 +38,18 @@ static void hold_off(struct rj_space *s, uint64_t ms)
     rj_node_wake(n, s->transfer.again_at);
 }
 
+bool rj_transfer_is_asked(const struct rj_space *s, const struct rj_session *ss,
+                          uint64_t request)
+{
+    const struct rj_transfer *t = &s->transfer;
+
+    return t->active && t->session == ss->peer && t->request == request && t->n > 0;
+}
+
 void rj_transfer_busy(struct rj_space *s)
 {
     rj_transfer_stop(s);
+    s->pull_turn++;
     hold_off(s, RJ_BUSY_MS);
     s->transfer.not_before = s->transfer.again_at;
 }
@@ -102,7 +112,31 @@ static enum rj_err ask(struct rj_space *s, struct rj_session *ss, struct rj_link
     return rj_buf_err(&ss->out);
 }
 
-static enum rj_err begin(struct rj_space *s, struct rj_session *ss, struct rj_link *l)
+/* The parts that this link can give: of ranges that lack something; when they are to be
+ * renewed, of those that show what the peer lacks. */
+static enum rj_err push_ranges(struct rj_space *s, const struct rj_link *l, bool renew)
+{
+    struct rj_transfer *t = &s->transfer;
+    const struct rj_vv none = {0};
+    enum rj_err err = RJ_OK;
+    size_t i;
+
+    for (i = 0; err == RJ_OK && i < s->contexts->n; i++) {
+        const struct rj_context *c = &s->contexts->items[i];
+
+        if (renew && !rj_vv_covers(&l->received, &c->have)) {
+            err = push(t, c->range, &none, NULL, true);
+            if (err == RJ_OK)
+                t->pieces[t->n - 1].renew = true;
+        } else if (!renew && (l->trunc_unknown || !rj_vv_covers(&c->have, &t->need))) {
+            err = push(t, c->range, &c->have, NULL, false);
+        }
+    }
+    return err;
+}
+
+static enum rj_err begin(struct rj_space *s, struct rj_session *ss, struct rj_link *l,
+                         bool renew)
 {
     struct rj_transfer *t = &s->transfer;
     enum rj_err err = rj_space_cut(s);
@@ -124,20 +158,16 @@ static enum rj_err begin(struct rj_space *s, struct rj_session *ss, struct rj_li
         err = rj_vv_copy(&t->need, &l->trunc);
     for (i = 0; err == RJ_OK && i < s->contexts->n; i++)
         err = rj_vv_join(&t->need, &s->contexts->items[i].have);
-    for (i = 0; err == RJ_OK && i < s->contexts->n; i++) {
-        const struct rj_context *c = &s->contexts->items[i];
-
-        if (l->trunc_unknown || !rj_vv_covers(&c->have, &t->need))
-            err = push(t, c->range, &c->have, NULL, false);
-    }
+    if (err == RJ_OK)
+        err = push_ranges(s, l, renew);
     if (err != RJ_OK || t->n == 0)
         return err;
     rj_space_set_refuse(s);
     t->active = true;
     t->session = ss->peer;
     s->dirty = true;
-    rj_node_note(s->node, RJ_NOTE_INFO, RJ_OK, "transfer-begin space=%s from=%s", s->name,
-                 ss->name);
+    rj_node_note(s->node, RJ_NOTE_INFO, RJ_OK, "%s space=%s from=%s",
+                 renew ? "transfer-renewed" : "transfer-begin", s->name, ss->name);
     return ask(s, ss, l);
 }
 
@@ -270,41 +300,82 @@ static void consider_pull(struct rj_space *s)
     l = next_link(s, &ss);
     if (l != NULL)
         rj_link_pull(ss, l);
-    s->transfer.deadline = rj_mono_add(n->now.mono, 5 * RJ_PULL_MS);
+    s->transfer.deadline = rj_mono_add(n->now.mono, UINT64_C(5) * RJ_PULL_MS);
     s->pull_at.ms = UINT64_MAX;
     if (s->parked.count > 0) {
-        s->pull_at = rj_mono_add(n->now.mono, 5 * RJ_PULL_MS);
+        s->pull_at = rj_mono_add(n->now.mono, UINT64_C(5) * RJ_PULL_MS);
         rj_node_wake(n, s->pull_at);
     }
 }
 
-/* Whether this node takes the state from that link now. Of two that need each other's,
- * the one with the lower id takes first. */
+/* Whether the log of that peer begins after what this node has. */
 static bool may_take(const struct rj_space *s, const struct rj_session *ss,
                      const struct rj_link *l)
 {
-    if (!l->told || !l->heard || ss->closing ||
-        (!l->trunc_unknown && rj_vv_covers(&s->vv, &l->trunc)))
-        return false;
-    return rj_vv_covers(&l->received, &s->trunc) ||
-           memcmp(s->node->device.b, ss->device.b, RJ_DIGEST_LEN) < 0;
+    return l->told && l->heard && !ss->closing &&
+           (l->trunc_unknown || !rj_vv_covers(&s->vv, &l->trunc));
+}
+
+/* Whether a range has what neither the other ranges nor the peer have. */
+static bool is_beyond(const struct rj_space *s, const struct rj_vv *have,
+                      const struct rj_vv *peer)
+{
+    uint32_t o;
+
+    for (o = 0; o < have->n; o++) {
+        if (!rj_vv_has(&s->vv, o, have->seq[o]) && !rj_vv_has(peer, o, have->seq[o]))
+            return true;
+    }
+    return false;
+}
+
+/* Some range shows what no peer has, though there are peers: its holder lost it, or is
+ * away. */
+static bool is_stranded(const struct rj_space *s)
+{
+    struct rj_node *n = s->node;
+    bool any = false;
+    size_t i, j;
+
+    for (i = 0; i < n->n_sessions; i++) {
+        const struct rj_link *l = rj_session_link(n->sessions[i], s);
+        bool lacks = false;
+
+        if (l == NULL || !l->told || !l->heard || n->sessions[i]->closing)
+            continue;
+        any = true;
+        for (j = 0; !lacks && j < s->contexts->n; j++)
+            lacks = is_beyond(s, &s->contexts->items[j].have, &l->received);
+        if (!lacks)
+            return false;
+    }
+    return any;
 }
 
 /* What unequal ranges lack may lie in no log any more: then in turn each peer is asked
- * for the ranges themselves. */
+ * for the ranges themselves. Ranges that show what no peer has, after a while, are taken
+ * afresh, and what they show goes: it is a part of a state that was never whole here, and
+ * should its holder come back, it comes again. */
 static enum rj_err take_again(struct rj_space *s)
 {
     struct rj_node *n = s->node;
     struct rj_session *ss;
     struct rj_link *l;
+    bool renew;
 
     if (n->now.mono.ms < s->transfer.again_at.ms) {
         rj_node_wake(n, s->transfer.again_at);
         return RJ_OK;
     }
     hold_off(s, RJ_AGAIN_MS);
+    if (s->transfer.progress_at.ms == 0)
+        s->transfer.progress_at = n->now.mono;
     l = next_link(s, &ss);
-    return l != NULL ? begin(s, ss, l) : RJ_OK;
+    if (l == NULL)
+        return RJ_OK;
+    renew = n->now.mono.ms >= rj_mono_add(s->transfer.progress_at, RJ_STRANDED_MS).ms &&
+            is_stranded(s) && rj_vv_covers(&l->received, &s->trunc);
+    return begin(s, ss, l, renew);
 }
 
 enum rj_err rj_transfer_consider(struct rj_space *s)
@@ -330,7 +401,7 @@ enum rj_err rj_transfer_consider(struct rj_space *s)
         struct rj_link *l = rj_session_link(ss, s);
 
         if (l != NULL && may_take(s, ss, l)) {
-            err = begin(s, ss, l);
+            err = begin(s, ss, l, false);
             if (err != RJ_OK || s->transfer.active)
                 return err;
         }
@@ -339,169 +410,86 @@ enum rj_err rj_transfer_consider(struct rj_space *s)
     return s->contexts != NULL ? take_again(s) : RJ_OK;
 }
 
-/* ---- META */
-
-static enum rj_err take_member_batch(struct rj_space *s, struct rj_bytes bytes,
-                                     struct rj_session *ss)
-{
-    struct rj_reader r = rj_reader_of(bytes);
-    struct rj_record rec;
-    struct rj_batch b;
-    struct rj_device *d;
-    enum rj_err err = rj_batch_get(&r, s->node->env, &s->id, true, &b);
-    uint32_t o;
-
-    (void)ss;
-    if (err != RJ_OK || b.header.class != RJ_CLASS_MEMBER)
-        return RJ_ECORRUPT;
-    err = rj_record_get(b.body, s->node->env, &rec);
-    if (err != RJ_OK)
-        return err;
-    if (rec.kind == RJ_RECORD_OPEN) {
-        d = rj_members_find(&s->members, &rec.device);
-    } else {
-        o = rj_origins_find(&s->origins, &b.header.origin);
-        d = o != RJ_ORIGIN_NONE && s->os[o].device != UINT32_MAX
-                ? &s->members.items[s->os[o].device]
-                : NULL;
-    }
-    if (d == NULL)
-        return RJ_EPROTO;
-    if (!s->node->env->ops->verify(s->node->env, d->pubkey, RJ_BYTES_OF(b.hash.b), b.sig))
-        return RJ_EAUTH;
-    return rj_space_note_member(s, &b, bytes);
-}
-
-static enum rj_err take_chains(struct rj_space *s, struct rj_reader *r)
-{
-    size_t n = rj_cbor_get_array(r), i;
-
-    if (r->failed || n % 3 != 0 || n / 3 > RJ_ORIGINS_MAX)
-        return RJ_EPROTO;
-    for (i = 0; i < n / 3; i++) {
-        struct rj_origin_id id;
-        struct rj_digest hash;
-        uint64_t seq;
-        uint32_t o;
-
-        rj_cbor_get_fixed(r, id.b, sizeof(id.b));
-        seq = rj_cbor_get_uint(r);
-        rj_cbor_get_fixed(r, hash.b, sizeof(hash.b));
-        if (r->failed)
-            return RJ_EPROTO;
-        o = rj_origins_find(&s->origins, &id);
-        if (o == RJ_ORIGIN_NONE || rj_vv_has(&s->vv, o, seq) || o == s->self)
-            continue;
-        s->os[o].chain = hash;
-        s->os[o].chain_seq = seq;
-        s->os[o].dirty = true;
-    }
-    return RJ_OK;
-}
-
-enum rj_err rj_transfer_on_meta(struct rj_node *n, struct rj_session *ss,
-                                struct rj_link *l, struct rj_reader *r)
-{
-    struct rj_space *s = l->space;
-    uint64_t request = rj_cbor_get_uint(r);
-    size_t count = rj_cbor_get_array(r), i;
-    enum rj_err err = RJ_OK;
-
-    (void)n;
-    if (r->failed || count > MEMBERS_IN_META_MAX)
-        return RJ_EPROTO;
-    if (!s->transfer.active || request != s->transfer.request)
-        return RJ_OK; /* of a transfer that was given up */
-    for (i = 0; i < count && err == RJ_OK; i++) {
-        struct rj_bytes b = rj_cbor_get_bytes(r);
-
-        err = r->failed ? RJ_EPROTO : take_member_batch(s, b, ss);
-    }
-    count = rj_cbor_get_array(r);
-    for (i = 0; i < count / 2 && err == RJ_OK; i++) {
-        struct rj_bytes raw = rj_cbor_get_bytes(r);
-        uint8_t sig[RJ_SIG_LEN];
-
-        rj_cbor_get_fixed(r, sig, sizeof(sig));
-        err = r->failed ? RJ_EPROTO : rj_space_offer_head(s, raw, sig, ss);
-    }
-    if (err == RJ_OK)
-        err = take_chains(s, r);
-    if (err == RJ_OK)
-        s->transfer.meta_done = true;
-    return err;
-}
-
-static void put_meta(struct rj_session *ss, struct rj_link *l, uint64_t request)
-{
-    struct rj_space *s = l->space;
-    size_t at = rj_frame_begin(&ss->out, RJ_FRAME_META, 5), heads = 0, chains = 0, i;
-    uint32_t o;
-
-    for (o = 0; o < s->origins.n; o++) {
-        heads += s->os[o].head_stamp != 0;
-        chains += s->os[o].chain_seq != 0;
-    }
-    rj_cbor_put_uint(&ss->out, l->number_here);
-    rj_cbor_put_uint(&ss->out, request);
-    rj_cbor_put_array(&ss->out, s->n_member_batches);
-    for (i = 0; i < s->n_member_batches; i++)
-        rj_cbor_put_bytes(&ss->out, rj_buf_view(&s->member_batches[i]));
-    rj_cbor_put_array(&ss->out, heads * 2);
-    for (o = 0; o < s->origins.n; o++) {
-        if (s->os[o].head_stamp != 0)
-            rj_buf_append(&ss->out, rj_buf_view(&s->os[o].head));
-    }
-    rj_cbor_put_array(&ss->out, chains * 3);
-    for (o = 0; o < s->origins.n; o++) {
-        if (s->os[o].chain_seq == 0)
-            continue;
-        rj_cbor_put_bytes(&ss->out, RJ_BYTES_OF(s->origins.items[o].id.b));
-        rj_cbor_put_uint(&ss->out, s->os[o].chain_seq);
-        rj_cbor_put_bytes(&ss->out, RJ_BYTES_OF(s->os[o].chain.b));
-    }
-    rj_frame_end(&ss->out, at);
-}
-
 /* ---- the holder's side: also a node that takes over itself may serve a range, at that
  * range's own vector; else three that need each other's state would wait for ever. One
  * with unsealed writes may not, since what they overwrite is gone here and nobody else
- * has them. A part leaves once what it shows is on disk, at every durability level: a
- * joiner that held in one range what the holder then lost would never be whole again. */
+ * has them. A part leaves once
+ * what it shows is on disk, at every durability level: a joiner that held in one range
+ * what the holder then lost would never be whole again. */
+
+/* Sum over the keys of a range that are not in a part made of it. */
+static enum rj_err sum_rest(struct rj_space *s, struct rj_range range,
+                            const struct rj_writer *part, uint64_t cutoff_ms,
+                            struct rj_sum *ret)
+{
+    struct rj_batch_view view = {.count = part->count,
+                                 .dict = part->dict,
+                                 .dict_n = part->dict_n,
+                                 .ops = rj_buf_view(&part->ops)};
+    struct rj_sum sent;
+    enum rj_err err =
+        s->kind->ops->sum_part(s->kind, &range, &view, NULL, cutoff_ms, &sent);
+
+    if (err == RJ_OK) {
+        s->kind->ops->sum(s->kind, range, NULL, cutoff_ms, ret);
+        rj_sum_subtract(ret, &sent);
+    }
+    return err;
+}
+
+static void put_busy(struct rj_session *ss, const struct rj_link *l, uint64_t request)
+{
+    size_t at = rj_frame_begin(&ss->out, RJ_FRAME_BUSY, 2);
+
+    rj_cbor_put_uint(&ss->out, l->number_here);
+    rj_cbor_put_uint(&ss->out, request);
+    rj_frame_end(&ss->out, at);
+}
 
 static enum rj_err put_give(struct rj_session *ss, struct rj_link *l, uint64_t request,
-                            const struct rj_give *g, const struct rj_vv *S)
+                            const struct rj_give *g, const struct rj_context *c)
 {
     struct rj_space *s = l->space;
-    struct rj_writer part = {0};
+    struct rj_writer part = {.dict_max = RJ_ORIGINS_MAX,
+                             .ops = {.limit = RJ_GIVE_MAX - RJ_FRAME_MAX}};
+    struct rj_buf b = {0};
     struct rj_sum sum;
     uint64_t end, keys;
-    size_t at;
     enum rj_err err = s->kind->ops->give(s->kind, g, &part, &end, &keys);
 
     if (err != RJ_OK)
         goto out;
-    s->kind->ops->sum(s->kind, (struct rj_range){g->range.from, end}, NULL, g->cutoff_ms,
-                      &sum);
-    at = rj_frame_begin(&ss->out, RJ_FRAME_GIVE, 13);
-    rj_cbor_put_uint(&ss->out, l->number_here);
-    rj_cbor_put_uint(&ss->out, request);
-    rj_cbor_put_uint(&ss->out, g->range.from);
-    rj_cbor_put_uint(&ss->out, end);
-    rj_cbor_put_bool(&ss->out, g->full);
-    rj_vv_encode(&ss->out, &s->origins, S);
-    rj_dict_put(&ss->out, &s->origins, part.dict, part.dict_n);
-    rj_cbor_put_bytes(&ss->out, rj_buf_view(&part.ops));
-    rj_cbor_put_uint(&ss->out, part.count);
-    rj_cbor_put_uint(&ss->out, keys);
-    rj_cbor_put_uint(&ss->out, g->cutoff_ms);
-    rj_cbor_put_uint(&ss->out, sum.hi);
-    rj_cbor_put_uint(&ss->out, sum.lo);
-    rj_frame_end(&ss->out, at);
-    err = rj_buf_err(&ss->out);
+    err = sum_rest(s, (struct rj_range){g->range.from, end}, &part, g->cutoff_ms, &sum);
+    if (err != RJ_OK)
+        goto out;
+    rj_frame_payload(&b, RJ_FRAME_GIVE, RJ_GIVE_FIELDS);
+    rj_cbor_put_uint(&b, l->number_here);
+    rj_cbor_put_uint(&b, request);
+    rj_cbor_put_uint(&b, g->range.from);
+    rj_cbor_put_uint(&b, end);
+    rj_cbor_put_bool(&b, g->full);
+    rj_vv_encode(&b, &s->origins, &c->have);
+    rj_dict_put(&b, &s->origins, part.dict, part.dict_n);
+    rj_cbor_put_bytes(&b, rj_buf_view(&part.ops));
+    rj_cbor_put_uint(&b, part.count);
+    rj_cbor_put_uint(&b, keys);
+    rj_cbor_put_uint(&b, g->cutoff_ms);
+    rj_cbor_put_uint(&b, sum.hi);
+    rj_cbor_put_uint(&b, sum.lo);
+    err = rj_buf_err(&b);
+    if (err == RJ_OK)
+        rj_frame_put_long(&ss->out, rj_buf_view(&b));
+    if (err == RJ_OK)
+        err = rj_buf_err(&ss->out);
 out:
+    if (err == RJ_ELIMIT) { /* concurrent writes made more of one key than one may hold */
+        rj_node_note(s->node, RJ_NOTE_ERROR, err, "too-large-to-give space=%s", s->name);
+        put_busy(ss, l, request);
+        err = RJ_OK;
+    }
     if (err != RJ_OK)
         err = rj_node_die(s->node, err, s->kind->why);
+    rj_buf_done(&b);
     rj_buf_done(&part.ops);
     free(part.dict);
     return err;
@@ -512,10 +500,11 @@ enum rj_err rj_transfer_on_take(struct rj_node *n, struct rj_session *ss,
 {
     struct rj_space *s = l->space;
     struct rj_give g = {.budget_bytes = (size_t)n->limits.part_bytes};
-    struct rj_vv have = {0};
+    struct rj_vv have = {0}, peer = {0};
     uint64_t request = rj_cbor_get_uint(r);
     size_t at = ss->out.len;
-    const struct rj_vv *S;
+    struct rj_context whole = {.range = {0, UINT64_MAX}};
+    const struct rj_context *c;
     bool meta;
     enum rj_err err;
 
@@ -527,39 +516,36 @@ enum rj_err rj_transfer_on_take(struct rj_node *n, struct rj_session *ss,
         return RJ_EPROTO;
     err = rj_vv_decode(r, &s->origins, &have, NULL);
     if (err == RJ_OK)
-        err = rj_space_cut(s);
+        err = rj_vv_copy(&peer, &l->received);
+    if (err == RJ_OK)
+        err = rj_vv_join(&peer, &have);
+    if (err == RJ_OK)
+        err = rj_space_cut_early(s, &peer);
     if (err != RJ_OK)
         goto out;
-    if (s->transfer.active || s->writer.count > 0) {
-        size_t busy = rj_frame_begin(&ss->out, RJ_FRAME_BUSY, 2);
-
-        rj_cbor_put_uint(&ss->out, l->number_here);
-        rj_cbor_put_uint(&ss->out, request);
-        rj_frame_end(&ss->out, busy);
+    if (s->writer.count > 0) {
+        put_busy(ss, l, request);
         goto out;
     }
-    if (meta)
-        put_meta(ss, l, request);
-    S = &s->vv;
-    if (s->contexts != NULL) {
-        const struct rj_context *c = rj_contexts_at(s->contexts, g.range.from);
-
-        S = &c->have;
-        g.range.to = c->range.to < g.range.to ? c->range.to : g.range.to;
-    }
+    if (meta || l->meta_batches != s->n_member_batches)
+        rj_meta_put(ss, l, request); /* no part vouches for records that were not sent */
+    whole.have = s->vv;              /* borrowed */
+    c = s->contexts != NULL ? rj_contexts_at(s->contexts, g.range.from) : &whole;
+    if (c->range.to < g.range.to)
+        g.range.to = c->range.to;
     g.have = &have;
     g.cutoff_ms = rj_sum_cutoff(n->now.wall);
-    err = put_give(ss, l, request, &g, S);
-    if (err == RJ_OK && (s->dirty || n->committing)) {
+    err = put_give(ss, l, request, &g, c);
+    l->held_commit = rj_node_sync(n, s->dirty);
+    if (err == RJ_OK && l->held_commit > n->synced) {
         rj_buf_clear(&l->held); /* of a request that was given up */
         rj_buf_append_raw(&l->held, ss->out.ptr + at, ss->out.len - at);
         rj_buf_truncate(&ss->out, at);
-        l->held_commit = n->issued + (s->dirty ? 1 : 0);
-        n->commit_now = true;
         err = rj_buf_err(&l->held);
     }
 out:
     rj_vv_done(&have);
+    rj_vv_done(&peer);
     return err;
 }
 
@@ -569,6 +555,7 @@ struct part {
     struct rj_range range;
     struct rj_vv S;
     struct rj_batch_view view;
+    uint32_t *dict; /* owned */
     uint64_t keys, cutoff_ms;
     struct rj_sum sum;
     bool full;
@@ -588,9 +575,9 @@ static enum rj_err get_part(struct rj_space *s, struct rj_reader *r, struct part
     err = rj_vv_decode(r, &s->origins, &p->S, &unknown);
     if (err == RJ_OK && unknown > 0)
         err = RJ_EGAP;
-    p->view.dict = s->node->dict;
     if (err == RJ_OK)
-        err = rj_dict_get(r, &s->origins, s->node->dict, &p->view.dict_n);
+        err = rj_dict_take(r, &s->origins, &p->dict, &p->view.dict_n);
+    p->view.dict = p->dict;
     if (err != RJ_OK)
         return err;
     p->view.ops = rj_cbor_get_bytes(r);
@@ -617,7 +604,8 @@ static bool within_limits(const struct rj_space *s, const struct rj_vv *S)
     return true;
 }
 
-/* The range differs though every newer key came: something was removed at the holder. */
+/* The range differs in keys that have nothing newer: something was removed at the holder,
+ * or here. */
 static enum rj_err push_finer(struct rj_transfer *t, const struct part *p,
                               const struct rj_vv *have)
 {
@@ -626,52 +614,112 @@ static enum rj_err push_finer(struct rj_transfer *t, const struct part *p,
     int i;
 
     if (p->keys <= RJ_TRANSFER_LEAF || width == 0)
-        return push(t, p->range, have, &p->S, true);
+        return push(t, p->range, have, NULL, true);
     for (i = 0; i < SPLIT && err == RJ_OK; i++) {
         uint64_t to = i == SPLIT - 1 ? p->range.to : from + width - 1;
 
-        err = push(t, (struct rj_range){from, to}, have, &p->S, false);
+        err = push(t, (struct rj_range){from, to}, have, NULL, false);
         from = to + 1;
     }
     return err;
 }
 
+/* The range is whole up to S now. */
 static enum rj_err settle(struct rj_space *s, const struct part *p)
 {
     enum rj_err err = rj_contexts_split(s->contexts, p->range);
 
+    if (err == RJ_OK &&
+        !rj_vv_covers(&rj_contexts_at(s->contexts, p->range.from)->have, &p->S))
+        s->transfer.progress_at = s->node->now.mono;
     if (err == RJ_OK)
         err = rj_contexts_join(s->contexts, p->range, &p->S);
     s->dirty = true;
     return err;
 }
 
-/* Joins a part to the state and decides what to ask next. */
+/* Whether all is equal in the range but for the keys that the part brings. */
+static enum rj_err rest_is_equal(struct rj_space *s, const struct part *p,
+                                 bool *ret_equal)
+{
+    struct rj_sum mine, brought;
+    enum rj_err err = s->kind->ops->sum_part(s->kind, &p->range, &p->view, &p->S,
+                                             p->cutoff_ms, &brought);
+
+    if (err != RJ_OK)
+        return err;
+    s->kind->ops->sum(s->kind, p->range, &p->S, p->cutoff_ms, &mine);
+    rj_sum_subtract(&mine, &brought);
+    *ret_equal = mine.lo == p->sum.lo && mine.hi == p->sum.hi;
+    return RJ_OK;
+}
+
+/* A part of a range that shows what the holder lacks: all that is not in the part goes,
+ * but for own unsealed writes and what the log brings again. */
+static enum rj_err renew_range(struct rj_space *s, const struct part *p)
+{
+    const struct rj_context *c;
+    struct rj_vv S = {0};
+    enum rj_err err = rj_contexts_split(s->contexts, p->range);
+    uint32_t o;
+
+    c = rj_contexts_at(s->contexts, p->range.from);
+    if (err == RJ_OK)
+        err = rj_vv_copy(&S, &p->S);
+    for (o = 0; err == RJ_OK && o < s->origins.n; o++) {
+        uint64_t most = rj_vv_get(&c->have, o);
+
+        if (o != s->self && most > rj_vv_get(&s->vv, o) && most > rj_vv_get(&S, o))
+            err = rj_vv_put(&S, o, most);
+    }
+    if (err == RJ_OK)
+        err = s->kind->ops->take(s->kind, &p->range, &p->view, &S, NULL, true);
+    if (err == RJ_OK)
+        err = rj_contexts_renew(s->contexts, p->range, &p->S);
+    if (err == RJ_OK)
+        err = rj_space_replay(s, &p->S);
+    if (err == RJ_OK)
+        err = rj_contexts_join(s->contexts, p->range, &s->vv);
+    rj_vv_done(&S);
+    s->transfer.progress_at = s->node->now.mono;
+    s->dirty = true;
+    return err;
+}
+
+/* Joins a part to the state and decides what to ask next. A part is joined whole or not
+ * at all, so that a range never shows what its context does not cover. */
 static enum rj_err take_part(struct rj_space *s, struct part *p)
 {
     struct rj_transfer *t = &s->transfer;
     struct rj_piece piece = t->pieces[--t->n];
-    struct rj_sum mine;
-    bool equal;
+    const struct rj_writer *w = &s->writer;
+    bool equal = true;
     enum rj_err err = RJ_OK;
 
-    if (p->range.to < piece.range.to)
+    if (w->first + w->count > 1) /* written here since the range was asked for */
+        err = rj_vv_put(&piece.have, s->self, w->first + w->count - 1);
+    if (err == RJ_OK && p->range.to < piece.range.to) {
         err = push(t, (struct rj_range){p->range.to + 1, piece.range.to}, &piece.have,
                    NULL, piece.full);
-    if (err == RJ_OK)
-        err =
-            s->kind->ops->take(s->kind, &p->range, &p->view, &p->S, &piece.have, p->full);
-    if (err == RJ_OK) {
-        s->kind->ops->sum(s->kind, p->range, &p->S, p->cutoff_ms, &mine);
-        equal = mine.lo == p->sum.lo && mine.hi == p->sum.hi;
-        if (equal || p->full)
-            err = settle(s, p);
-        else
-            err = push_finer(t, p, &piece.have);
-        if (!equal && p->full)
-            rj_node_note(s->node, RJ_NOTE_DEBUG, RJ_OK, "range-differs space=%s",
-                         s->name);
+        if (err == RJ_OK)
+            t->pieces[t->n - 1].renew = piece.renew;
     }
+    if (err == RJ_OK && piece.renew) {
+        err = renew_range(s, p);
+        goto out;
+    }
+    if (err == RJ_OK && !piece.full)
+        err = rest_is_equal(s, p, &equal);
+    if (err == RJ_OK && !equal) {
+        err = push_finer(t, p, &piece.have);
+        goto out;
+    }
+    if (err == RJ_OK)
+        err = s->kind->ops->take(s->kind, &p->range, &p->view, &p->S, &piece.have,
+                                 piece.full);
+    if (err == RJ_OK)
+        err = settle(s, p);
+out:
     rj_vv_done(&piece.have);
     return err;
 }
@@ -686,9 +734,10 @@ enum rj_err rj_transfer_on_give(struct rj_node *n, struct rj_session *ss,
     const struct rj_piece *top;
     enum rj_err err;
 
+    (void)n;
     if (r->failed)
         return RJ_EPROTO;
-    if (!t->active || t->session != ss->peer || request != t->request || t->n == 0) {
+    if (!rj_transfer_is_asked(s, ss, request)) {
         (void)rj_reader_rest(r);
         return RJ_OK; /* of a transfer that was given up */
     }
@@ -697,16 +746,20 @@ enum rj_err rj_transfer_on_give(struct rj_node *n, struct rj_session *ss,
     if (err == RJ_OK && (p.range.from != top->range.from || p.range.to > top->range.to ||
                          p.full != top->full))
         err = RJ_EPROTO;
-    if (err == RJ_EGAP || (err == RJ_OK && !within_limits(s, &p.S))) {
-        rj_transfer_stop(s); /* its origins or limits have to become known first */
+    if (err == RJ_EGAP || (err == RJ_OK && !within_limits(s, &p.S)) ||
+        (err == RJ_OK && top->renew && !rj_vv_covers(&l->received, &p.S))) {
+        rj_transfer_stop(s); /* its origins or limits have to become known first; or the
+                              * holder is not whole itself */
         rj_vv_done(&p.S);
-        t->deadline = rj_mono_add(n->now.mono, RJ_PULL_MS);
-        rj_node_wake(n, t->deadline);
+        free(p.dict);
+        hold_off(s, RJ_PULL_MS);
+        t->not_before = t->again_at;
         return RJ_OK;
     }
     if (err == RJ_OK)
         err = take_part(s, &p);
     rj_vv_done(&p.S);
+    free(p.dict);
     if (err != RJ_OK) {
         rj_transfer_stop(s);
         return err;

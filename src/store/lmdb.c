@@ -38,7 +38,9 @@ enum {
     RESERVE_MIN = 128 * 1024, /* between these limits */
     RESERVE_MAX = 64 * 1024 * 1024,
     FREE_RECORDS_MAX = 1024, /* of the list of free pages, that room() looks at */
-    FREE_TABLE = 0           /* where LMDB keeps that list: page numbers by transaction */
+    FREE_TABLE = 0,          /* where LMDB keeps that list: page numbers by transaction */
+    LINE = 64,               /* of the cache */
+    AHEAD = 4                /* writes whose memory is asked for before their turn */
 };
 
 struct lmdb_store {
@@ -182,6 +184,20 @@ static enum rj_err check_room(struct lmdb_store *l, const struct rj_lmdb_batch *
 
 /* ---- writing */
 
+/* Sorted writes lie all over the batch: asks for those that come soon. */
+static void fetch(const struct rj_lmdb_batch *b, size_t i)
+{
+    const char *key;
+
+    if (i >= b->count)
+        return;
+    key = (const char *)b->ops[i].write.key.ptr;
+    if (key == NULL)
+        return;
+    __builtin_prefetch(key);
+    __builtin_prefetch(key + LINE);
+}
+
 static enum rj_err apply(struct rj_lmdb_tree *t, const struct rj_lmdb_batch *b)
 {
     enum rj_err err = RJ_OK;
@@ -189,6 +205,7 @@ static enum rj_err apply(struct rj_lmdb_tree *t, const struct rj_lmdb_batch *b)
     for (size_t i = 0; i < b->count && err == RJ_OK; i++) {
         const struct rj_write *w = &b->ops[i].write;
 
+        fetch(b, i + AHEAD);
         switch (w->kind) {
         case RJ_WRITE_PUT:
             err = rj_lmdb_tree_put(t, w->key, w->value);

@@ -9,19 +9,25 @@
 #include "base/alloc.h"
 #include "base/be.h"
 
-static uint64_t head_of(struct rj_bytes key)
+/* The beginning of a key, so that sorting seldom has to look at keys themselves, which lie
+ * all over memory. */
+static struct rj_lmdb_op make_op(const struct rj_write *w)
 {
-    uint8_t b[sizeof(uint64_t)] = {0};
+    uint8_t b[2 * sizeof(uint64_t)] = {0};
 
-    if (key.len > 0)
-        memcpy(b, key.ptr, key.len < sizeof(b) ? key.len : sizeof(b));
-    return rj_be_load64(b);
+    if (w->key.len > 0)
+        memcpy(b, w->key.ptr, w->key.len < sizeof(b) ? w->key.len : sizeof(b));
+    return (struct rj_lmdb_op){.write = *w,
+                               .head = rj_be_load64(b),
+                               .next = rj_be_load64(b + sizeof(uint64_t))};
 }
 
 static int compare_keys(const struct rj_lmdb_op *a, const struct rj_lmdb_op *b)
 {
     if (a->head != b->head)
         return a->head < b->head ? -1 : 1;
+    if (a->next != b->next)
+        return a->next < b->next ? -1 : 1;
     return rj_bytes_compare(a->write.key, b->write.key);
 }
 
@@ -91,7 +97,7 @@ enum rj_err rj_lmdb_batch_init(struct rj_lmdb_batch *ret, const struct rj_writes
             b.deletes = true;
         if (one.kind == RJ_WRITE_DELETE_RANGE)
             b.count = run + sort(b.ops + run, b.count - run);
-        b.ops[b.count++] = (struct rj_lmdb_op){.write = one, .head = head_of(one.key)};
+        b.ops[b.count++] = make_op(&one);
         if (one.kind == RJ_WRITE_DELETE_RANGE)
             run = b.count;
     }

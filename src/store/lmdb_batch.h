@@ -9,7 +9,7 @@ enum { RJ_LMDB_BATCH_OVERHEAD = 32 }; /* bytes that a record takes beside key an
 
 struct rj_lmdb_op {
     struct rj_write write; /* borrows from the batch */
-    uint64_t head;         /* the first 8 bytes of the key as a number */
+    uint64_t head, next;   /* the first 8 bytes of the key as a number, and 8 more */
 };
 
 struct rj_lmdb_batch {

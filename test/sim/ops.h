@@ -106,6 +106,7 @@ bool sim_peek_has(struct rj_space *s, struct rj_bytes key, const uint8_t origin[
 bool sim_peek_joining(struct rj_space *s);
 /* Writes stay unsealed for a while: an open in between gives them other dots. */
 bool sim_peek_unsealed(const struct rj_space *s);
+bool sim_peek_guest(const struct rj_node *n, uint64_t peer);
 uint64_t sim_peek_clock_ms(const struct rj_space *s); /* of the greatest stamp known */
 
 /* Appends what the space is doing, for people. */

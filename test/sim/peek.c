@@ -39,6 +39,13 @@ bool sim_peek_has(struct rj_space *s, struct rj_bytes key, const uint8_t origin[
     return !rj_contexts_lack(s->contexts, rj_change_position(s->bucket, key), index, seq);
 }
 
+bool sim_peek_guest(const struct rj_node *n, uint64_t peer)
+{
+    const struct rj_session *ss = rj_node_session(n, peer);
+
+    return ss != NULL && ss->guest;
+}
+
 uint64_t sim_peek_clock_ms(const struct rj_space *s)
 {
     return rj_stamp_ms(s->clock);

@@ -338,9 +338,22 @@ TEST(a_first_sequence_beyond_its_limits_is_corrupt)
 {
     assert_err(RJ_ECORRUPT, get_with_uint(F_FIRST, 0));
     assert_ok(get_with_uint(F_FIRST, 2));
-    assert_ok(get_with_uint(F_FIRST, UINT64_MAX / 2));
+    assert_ok(get_with_uint(F_FIRST, UINT64_MAX / 2 - 2)); /* it has three writes */
     assert_err(RJ_ECORRUPT, get_with_uint(F_FIRST, UINT64_MAX / 2 + 1));
     assert_err(RJ_ECORRUPT, get_with_uint(F_FIRST, UINT64_MAX));
+}
+
+TEST(no_write_of_a_batch_is_beyond_the_last_sequence)
+{
+    struct rj_buf deps;
+    struct rj_header h = rj_test_header(&deps);
+
+    h.count = 3;
+    h.first = RJ_SEQ_MAX - 2;
+    assert_ok(put_and_get(&h));
+    h.first++;
+    assert_err(RJ_ECORRUPT, put_and_get(&h));
+    rj_buf_done(&deps);
 }
 
 TEST(only_the_first_batch_has_no_predecessor)
@@ -559,6 +572,7 @@ int main(void)
         cmocka_unit_test(a_membership_batch_has_one_record),
         cmocka_unit_test(a_count_beyond_its_limit_is_corrupt),
         cmocka_unit_test(a_first_sequence_beyond_its_limits_is_corrupt),
+        cmocka_unit_test(no_write_of_a_batch_is_beyond_the_last_sequence),
         cmocka_unit_test(only_the_first_batch_has_no_predecessor),
         cmocka_unit_test(a_stamp_that_is_none_is_corrupt),
         cmocka_unit_test(an_id_has_one_length),

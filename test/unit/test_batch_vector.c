@@ -99,6 +99,22 @@ TEST(a_dictionary_is_not_larger_than_its_limit)
     rj_origins_done(&t);
 }
 
+TEST(a_dictionary_names_no_origin_twice)
+{
+    static uint32_t got[RJ_BATCH_DICT_MAX];
+    uint32_t dict[] = {5, 0, 9, 5}, n = 0;
+    struct rj_buf b = {0};
+    struct rj_origins t;
+    struct rj_reader r;
+
+    rj_test_origins(&t, 10, 1);
+    rj_dict_put(&b, &t, dict, 4);
+    r = rj_reader_of(rj_buf_view(&b));
+    assert_err(RJ_ECORRUPT, rj_dict_get(&r, &t, got, &n));
+    rj_buf_done(&b);
+    rj_origins_done(&t);
+}
+
 TEST(a_dictionary_cut_off_at_any_byte_is_corrupt)
 {
     static uint32_t got[RJ_BATCH_DICT_MAX];
@@ -403,6 +419,7 @@ int main(void)
         cmocka_unit_test(a_dictionary_means_the_same_where_indexes_differ),
         cmocka_unit_test(a_dictionary_with_an_unknown_origin_is_corrupt),
         cmocka_unit_test(a_dictionary_is_not_larger_than_its_limit),
+        cmocka_unit_test(a_dictionary_names_no_origin_twice),
         cmocka_unit_test(a_dictionary_cut_off_at_any_byte_is_corrupt),
         cmocka_unit_test(a_vector_comes_back_as_it_was),
         cmocka_unit_test(a_vector_has_the_same_bytes_where_indexes_differ),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/cbor.h"
 #include "bucket/bop.h"
+#include "causal/stamp.h"
 #include "support/test.h"
 
 /* A writer of origin 5 that names 5, 8, 2, 9 by the numbers 0 to 3. */
@@ -91,7 +92,7 @@ static void fill(struct rj_bop *op, enum rj_bop_code code)
 
         assert_ok(rj_carried_add(&op->carried, &run));
         run.d.origin = 8;
-        run.floor_seq = 9;
+        run.floor_seq = 8;
         run.floor_cum = -8;
         assert_ok(rj_carried_add(&op->carried, &run));
     }
@@ -335,6 +336,121 @@ TEST(an_increment_must_fit_the_run_that_it_names)
     rj_bop_done(&back);
 }
 
+static enum rj_err put_carry(const struct rj_run *run)
+{
+    struct rj_bop back = {0};
+    struct fixture f;
+    enum rj_err err;
+
+    open(&f);
+    fill(&f.op, RJ_BOP_CARRY);
+    f.op.carried.items[0] = *run;
+    assert_ok(rj_bop_put(&f.op, &f.w));
+    err = decode(&f, rj_buf_view(&f.w.ops), &back);
+    rj_bop_done(&back);
+    done(&f);
+    return err;
+}
+
+TEST(a_carried_run_has_one_sum_where_it_ends)
+{
+    struct rj_run run = {.d = {.seq = 9, .origin = 9}, .epoch = 3, .cum = 8};
+
+    run.floor_seq = 9;
+    run.floor_cum = 7;
+    assert_err(RJ_ECORRUPT, put_carry(&run));
+    run.floor_cum = 8;
+    assert_ok(put_carry(&run));
+    run.floor_seq = 2;
+    assert_err(RJ_ECORRUPT, put_carry(&run));
+    run.floor_seq = 10;
+    assert_err(RJ_ECORRUPT, put_carry(&run));
+    run.floor_seq = 0;
+    assert_err(RJ_ECORRUPT, put_carry(&run));
+}
+
+TEST(no_sequence_is_beyond_the_last_one)
+{
+    static const uint64_t seqs[] = {RJ_SEQ_MAX, RJ_SEQ_MAX + 1, UINT64_MAX};
+
+    for (size_t i = 0; i < 3; i++) {
+        struct rj_run run = {.d = {.seq = seqs[i], .origin = 9}, .epoch = 3, .cum = 8};
+        struct rj_bop back = {0};
+        struct fixture f;
+
+        assert_err(i == 0 ? RJ_OK : RJ_ECORRUPT, put_carry(&run));
+        for (unsigned where = 0; where < 5; where++) {
+            open(&f);
+            fill(&f.op, where < 4 ? RJ_BOP_HSET : RJ_BOP_INCR);
+            if (where == 0)
+                f.op.seen.pairs[0].seq = seqs[i];
+            else if (where == 1)
+                f.op.resets.items[0].seq = seqs[i];
+            else if (where == 2)
+                f.op.whole.place.items[0].seq = seqs[i];
+            else if (where == 3)
+                f.op.whole.seen.pairs[0].seq = seqs[i];
+            else
+                f.op.touched_setter.dot.seq = seqs[i];
+            assert_ok(rj_bop_put(&f.op, &f.w));
+            assert_err(i == 0 ? RJ_OK : RJ_ECORRUPT,
+                       decode(&f, rj_buf_view(&f.w.ops), &back));
+            done(&f);
+        }
+        rj_bop_done(&back);
+    }
+}
+
+TEST(the_stamp_of_a_setter_is_a_stamp)
+{
+    struct rj_bop back = {0};
+    struct fixture f;
+
+    open(&f);
+    fill(&f.op, RJ_BOP_INCR);
+    f.op.touched_setter.stamp = RJ_STAMP_MAX + 1;
+    assert_ok(rj_bop_put(&f.op, &f.w));
+    assert_err(RJ_ECORRUPT, decode(&f, rj_buf_view(&f.w.ops), &back));
+    rj_bop_done(&back);
+    done(&f);
+}
+
+/* Reads what fill wrote of HSET, at a receiver that has of origin 8 that much. */
+static enum rj_err read_having(uint64_t of_8)
+{
+    struct rj_vv have = {0};
+    struct rj_bop back = {0};
+    struct fixture f;
+    enum rj_err err;
+
+    open(&f);
+    fill(&f.op, RJ_BOP_HSET);
+    assert_ok(rj_bop_put(&f.op, &f.w));
+    assert_ok(rj_vv_put(&have, 2, 50));
+    assert_ok(rj_vv_put(&have, 8, of_8));
+    assert_ok(rj_vv_put(&have, 9, 5));
+    {
+        struct rj_bop_source source = {.dict = f.w.dict,
+                                       .dict_n = f.w.dict_n,
+                                       .dot = {.seq = 100, .origin = 5},
+                                       .have = &have};
+        struct rj_reader r = rj_reader_of(rj_buf_view(&f.w.ops));
+
+        err = rj_bop_get(&back, &r, &source);
+    }
+    rj_vv_done(&have);
+    rj_bop_done(&back);
+    done(&f);
+    return err;
+}
+
+TEST(a_write_waits_for_what_it_names)
+{
+    assert_err(RJ_EGAP, read_having(0));
+    assert_err(RJ_EGAP, read_having(8)); /* a reset there tells of 7 to 9 */
+    assert_ok(read_having(9));
+}
+
 /* Encodings made by hand: [code, key, ...]. */
 static void assert_refused(enum rj_err expected, const uint8_t *bytes, size_t len)
 {
@@ -415,6 +531,10 @@ int main(void)
         cmocka_unit_test(every_truncation_is_refused),
         cmocka_unit_test(flipped_bits_are_refused_or_read_as_something_sound),
         cmocka_unit_test(an_increment_must_fit_the_run_that_it_names),
+        cmocka_unit_test(a_carried_run_has_one_sum_where_it_ends),
+        cmocka_unit_test(no_sequence_is_beyond_the_last_one),
+        cmocka_unit_test(the_stamp_of_a_setter_is_a_stamp),
+        cmocka_unit_test(a_write_waits_for_what_it_names),
         cmocka_unit_test(what_has_another_form_is_refused),
         cmocka_unit_test(want_of_memory_is_told),
     };

@@ -628,7 +628,7 @@ static void sync_and_drop(struct history *h, unsigned unused)
     for (unsigned r = 0; r < REPLICAS; r++) {
         struct rj_sum before = net_sum(net, r, cutoff), after;
 
-        assert_ok(net_kind(net, r)->ops->expire(net_kind(net, r), cutoff,
+        assert_ok(net_drop(net, r, cutoff,
                                                 1 + below(h, 20), &next));
         after = net_sum(net, r, cutoff);
         assert_int_equal(before.lo, after.lo);

@@ -131,8 +131,10 @@ TEST(the_greater_setter_decides_about_the_deadline)
     struct rj_rank one = rank(5, 1, 7), two = rank(5, 2, 1), none = {0};
 
     a.d.deadline = 100;
-    rj_run_touch(&a, 200, &none, &origins);
+    rj_run_touch(&a, 50, &none, &origins);
     assert_int_equal(a.d.deadline, 100);
+    rj_run_touch(&a, 150, &none, &origins); /* of two by nobody the greater one */
+    assert_int_equal(a.d.deadline, 150);
     rj_run_touch(&a, 200, &two, &origins);
     assert_int_equal(a.d.deadline, 200);
     rj_run_touch(&a, 300, &one, &origins); /* origin 1 has the greater id */
@@ -189,6 +191,53 @@ TEST(states_of_a_run_join_in_any_order_and_twice)
     }
 }
 
+/* As some_state, but of a run of which lies are told: a sum for a sequence is anything. */
+static struct rj_run some_lie(struct rj_prng *rng)
+{
+    struct rj_run r = some_state(rng);
+
+    r.cum = (int64_t)rj_prng_below(rng, 3) - 1;
+    r.floor_cum = r.floor_seq == 0 ? 0 : (int64_t)rj_prng_below(rng, 3) - 1;
+    if (r.floor_seq == r.d.seq)
+        r.cum = r.floor_cum;
+    return r;
+}
+
+static bool is_sound(const struct rj_run *r)
+{
+    return r->floor_seq <= r->d.seq &&
+           (r->floor_seq < r->d.seq || r->floor_cum == r->cum);
+}
+
+TEST(what_is_told_of_a_run_joins_to_one_sound_state_even_if_it_is_lies)
+{
+    struct rj_prng rng;
+
+    rj_prng_init(&rng, 6);
+    for (unsigned i = 0; i < 50000; i++) {
+        struct rj_run a = some_lie(&rng), b = some_lie(&rng), c = some_lie(&rng);
+        struct rj_run ab = joined(a, b), ba = joined(b, a);
+        struct rj_run abc = joined(ab, c), bca = joined(a, joined(b, c));
+        struct rj_run reset = abc;
+        uint64_t seq = 1 + rj_prng_below(&rng, 6);
+        int64_t cum = (int64_t)rj_prng_below(&rng, 3) - 1;
+
+        assert_true(is_sound(&ab) && is_sound(&abc));
+        assert_true(equal(&ab, &ba));
+        assert_true(equal(&abc, &bca));
+        rj_run_reset(&reset, seq, cum); /* ... and a reset comes at any time */
+        assert_true(is_sound(&reset));
+        rj_run_reset(&a, seq, cum);
+        abc = joined(joined(a, b), c);
+        assert_true(equal(&abc, &reset));
+        rj_run_lengthen(&reset, seq, cum, seq);
+        rj_run_lengthen(&a, seq, cum, seq);
+        abc = joined(joined(c, a), b);
+        assert_true(is_sound(&reset));
+        assert_true(equal(&abc, &reset));
+    }
+}
+
 TEST(the_rank_is_that_of_the_last_increment_or_of_who_set_the_deadline)
 {
     struct rj_run a = run(0, 1, 4, 10), b = run(1, 2, 2, -3);
@@ -222,6 +271,8 @@ int main(void)
         cmocka_unit_test(an_origin_lengthens_its_youngest_run_unless_that_is_due_or_full),
         cmocka_unit_test(the_greater_setter_decides_about_the_deadline),
         cmocka_unit_test(states_of_a_run_join_in_any_order_and_twice),
+        cmocka_unit_test(
+            what_is_told_of_a_run_joins_to_one_sound_state_even_if_it_is_lies),
         cmocka_unit_test(
             the_rank_is_that_of_the_last_increment_or_of_who_set_the_deadline),
     };

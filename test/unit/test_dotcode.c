@@ -27,7 +27,7 @@ static struct rj_run based_run(void)
 
 static struct rj_version *some_version(const char *value)
 {
-    struct rj_rank rank = {.stamp = RJ_STAMP_MAX, .dot = {.seq = UINT64_MAX, .origin = 3}};
+    struct rj_rank rank = {.stamp = RJ_STAMP_MAX, .dot = {.seq = RJ_SEQ_MAX, .origin = 3}};
     struct rj_version *v = rj_version_new(strlen(value));
 
     assert_non_null(v);
@@ -76,7 +76,7 @@ static void round_trip(struct rj_writer *w)
     rj_dotcode_get(&r, &in, &code);
     assert_false(code.is_run);
     assert_bytes_equal(code.value, RJ_BYTES_LIT("hello"));
-    assert_int_equal(code.run.d.seq, UINT64_MAX);
+    assert_int_equal(code.run.d.seq, RJ_SEQ_MAX);
     assert_int_equal(code.run.d.origin, 3);
     rj_dotcode_get(&r, &in, &code);
     assert_true(code.is_run);
@@ -155,6 +155,36 @@ TEST(runs_that_cannot_be_are_refused)
     assert_false(is_read(&r));
 }
 
+TEST(a_list_can_be_written_in_pieces)
+{
+    struct rj_run a = some_run(), b = based_run();
+    struct rj_dotcode_names names = {.n = 301};
+    struct rj_version *v = rj_version_new(1000);
+    struct rj_dotted *first = NULL;
+    struct rj_buf whole = {0}, piece = {0};
+
+    assert_non_null(v);
+    v->d.seq = 1;
+    v->len = 1000;
+    memset(v->value, 'x', 1000);
+    rj_dotfun_push(&first, &a.d);
+    rj_dotfun_push(&first, &v->d);
+    rj_dotfun_push(&first, &b.d);
+    assert_null(rj_dotcode_fit(first, 2000));
+    assert_ptr_equal(rj_dotcode_fit(first, 500), &v->d);
+    assert_ptr_equal(rj_dotcode_fit(&v->d, 500), &a.d); /* one at least */
+    assert_null(rj_dotcode_fit(&a.d, 1));
+    assert_null(rj_dotcode_fit(NULL, 1));
+    assert_ok(rj_dotcode_put(&whole, first, &names));
+    assert_ok(rj_dotcode_put_until(&piece, first, &v->d, &names));
+    assert_ok(rj_dotcode_put_until(&piece, &v->d, NULL, &names));
+    assert_int_equal(piece.len, whole.len + 1); /* the head of another array */
+    assert_in_range(whole.len, 1000, 2000);
+    rj_buf_done(&whole);
+    rj_buf_done(&piece);
+    free(v);
+}
+
 TEST(every_truncation_is_refused)
 {
     struct rj_run a = some_run();
@@ -180,6 +210,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_is_read_again_by_indexes_and_by_numbers),
         cmocka_unit_test(runs_that_cannot_be_are_refused),
+        cmocka_unit_test(a_list_can_be_written_in_pieces),
         cmocka_unit_test(every_truncation_is_refused),
     };
 

@@ -5,7 +5,7 @@
 #include "support/test.h"
 #include <stdio.h>
 
-enum { NAMES = 12, STEPS = 4000 };
+enum { NAMES = 12, STEPS = 4000, MANY = 1000 };
 
 static struct rj_origins origins;
 
@@ -190,6 +190,56 @@ TEST(removal_records_are_counted_apart)
     rj_dotmap_done(&m);
 }
 
+TEST(a_large_map_finds_what_is_in_it_and_nothing_else)
+{
+    bool in[MANY] = {false};
+    struct rj_item *item = NULL;
+    struct rj_prng rng;
+    struct rj_dotmap m;
+    size_t count = 0;
+
+    rj_prng_init(&rng, 5);
+    rj_dotmap_init(&m);
+    for (size_t step = 0; step < 20 * MANY; step++) {
+        uint64_t i = rj_prng_below(&rng, MANY);
+        struct rj_bytes name = rj_bytes_of(&i, sizeof(i));
+
+        item = rj_dotmap_find(&m, name);
+        assert_int_equal(item != NULL, in[i]);
+        if (item != NULL)
+            assert_bytes_equal(rj_item_name(item), name);
+        if (rj_prng_chance(&rng, 1, 2))
+            continue;
+        if (item != NULL)
+            rj_dotmap_remove(&m, item);
+        else
+            assert_ok(rj_dotmap_get(&m, name, 0, &item));
+        in[i] = !in[i];
+        count += in[i] ? 1 : 0;
+        count -= in[i] ? 0 : 1;
+        assert_int_equal(m.map.count, count);
+    }
+    assert_true(rj_map_is_sound(&m.map));
+    rj_dotmap_done(&m);
+}
+
+TEST(what_replaces_the_greatest_is_the_greatest_without_a_walk)
+{
+    struct rj_rank before = rank(5, 0, 1), after = rank(6, 0, 2), low = rank(4, 1, 1);
+    struct rj_dotted *d;
+    struct rj_dotmap m;
+
+    rj_dotmap_init(&m);
+    (void)put(&m, 1, &low, 0);
+    d = put(&m, 2, &before, 0);
+    drop(&m, rj_dotmap_find(&m, name_of(2)), d);
+    assert_false(m.top_known);
+    (void)put(&m, 2, &after, 0);
+    assert_true(m.top_known);
+    check(&m, 1);
+    rj_dotmap_done(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -197,6 +247,8 @@ int main(void)
         cmocka_unit_test(items_are_walked_in_byte_order),
         cmocka_unit_test(a_home_has_the_room_asked_for_and_belongs_to_the_item),
         cmocka_unit_test(removal_records_are_counted_apart),
+        cmocka_unit_test(a_large_map_finds_what_is_in_it_and_nothing_else),
+        cmocka_unit_test(what_replaces_the_greatest_is_the_greatest_without_a_walk),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -52,6 +52,27 @@ TEST(a_slot_that_was_only_reserved_is_empty_and_can_go)
     rj_due_done(&due);
 }
 
+TEST(who_is_put_behind_the_others_stays_in_the_slot)
+{
+    struct rj_due_link a = {0}, b = {0};
+    struct rj_due_slot *slot;
+    struct rj_due due;
+
+    rj_due_init(&due);
+    assert_ok(rj_due_reserve(&due, &a, 5));
+    rj_due_note(&due, &a, 5);
+    slot = a.slot;
+    rj_due_requeue(&a);
+    assert_ptr_equal(slot->head.next, &a);
+    rj_due_note(&due, &b, 6);
+    rj_due_requeue(&a);
+    assert_ptr_equal(a.slot, slot);
+    assert_ptr_equal(slot->head.next, &b);
+    assert_ptr_equal(b.next, &a);
+    assert_ptr_equal(slot->head.prev, &a);
+    rj_due_done(&due);
+}
+
 TEST(the_last_deadline_of_all_has_a_slot)
 {
     struct rj_due_link a = {0};
@@ -87,6 +108,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_link_lies_in_the_slot_of_its_earliest_deadline),
         cmocka_unit_test(a_slot_that_was_only_reserved_is_empty_and_can_go),
+        cmocka_unit_test(who_is_put_behind_the_others_stays_in_the_slot),
         cmocka_unit_test(the_last_deadline_of_all_has_a_slot),
         cmocka_unit_test(want_of_memory_is_told),
     };

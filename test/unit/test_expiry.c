@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Deadlines: what is hidden when, what a touch carries, what is dropped. */
-#include "support/replicas.h"
+#include "support/states.h"
 
 enum { SOON = 1000500, LATER = 1030000, START = 1000000 }; /* now_ms begins at START */
 
@@ -28,7 +28,7 @@ static uint64_t drop(struct net *net, unsigned r, uint64_t cutoff, size_t most)
 {
     uint64_t next = 3;
 
-    assert_ok(net_kind(net, r)->ops->expire(net_kind(net, r), cutoff, most, &next));
+    assert_ok(net_drop(net, r, cutoff, most, &next));
     return next;
 }
 
@@ -285,7 +285,7 @@ TEST(a_deadline_that_moved_is_found_where_it_is_now)
     net_close(net);
 }
 
-TEST(a_removal_record_with_a_deadline_goes_with_it)
+TEST(what_was_taken_away_of_a_counter_is_known_after_its_deadline)
 {
     struct net *net = net_open(2);
 
@@ -294,15 +294,117 @@ TEST(a_removal_record_with_a_deadline_goes_with_it)
     net_sync(net);
     assert_true(do_del(net, 1, "n"));
     net_sync(net);
-    assert_non_null(rj_table_from(&net->r[0].bucket->table, 0));
     for (unsigned r = 0; r < 2; r++) {
         struct rj_writes w = {0};
 
-        assert_int_equal(drop(net, r, 1010000, 10), UINT64_MAX);
+        assert_int_equal(drop(net, r, 1010000, 10), 1020000); /* it looks again */
+        assert_int_equal(drop(net, r, 1015000, 10), 1020000);
+        assert_int_equal(drop(net, r, 1020000, 10), 1030000);
         assert_ok(net_kind(net, r)->ops->collect(net_kind(net, r), &w));
         rj_writes_done(&w);
-        assert_null(rj_table_from(&net->r[r].bucket->table, 0));
+        assert_non_null(rj_table_from(&net->r[r].bucket->table, 0));
+        assert_int_equal(rj_bucket_count(net->r[r].bucket), 0);
     }
+    net_close(net);
+}
+
+TEST(a_counter_goes_when_all_have_its_last_increment_and_its_setter)
+{
+    struct net *net = net_open(2);
+
+    do_incr(net, 0, "n", 5);
+    expire(net, 0, "n", SOON);
+    (void)net_cut(net, 0, NULL);
+    pass(net, LATER);
+    assert_int_equal(drop(net, 0, 1010000, 10), 1020000);
+    assert_int_equal(rj_bucket_count(net->r[0].bucket), 1);
+    assert_string_equal(show(net, 0, "n"), "-");
+    net_sync(net);
+    assert_int_equal(drop(net, 0, 1015000, 10), 1020000); /* not yet looked at again */
+    assert_int_equal(rj_bucket_count(net->r[0].bucket), 1);
+    assert_int_equal(drop(net, 0, 1020000, 10), UINT64_MAX);
+    assert_int_equal(rj_bucket_count(net->r[0].bucket), 0);
+    net_close(net);
+}
+
+/* A counter of A that all see. B makes it last while A lets it end soon and, after that,
+ * C overwrites it (or not). A drops what is due, and gets B's touch late. */
+static struct net *drop_before_a_late_touch(bool overwritten)
+{
+    struct net *net = net_open(3);
+
+    do_incr(net, 0, "n", 5);
+    expire(net, 0, "n", LATER);
+    net_sync(net);
+    expire(net, 1, "n", 0);
+    (void)net_cut(net, 1, NULL);
+    net->r[0].now_ms += 3; /* A's touch is the greater one */
+    expire(net, 0, "n", SOON);
+    if (overwritten)
+        do_set(net, 2, "n", "7");
+    (void)net_cut(net, 0, NULL);
+    (void)net_cut(net, 2, NULL);
+    if (overwritten)
+        net_deliver(net, 0, net->n_batches - 1);
+    pass(net, 2000000);
+    (void)drop(net, 0, 1950000, 10);
+    (void)drop(net, 0, 1950000, 10);
+    return net;
+}
+
+static void assert_late_touch_is_one(struct net *net, const char *expected)
+{
+    net_sync(net);
+    for (unsigned r = 0; r < 3; r++)
+        (void)drop(net, r, 1950000, 10);
+    assert_all_show(net, "n", expected);
+    net_assert_sums_equal(net, 2000000);
+    state_assert_all_equal(net, 2000000);
+    net_close(net);
+}
+
+TEST(a_late_touch_brings_back_nothing_that_another_touch_ended)
+{
+    assert_late_touch_is_one(drop_before_a_late_touch(false), "-");
+}
+
+TEST(a_late_touch_brings_back_nothing_that_was_overwritten)
+{
+    assert_late_touch_is_one(drop_before_a_late_touch(true), "7");
+}
+
+TEST(a_late_touch_of_a_part_of_a_counter_loses_nothing_of_the_rest)
+{
+    struct net *net = net_open(2);
+
+    do_incr(net, 0, "n", 5);
+    expire(net, 0, "n", SOON);
+    net_sync(net);
+    expire(net, 1, "n", 0); /* of the first 5 only */
+    (void)net_cut(net, 1, NULL);
+    do_incr(net, 0, "n", 3);
+    (void)net_cut(net, 0, NULL);
+    pass(net, 2000000);
+    (void)drop(net, 0, 1950000, 10);
+    net_sync(net);
+    assert_all_show(net, "n", "8");
+    net_assert_sums_equal(net, 2000000);
+    net_close(net);
+}
+
+TEST(what_is_kept_does_not_hide_a_later_deadline_in_the_same_key)
+{
+    struct net *net = net_open(1);
+
+    do_hincr(net, 0, "h", "c", 5);
+    expire(net, 0, "h", SOON);
+    assert_int_equal(do_hdel(net, 0, "h", "c"), 1);
+    do_hset(net, 0, "h", "f", "1");
+    expire(net, 0, "h", LATER);
+    assert_int_equal(drop(net, 0, 1010000, 10), 1020000);
+    assert_int_equal(rj_bucket_count(net->r[0].bucket), 1);
+    (void)drop(net, 0, 1040000, 10);
+    assert_int_equal(rj_bucket_count(net->r[0].bucket), 0);
     net_close(net);
 }
 
@@ -351,6 +453,25 @@ TEST(sums_leave_out_what_is_due_before_the_cutoff_dropped_or_not)
     net_close(net);
 }
 
+TEST(a_clock_that_was_never_set_drops_like_any_other)
+{
+    struct net *net = net_open(1);
+
+    pass(net, 100);
+    do_set_until(net, 0, "k", "v", 5000);
+    do_incr(net, 0, "n", 1);
+    expire(net, 0, "n", 5000);
+    assert_int_equal(drop(net, 0, 1000, 10), 10000);
+    assert_int_equal(drop(net, 0, 6000, 10), 10000);
+    assert_int_equal(rj_bucket_count(net->r[0].bucket), 2);
+    (void)drop(net, 0, 10000, 10);
+    assert_int_equal(rj_bucket_count(net->r[0].bucket), 1);
+    (void)net_cut(net, 0, NULL);
+    (void)drop(net, 0, 20000, 10);
+    assert_int_equal(rj_bucket_count(net->r[0].bucket), 0);
+    net_close(net);
+}
+
 static enum rj_err drop_without_memory(void *ctx)
 {
     struct net *net;
@@ -367,7 +488,7 @@ static enum rj_err drop_without_memory(void *ctx)
     pass(net, START);
     (void)!rj_bucket_expire(net_at(net, 0), str("s"), LATER);
     rj_test_alloc_fail_after(*(unsigned *)ctx);
-    err = net_kind(net, 0)->ops->expire(net_kind(net, 0), 1010000, 10, &next);
+    err = net_kind(net, 0)->ops->expire(net_kind(net, 0), 1010000, 10, NULL, &next);
     rj_test_alloc_restore();
     if (err == RJ_OK)
         assert_int_equal(next, 1040000);
@@ -397,9 +518,16 @@ int main(void)
         cmocka_unit_test(due_values_are_dropped_with_their_records_and_the_rest_stays),
         cmocka_unit_test(dropping_goes_on_where_it_stopped),
         cmocka_unit_test(a_deadline_that_moved_is_found_where_it_is_now),
-        cmocka_unit_test(a_removal_record_with_a_deadline_goes_with_it),
+        cmocka_unit_test(what_was_taken_away_of_a_counter_is_known_after_its_deadline),
+        cmocka_unit_test(
+            a_counter_goes_when_all_have_its_last_increment_and_its_setter),
+        cmocka_unit_test(a_late_touch_brings_back_nothing_that_another_touch_ended),
+        cmocka_unit_test(a_late_touch_brings_back_nothing_that_was_overwritten),
+        cmocka_unit_test(a_late_touch_of_a_part_of_a_counter_loses_nothing_of_the_rest),
+        cmocka_unit_test(what_is_kept_does_not_hide_a_later_deadline_in_the_same_key),
         cmocka_unit_test(scan_and_counts_leave_out_what_is_due),
         cmocka_unit_test(sums_leave_out_what_is_due_before_the_cutoff_dropped_or_not),
+        cmocka_unit_test(a_clock_that_was_never_set_drops_like_any_other),
         cmocka_unit_test(without_memory_dropping_can_be_tried_again),
     };
 

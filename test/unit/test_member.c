@@ -14,8 +14,7 @@ static struct rj_record open_record(void)
     struct rj_record r = {.kind = RJ_RECORD_OPEN,
                           .pubkey = {1, 2, 3},
                           .incarnation = UINT64_C(0xfedcba9876543210),
-                          .replaces = {{9}},
-                          .past = RJ_BYTES_LIT("\x80")};
+                          .replaces = {{9}}};
     struct rj_bytes key = RJ_BYTES_OF(r.pubkey);
 
     rj_test_env_hash(&env.env, &key, 1, &r.device);
@@ -47,7 +46,6 @@ static void assert_same_record(const struct rj_record *a, const struct rj_record
     assert_memory_equal(a->replaces.b, b->replaces.b, RJ_ORIGIN_LEN);
     assert_bytes_equal(a->name, b->name);
     assert_int_equal(a->role, b->role);
-    assert_bytes_equal(a->past, b->past);
 }
 
 /* What decoding body gives; a record that is refused leaves ret as it was. */
@@ -114,7 +112,6 @@ TEST(a_record_comes_back_as_it_was)
                                   open_record(), role_record()};
 
     records[3].replaces = (struct rj_origin_id){{0}}; /* the device's first */
-    records[3].past = (struct rj_bytes){0};
     records[3].incarnation = 0;
     records[4].name = (struct rj_bytes){0};
     records[4].role = RJ_ROLE_NONE;
@@ -163,7 +160,7 @@ TEST(a_kind_of_record_from_the_future_asks_for_an_upgrade)
 TEST(a_field_of_another_type_or_length_is_corrupt)
 {
     struct rj_record records[] = {open_record(), role_record(), close_record()};
-    static const size_t fields[] = {6, 5, 2};
+    static const size_t fields[] = {5, 5, 2};
 
     for (size_t i = 0; i < 3; i++) {
         for (size_t k = 0; k < fields[i]; k++) {
@@ -376,6 +373,30 @@ TEST(the_names_in_a_genesis_have_their_limits)
     most.len++;
     assert_err(RJ_ECORRUPT, genesis_with(3, most));
     assert_err(RJ_ECORRUPT, genesis_with(4, most));
+}
+
+TEST(a_space_is_named_in_plain_letters)
+{
+    static const char *const bad[] = {"", " ", "a b", "a/b", "b\xc3\xbcro", "a\n", "\x1b[31m"};
+    static const char *const good[] = {"a", "Z.9_x-y", "..", "0"};
+    struct rj_genesis g = genesis();
+    char longest[RJ_NAME_MAX + 2] = {0};
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct rj_buf b = {0};
+
+        assert_false(rj_space_name_is_valid(rj_bytes_from_str(bad[i])));
+        g.name = rj_bytes_from_str(bad[i]);
+        rj_genesis_put(&b, &g);
+        assert_err(RJ_ECORRUPT, try_genesis(rj_buf_view(&b)));
+        rj_buf_done(&b);
+    }
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+        assert_true(rj_space_name_is_valid(rj_bytes_from_str(good[i])));
+    assert_false(rj_space_name_is_valid(RJ_BYTES_LIT("a\0")));
+    memset(longest, 'n', RJ_NAME_MAX + 1);
+    assert_true(rj_space_name_is_valid(rj_bytes_of(longest, RJ_NAME_MAX)));
+    assert_false(rj_space_name_is_valid(rj_bytes_of(longest, RJ_NAME_MAX + 1)));
 }
 
 TEST(a_genesis_from_the_future_is_told_from_damage)
@@ -650,6 +671,36 @@ TEST(a_record_leaves_rank_name_origin_and_other_devices_alone)
     rj_members_done(&m);
 }
 
+TEST(a_name_is_that_of_the_greatest_record_in_whatever_order_they_come)
+{
+    static const struct {
+        uint32_t origin;
+        uint64_t seq, stamp;
+        const char *name;
+    } said[] = {{0, 0, 0, "genesis"}, {2, 4, 10, "first"}, {1, 9, 20, "by-origin-1"},
+                {2, 5, 20, "last"},   {2, 6, 30, ""},      {0, 7, 15, "between"}};
+    enum { SAID = sizeof(said) / sizeof(said[0]) };
+    struct rj_origins t;
+
+    rj_test_origins(&t, 3, 1);
+    for (size_t turn = 0; turn < SAID; turn++) {
+        for (size_t step = 1; step < SAID; step += 4) { /* 1 and 5: both directions */
+            struct rj_device d = {.rank = 7};
+
+            for (size_t i = 0; i < SAID; i++) {
+                size_t k = (turn + i * step) % SAID;
+                struct rj_role_record r = record_of(said[k].origin, said[k].seq,
+                                                    said[k].stamp, RJ_ROLE_READER);
+
+                rj_members_name(&d, &t, &r, rj_bytes_from_str(said[k].name));
+            }
+            assert_string_equal(d.name, "last");
+            assert_int_equal(d.rank, 7);
+        }
+    }
+    rj_origins_done(&t);
+}
+
 TEST(there_are_not_more_records_than_the_limit)
 {
     struct rj_members m = {0};
@@ -846,6 +897,7 @@ int main(void)
         cmocka_unit_test(the_genesis_comes_back_as_it_was),
         cmocka_unit_test(a_malformed_genesis_is_corrupt),
         cmocka_unit_test(the_names_in_a_genesis_have_their_limits),
+        cmocka_unit_test(a_space_is_named_in_plain_letters),
         cmocka_unit_test(a_genesis_from_the_future_is_told_from_damage),
         cmocka_unit_test(a_new_device_has_no_role_no_rank_and_no_origin),
         cmocka_unit_test(a_device_that_is_known_is_found_and_kept),
@@ -857,6 +909,7 @@ int main(void)
         cmocka_unit_test(a_close_ends_every_role_whatever_its_stamp),
         cmocka_unit_test(a_record_noted_again_is_harmless),
         cmocka_unit_test(a_record_leaves_rank_name_origin_and_other_devices_alone),
+        cmocka_unit_test(a_name_is_that_of_the_greatest_record_in_whatever_order_they_come),
         cmocka_unit_test(there_are_not_more_records_than_the_limit),
         cmocka_unit_test(role_and_closing_depend_on_the_set_of_records_alone),
         cmocka_unit_test(out_of_memory_is_reported_wherever_it_happens),

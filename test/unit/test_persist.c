@@ -93,7 +93,7 @@ TEST(everything_comes_back_from_the_store)
         assert_string_equal(show(net, 0, keys[i]), shown[i]);
     assert_int_equal(collect(net, 0, s), 0); /* nothing has changed */
     /* The index of deadlines is there again, and the removal record. */
-    assert_ok(net_kind(net, 0)->ops->expire(net_kind(net, 0), 2010000, 10, &next));
+    assert_ok(net_drop(net, 0, 2010000, 10, &next));
     assert_int_equal(next, 3010000);
     assert_string_equal(show(net, 0, "timed"), "-");
     do_incr(net, 0, "dead", 1);
@@ -101,6 +101,95 @@ TEST(everything_comes_back_from_the_store)
     assert_all_show(net, "dead", "1");
     s->ops->close(s);
     net_close(net);
+}
+
+/* Sets key, or a field of it, at all of n nodes at once to values of RJ_VALUE_MAX. */
+static void write_large(struct net *net, unsigned n, bool field)
+{
+    uint8_t *value = malloc(RJ_VALUE_MAX);
+    struct rj_pair pair = {str("f"), rj_bytes_of(value, RJ_VALUE_MAX)};
+    uint64_t added;
+
+    assert_non_null(value);
+    for (unsigned r = 0; r < n; r++) {
+        memset(value, (int)('a' + r), RJ_VALUE_MAX);
+        if (field)
+            assert_ok(rj_bucket_hset(net_at(net, r), str("h"), &pair, 1, &added));
+        else
+            assert_ok(rj_bucket_set(net_at(net, r), str("k"), pair.value, NULL));
+    }
+    free(value);
+    net_sync(net);
+}
+
+static size_t largest(const struct rj_writes *w)
+{
+    struct rj_write write;
+    size_t pos = 0, most = 0;
+
+    while (rj_writes_next(w, &pos, &write)) {
+        if (write.kind == RJ_WRITE_PUT && write.value.len > most)
+            most = write.value.len;
+    }
+    return most;
+}
+
+static size_t count_records(struct rj_store *s)
+{
+    struct rj_bytes key = {0}, value;
+    struct rj_view *view = NULL;
+    uint8_t last[100];
+    size_t n = 0;
+
+    assert_ok(s->ops->view_open(s, &view));
+    while (s->ops->seek(view, RJ_SEEK_GT, key, &key, &value) == RJ_OK) {
+        assert_true(key.len <= sizeof(last));
+        memcpy(last, key.ptr, key.len);
+        key.ptr = last;
+        n++;
+    }
+    s->ops->view_close(view);
+    return n;
+}
+
+TEST(large_values_that_nobody_has_overwritten_lie_in_several_records)
+{
+    struct rj_writes w = {0};
+
+    for (unsigned field = 0; field < 2; field++) {
+        struct net *net = net_open(3);
+        struct rj_store *s = open_store();
+        struct rj_sum sum;
+
+        write_large(net, 3, field == 1);
+        sum = net_sum(net, 1, 0);
+        assert_ok(net_kind(net, 1)->ops->collect(net_kind(net, 1), &w));
+        assert_in_range(largest(&w), RJ_VALUE_MAX, RJ_RECORD_MAX + 1024);
+        assert_ok(s->ops->write(s, &w, true));
+        rj_writes_done(&w);
+        assert_int_equal(count_records(s), 3); /* two do not fit one record, quite */
+        restart(net, 1, s);
+        assert_int_equal(net_sum(net, 1, 0).lo, sum.lo);
+        assert_int_equal(net_sum(net, 1, 0).hi, sum.hi);
+        assert_int_equal(collect(net, 1, s), 0);
+        if (field == 1)
+            do_hset(net, 1, "h", "f", "small");
+        else
+            do_set(net, 1, "k", "small");
+        (void)collect(net, 1, s);
+        assert_int_equal(count_records(s), 1);
+        restart(net, 1, s);
+        assert_string_equal(show(net, 1, field == 1 ? "h" : "k"),
+                            field == 1 ? "{f=small}" : "small");
+        if (field == 1)
+            assert_int_equal(do_hdel(net, 1, "h", "f"), 1);
+        else
+            assert_true(do_del(net, 1, "k"));
+        assert_int_equal(collect(net, 1, s), 1); /* one deletion */
+        assert_int_equal(count_records(s), 0);
+        s->ops->close(s);
+        net_close(net);
+    }
 }
 
 TEST(only_what_changed_is_written)
@@ -308,6 +397,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everything_comes_back_from_the_store),
+        cmocka_unit_test(
+            large_values_that_nobody_has_overwritten_lie_in_several_records),
         cmocka_unit_test(only_what_changed_is_written),
         cmocka_unit_test(what_is_deleted_does_not_come_back),
         cmocka_unit_test(clear_deletes_the_records_of_before_and_no_others),

@@ -219,7 +219,7 @@ TEST(a_run_with_an_unseen_touch_comes_back_and_one_without_does_not)
     assert_ok(rj_bucket_expire(net_at(net, 0), str("n"), 1000500));
     assert_ok(rj_bucket_expire(net_at(net, 0), str("m"), 1000500));
     net_sync(net);
-    assert_ok(net_kind(net, 1)->ops->expire(net_kind(net, 1), 1010000, 10, &next));
+    assert_ok(net_drop(net, 1, 1010000, 10, &next));
     assert_ok(rj_bucket_expire(net_at(net, 0), str("n"), 2000000));
     net_take_all(net, 0, 1, SIZE_MAX);
     assert_string_equal(show(net, 1, "n"), "5");
@@ -309,6 +309,25 @@ TEST(a_malformed_part_changes_nothing)
     assert_null(rj_table_from(&t.net->r[2].bucket->table, 0));
     assert_ok(take(&t, everything));
     assert_same(t.net, 0, 2);
+    close_part(&t);
+}
+
+TEST(a_part_with_what_its_vector_does_not_cover_changes_nothing)
+{
+    struct taken t;
+
+    open_part(&t);
+    for (uint32_t o = 0; o < t.S.n; o++) {
+        uint64_t seq = rj_vv_get(&t.S, o);
+
+        if (seq == 0)
+            continue;
+        assert_ok(rj_vv_put(&t.S, o, seq - 1));
+        assert_err(RJ_ECORRUPT, take(&t, everything));
+        assert_null(rj_table_from(&t.net->r[2].bucket->table, 0));
+        assert_ok(rj_vv_put(&t.S, o, seq));
+    }
+    assert_ok(take(&t, everything));
     close_part(&t);
 }
 
@@ -446,6 +465,7 @@ int main(void)
         cmocka_unit_test(a_run_with_an_unseen_touch_comes_back_and_one_without_does_not),
         cmocka_unit_test(a_removal_record_is_not_dropped_by_its_absence),
         cmocka_unit_test(a_malformed_part_changes_nothing),
+        cmocka_unit_test(a_part_with_what_its_vector_does_not_cover_changes_nothing),
         cmocka_unit_test(flipped_bits_in_a_part_do_no_harm),
         cmocka_unit_test(without_memory_take_and_give_say_so),
         cmocka_unit_test(a_part_ends_where_its_dictionary_is_full),

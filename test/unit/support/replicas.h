@@ -247,6 +247,7 @@ static inline void net_deliver(struct net *net, unsigned r, unsigned i)
     (void)net_cut(net, r, NULL);
     assert_true(net_can_deliver(net, r, i));
     view = net_view(net, r, batch, dict);
+    view.have = &rep->vv;
     assert_ok(net_kind(net, r)->ops->check(net_kind(net, r), &view));
     assert_ok(net_kind(net, r)->ops->apply(net_kind(net, r), &view,
                                            rep->joining ? &rep->ctx : NULL));
@@ -317,6 +318,37 @@ static inline void net_translate(struct net *net, unsigned from, const struct rj
     for (uint32_t o = 0; o < net->n_origins; o++)
         assert_ok(rj_vv_put(ret, net_index(net, to, o),
                             rj_vv_get(v, net_index(net, from, o))));
+}
+
+/* What r may take as had by all who may still write what it has not: nothing while it has
+ * not all that the others have. */
+static inline void net_settled(struct net *net, unsigned r, struct rj_vv *ret)
+{
+    struct rj_vv other = {0};
+
+    assert_ok(rj_vv_copy(ret, &net->r[r].vv));
+    for (unsigned i = 0; i < net->n; i++) {
+        rj_vv_clear(&other);
+        net_translate(net, i, &net->r[i].vv, r, &other);
+        if (!rj_vv_covers(&net->r[r].vv, &other))
+            rj_vv_clear(ret);
+        rj_vv_meet(ret, &other);
+    }
+    rj_vv_done(&other);
+}
+
+/* Drops what was due before cutoff, most at a time; returns when the next is due. */
+static inline enum rj_err net_drop(struct net *net, unsigned r, uint64_t cutoff,
+                                   size_t most, uint64_t *ret_next)
+{
+    struct rj_vv settled = {0};
+    enum rj_err err;
+
+    net_settled(net, r, &settled);
+    err = net_kind(net, r)->ops->expire(net_kind(net, r), cutoff, most, &settled,
+                                        ret_next);
+    rj_vv_done(&settled);
+    return err;
 }
 
 /* One part of a state transfer, joined at the vector C of `to`, which is not changed

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is needed to judge before a part of the state is taken (R5, R8): all membership
+ * batches, the last heads, where the chain of each origin stands. It goes in as many
+ * frames as it takes; each is used as it comes, the last one says so. Signatures are
+ * checked here as at delivery; chain ends are believed. */
+#include "base/alloc.h"
+#include "node/frame.h"
+#include "node/state.h"
+
+/* ---- the asking side */
+
+/* The device whose signature a membership batch must bear; NULL: unknown. */
+static const struct rj_device *signer_of(const struct rj_space *s,
+                                         const struct rj_batch *b,
+                                         const struct rj_record *rec)
+{
+    uint32_t o;
+
+    if (rec->kind == RJ_RECORD_OPEN)
+        return rj_members_find(&s->members, &rec->device);
+    o = rj_origins_find(&s->origins, &b->header.origin);
+    return o != RJ_ORIGIN_NONE && s->os[o].device != UINT32_MAX
+               ? &s->members.items[s->os[o].device]
+               : NULL;
+}
+
+static enum rj_err take_member_batch(struct rj_space *s, struct rj_bytes bytes)
+{
+    struct rj_env *env = s->node->env;
+    struct rj_reader r = rj_reader_of(bytes);
+    const struct rj_device *d;
+    struct rj_record rec;
+    struct rj_batch b;
+    enum rj_err err = rj_batch_get(&r, env, &s->id, true, &b);
+
+    if (err != RJ_OK)
+        return err;
+    if (!rj_reader_complete(&r) || b.header.class != RJ_CLASS_MEMBER)
+        return RJ_ECORRUPT;
+    err = rj_record_get(b.body, env, &rec);
+    if (err != RJ_OK || rj_space_has_member_batch(s, &b))
+        return err;
+    d = signer_of(s, &b, &rec);
+    if (d == NULL)
+        return RJ_EPROTO;
+    if (!env->ops->verify(env, d->pubkey, RJ_BYTES_OF(b.hash.b), b.sig))
+        return RJ_EAUTH;
+    return rj_space_note_member(s, &b, bytes);
+}
+
+static enum rj_err take_batches(struct rj_space *s, struct rj_reader *r)
+{
+    size_t n = rj_cbor_get_array(r), i;
+    enum rj_err err = n > RJ_MEMBER_BATCHES_MAX ? RJ_EPROTO : RJ_OK;
+
+    for (i = 0; i < n && err == RJ_OK; i++) {
+        struct rj_bytes b = rj_cbor_get_bytes(r);
+
+        err = r->failed ? RJ_EPROTO : take_member_batch(s, b);
+    }
+    return err;
+}
+
+static enum rj_err take_heads(struct rj_space *s, struct rj_session *ss,
+                              struct rj_reader *r)
+{
+    size_t n = rj_cbor_get_array(r), i;
+    enum rj_err err = n % 2 != 0 || n / 2 > RJ_ORIGINS_MAX ? RJ_EPROTO : RJ_OK;
+
+    for (i = 0; i < n / 2 && err == RJ_OK; i++) {
+        struct rj_bytes raw = rj_cbor_get_bytes(r);
+        uint8_t sig[RJ_SIG_LEN];
+
+        rj_cbor_get_fixed(r, sig, sizeof(sig));
+        err = r->failed ? RJ_EPROTO : rj_space_offer_head(s, raw, sig, ss);
+    }
+    return err;
+}
+
+static enum rj_err take_chains(struct rj_space *s, struct rj_reader *r)
+{
+    size_t n = rj_cbor_get_array(r), i;
+
+    if (r->failed || n % 3 != 0 || n / 3 > RJ_ORIGINS_MAX)
+        return RJ_EPROTO;
+    for (i = 0; i < n / 3; i++) {
+        struct rj_origin_id id;
+        struct rj_digest hash;
+        uint64_t seq;
+        uint32_t o;
+
+        rj_cbor_get_fixed(r, id.b, sizeof(id.b));
+        seq = rj_cbor_get_uint(r);
+        rj_cbor_get_fixed(r, hash.b, sizeof(hash.b));
+        if (r->failed)
+            return RJ_EPROTO;
+        o = rj_origins_find(&s->origins, &id);
+        if (o == RJ_ORIGIN_NONE || rj_vv_has(&s->vv, o, seq) || o == s->self)
+            continue;
+        s->os[o].chain = hash;
+        s->os[o].chain_seq = seq;
+        s->os[o].dirty = true;
+    }
+    return RJ_OK;
+}
+
+enum rj_err rj_meta_heard(struct rj_session *ss, struct rj_link *l, struct rj_reader *r)
+{
+    struct rj_space *s = l->space;
+    uint64_t request = rj_cbor_get_uint(r);
+    bool more = rj_cbor_get_bool(r);
+    enum rj_err err;
+
+    if (r->failed)
+        return RJ_EPROTO;
+    if (!rj_transfer_is_asked(s, ss, request))
+        return RJ_OK; /* of a transfer that was given up */
+    err = take_batches(s, r);
+    if (err == RJ_OK)
+        err = take_heads(s, ss, r);
+    if (err == RJ_OK)
+        err = take_chains(s, r);
+    if (err == RJ_OK && !rj_reader_complete(r))
+        err = RJ_EPROTO;
+    if (err == RJ_OK && !more)
+        s->transfer.meta_done = true;
+    return err;
+}
+
+/* ---- the holder's side */
+
+enum list { BATCHES, HEADS, CHAINS, LISTS };
+
+/* A frame in the making. */
+struct meta {
+    struct rj_buf *out;
+    uint64_t number, request;
+    struct rj_buf lists[LISTS];
+    size_t items[LISTS];
+};
+
+static void end_frame(struct meta *m, bool more)
+{
+    size_t at = rj_frame_begin(m->out, RJ_FRAME_META, 6), i;
+
+    rj_cbor_put_uint(m->out, m->number);
+    rj_cbor_put_uint(m->out, m->request);
+    rj_cbor_put_bool(m->out, more);
+    for (i = 0; i < LISTS; i++) {
+        rj_cbor_put_array(m->out, m->items[i]);
+        rj_buf_append(m->out, rj_buf_view(&m->lists[i]));
+        if (m->lists[i].failed)
+            rj_buf_fail(m->out, rj_buf_err(&m->lists[i]));
+        rj_buf_clear(&m->lists[i]);
+        m->items[i] = 0;
+    }
+    rj_frame_end(m->out, at);
+}
+
+/* Something of n items was appended to a list. */
+static void added(struct meta *m, enum list list, size_t n)
+{
+    m->items[list] += n;
+    if (m->lists[list].len >= RJ_FRAME_MORE_BYTES)
+        end_frame(m, true);
+}
+
+static void put_origins(struct meta *m, const struct rj_space *s)
+{
+    struct rj_buf *b = &m->lists[CHAINS];
+    uint32_t o;
+
+    for (o = 0; o < s->origins.n; o++) {
+        if (s->os[o].head.len == 0)
+            continue;
+        rj_buf_append(&m->lists[HEADS], rj_buf_view(&s->os[o].head));
+        added(m, HEADS, 2);
+    }
+    for (o = 0; o < s->origins.n; o++) {
+        if (s->os[o].chain_seq == 0)
+            continue;
+        rj_cbor_put_bytes(b, RJ_BYTES_OF(s->origins.items[o].id.b));
+        rj_cbor_put_uint(b, s->os[o].chain_seq);
+        rj_cbor_put_bytes(b, RJ_BYTES_OF(s->os[o].chain.b));
+        added(m, CHAINS, 3);
+    }
+}
+
+void rj_meta_put(struct rj_session *ss, struct rj_link *l, uint64_t request)
+{
+    const struct rj_space *s = l->space;
+    struct meta m = {.out = &ss->out, .number = l->number_here, .request = request};
+    size_t i;
+
+    for (i = 0; i < s->n_member_batches; i++) {
+        rj_cbor_put_bytes(&m.lists[BATCHES], rj_buf_view(&s->member_batches[i]));
+        added(&m, BATCHES, 1);
+    }
+    put_origins(&m, s);
+    end_frame(&m, false);
+    for (i = 0; i < LISTS; i++)
+        rj_buf_done(&m.lists[i]);
+    l->meta_batches = s->n_member_batches;
+}
