@@ -6,6 +6,7 @@
 #   make demo            a tour on loopback
 #   make build/test/test_vv ONLY="base causal"    one unit test from some folders alone
 #   make sim SEED=7      one random history; SEEDS=500: that many; neither: named ones
+#   make planted         known bugs are planted into a copy; the simulator must find each
 #
 # Variables: BUILD, CC, SAN=address,undefined, WERROR=0, ONLY, PREFIX, DESTDIR,
 # FUZZ_SECONDS, V=1 (show commands).
@@ -103,7 +104,7 @@ TOOLS    := $(addprefix $(BUILD)/test/,$(TOOL_DIRS))
 SUPPORT  := $(call objects,$(wildcard test/unit/support/*.c))
 MAN      := $(patsubst doc/man/%.scd,$(BUILD)/man/%,$(wildcard doc/man/*.scd))
 
-.PHONY: all test-tools demo check check-zfs sim bench lint fuzz format install uninstall \
+.PHONY: all test-tools demo check check-zfs sim planted bench lint fuzz format install uninstall \
         clean FORCE fuzz-programs bench-programs engine
 all: $(LIBRARIES) $(PROGRAMS) $(EXAMPLES)
 	$(if $(strip $(SKIPPED)),@echo 'left out for want of their libraries: $(SKIPPED)')
@@ -179,7 +180,7 @@ $(addprefix $(BUILD)/test/,$(FUZZ)): $(BUILD)/test/%: $(BUILD)/obj/test/fuzz/%.o
 # symbols; everything else with them.
 check:
 	@tools/deps build test
-	@$(SUBMAKE) BUILD=$(BUILD) SAN= engine
+	@$(SUBMAKE) BUILD=$(BUILD) SAN= engine $(BUILD)/test/sim
 	@$(SUBMAKE) BUILD=$(BUILD)/san SAN=$(or $(SAN),address,undefined) all test-tools
 	@tools/run-tests $(BUILD)
 check-zfs:
@@ -191,6 +192,9 @@ demo:
 sim:
 	@$(SUBMAKE) $(BUILD)/test/sim
 	$(BUILD)/test/sim $(if $(SEED),seed $(SEED),$(if $(SEEDS),random $(SEEDS),named))
+planted:
+	@tools/deps build
+	test/sim/plant.sh
 bench:
 	@tools/deps build bench
 	@$(SUBMAKE) all bench-programs && BUILD=$(BUILD) bench/run

@@ -295,6 +295,7 @@ static enum rj_err commit_incr(struct rj_bucket *b, const struct rj_bop *op,
         rj_change_lay(b, site, &run->d);
     } else if (op->base.seq == 0 || base != NULL) {
         run = prep->run;
+        assert(run != NULL); /* made when this was prepared */
         prep->run = NULL;
         run->d.origin = rank->dot.origin;
         run->d.deadline = base != NULL ? base->deadline : op->deadline;

@@ -36,7 +36,7 @@ struct rj_sum rj_change_hash(const struct rj_bucket *b, const struct rj_dotted *
         rj_be_store64(p + 16, (uint64_t)run->cum);
         rj_be_store64(p + 24, run->floor_seq);
         rj_be_store64(p + 32, (uint64_t)run->floor_cum);
-        len += 4 * 8;
+        len += 4 * sizeof(uint64_t);
     }
     hash = rj_hash_128(&b->sum_key, rj_bytes_of(text, len));
     return (struct rj_sum){.lo = hash.low, .hi = hash.high};

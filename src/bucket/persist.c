@@ -29,7 +29,7 @@ static void fetch(const void *next)
         return;
     __builtin_prefetch(p);
     __builtin_prefetch(p + LINE);
-    __builtin_prefetch(p + 2 * LINE);
+    __builtin_prefetch(p + (ptrdiff_t)2 * LINE);
 }
 
 /* The key of a site's record number n in out. */

@@ -251,12 +251,11 @@ void rj_digest_sum(struct rj_kind *k, struct rj_range range, const struct rj_vv 
                    uint64_t cutoff_ms, struct rj_sum *ret_sum);
 enum rj_err rj_transfer_give(struct rj_kind *k, const struct rj_give *g,
                              struct rj_writer *w, uint64_t *ret_end, uint64_t *ret_count);
-enum rj_err rj_transfer_sum(struct rj_kind *k, const struct rj_range *range,
-                            const struct rj_batch_view *part, const struct rj_vv *within,
-                            uint64_t cutoff_ms, struct rj_sum *ret_sum);
-enum rj_err rj_transfer_take(struct rj_kind *k, const struct rj_range *range,
-                             const struct rj_batch_view *part, const struct rj_vv *S,
-                             const struct rj_vv *C, bool full);
+enum rj_err rj_transfer_sum(struct rj_kind *k, const struct rj_given *given,
+                            const struct rj_vv *within, uint64_t cutoff_ms,
+                            struct rj_sum *ret_sum);
+enum rj_err rj_transfer_take(struct rj_kind *k, const struct rj_given *given,
+                             const struct rj_vv *S, const struct rj_vv *C, bool full);
 enum rj_err rj_expiry_drop(struct rj_kind *k, uint64_t cutoff_ms, size_t most,
                            const struct rj_vv *settled, uint64_t *ret_next_ms);
 

@@ -57,7 +57,7 @@ static enum rj_err fill(struct rj_bucket *b, const struct rj_call *call,
     }
     if (err == RJ_OK && with_whole)
         err = rj_walk_whole(site.key, call->part, &op->whole);
-    if (step->code != RJ_BOP_CARRY)
+    if (step->code != RJ_BOP_CARRY || site.item == NULL)
         return err;
     for (d = site.item->first; err == RJ_OK && d != NULL; d = d->next) {
         if (d->sort == RJ_DOTTED_RUN && rj_dotted_stands(d) &&

@@ -7,6 +7,8 @@
 
 #include "base/alloc.h"
 
+#include <assert.h>
+
 enum { SPLITS_AN_INSERT = 2, BITS_MAX = 40, LINE = 64 /* of the cache */ };
 
 void rj_table_init(struct rj_table *t)
@@ -92,6 +94,7 @@ static void grow(struct rj_table *t)
 {
     unsigned i;
 
+    assert(t->bits <= BITS_MAX);
     if (t->grown == NULL) {
         if (t->count < (uint64_t)1 << t->bits || t->bits >= BITS_MAX)
             return;

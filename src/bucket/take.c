@@ -308,18 +308,19 @@ static void join_unsent(const struct taking *t, const struct rj_range *range, bo
     }
 }
 
-enum rj_err rj_transfer_sum(struct rj_kind *kind, const struct rj_range *range,
-                            const struct rj_batch_view *part, const struct rj_vv *within,
-                            uint64_t cutoff_ms, struct rj_sum *ret_sum)
+enum rj_err rj_transfer_sum(struct rj_kind *kind, const struct rj_given *given,
+                            const struct rj_vv *within, uint64_t cutoff_ms,
+                            struct rj_sum *ret_sum)
 {
     struct rj_bucket *b = rj_bucket_of(kind);
+    const struct rj_batch_view *part = given->part;
     struct rj_dotcode_names names = {.dict = part->dict, .n = part->dict_n};
     struct taking t = {.b = b, .names = &names};
     struct rj_reader r = rj_reader_of(part->ops);
     uint32_t i;
 
     *ret_sum = (struct rj_sum){0};
-    if (!is_well_formed(&t, part, range))
+    if (!is_well_formed(&t, part, &given->range))
         return RJ_ECORRUPT;
     for (i = 0; i < part->count; i++) {
         struct rj_bkey *k;
@@ -337,21 +338,21 @@ enum rj_err rj_transfer_sum(struct rj_kind *kind, const struct rj_range *range,
     return RJ_OK;
 }
 
-enum rj_err rj_transfer_take(struct rj_kind *kind, const struct rj_range *range,
-                             const struct rj_batch_view *part, const struct rj_vv *S,
-                             const struct rj_vv *C, bool full)
+enum rj_err rj_transfer_take(struct rj_kind *kind, const struct rj_given *given,
+                             const struct rj_vv *S, const struct rj_vv *C, bool full)
 {
     struct rj_bucket *b = rj_bucket_of(kind);
+    const struct rj_batch_view *part = given->part;
     struct rj_dotcode_names names = {.dict = part->dict, .n = part->dict_n};
     struct taking t = {.b = b, .names = &names, .S = S, .C = C};
     struct rj_reader r = rj_reader_of(part->ops);
     enum rj_err err = RJ_OK;
     uint32_t i;
 
-    if (!is_well_formed(&t, part, range))
+    if (!is_well_formed(&t, part, &given->range))
         return RJ_ECORRUPT;
     for (i = 0; err == RJ_OK && i < part->count; i++)
         err = join_key(&t, &r);
-    join_unsent(&t, range, full && err == RJ_OK);
+    join_unsent(&t, &given->range, full && err == RJ_OK);
     return err;
 }

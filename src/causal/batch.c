@@ -210,9 +210,10 @@ enum rj_err rj_dict_get(struct rj_reader *r, const struct rj_origins *origins,
                         uint32_t *ret_dict, uint32_t *ret_n)
 {
     size_t n = rj_cbor_get_array(r);
-    enum rj_err err =
-        r->failed || n > RJ_BATCH_DICT_MAX ? RJ_ECORRUPT : get_dict(r, origins, ret_dict, n);
+    enum rj_err err = RJ_ECORRUPT;
 
+    if (!r->failed && n <= RJ_BATCH_DICT_MAX)
+        err = get_dict(r, origins, ret_dict, n);
     if (err == RJ_OK)
         *ret_n = (uint32_t)n;
     return err;

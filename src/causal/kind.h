@@ -116,6 +116,12 @@ struct rj_give {
     uint64_t cutoff_ms;       /* expiring values due before it are left out of sums */
 };
 
+/* What the holder gave: the keys of a part (as give makes) of a range. */
+struct rj_given {
+    struct rj_range range;
+    const struct rj_batch_view *part;
+};
+
 struct rj_kind_ops {
     /* Verifies the ops of a foreign batch wholly and changes nothing. RJ_ECORRUPT: they
      * are malformed; RJ_EUPGRADE: an operation that this version does not know; RJ_EGAP:
@@ -143,24 +149,22 @@ struct rj_kind_ops {
      * before cutoff_ms left out. */
     void (*sum)(struct rj_kind *k, struct rj_range range, const struct rj_vv *within,
                 uint64_t cutoff_ms, struct rj_sum *ret_sum);
-    /* The same over the keys that a part (as give makes) of range names. RJ_ECORRUPT: it
-     * is malformed. */
-    enum rj_err (*sum_part)(struct rj_kind *k, const struct rj_range *range,
-                            const struct rj_batch_view *part, const struct rj_vv *within,
-                            uint64_t cutoff_ms, struct rj_sum *ret_sum);
+    /* The same over the keys that a part names. RJ_ECORRUPT: it is malformed. */
+    enum rj_err (*sum_part)(struct rj_kind *k, const struct rj_given *given,
+                            const struct rj_vv *within, uint64_t cutoff_ms,
+                            struct rj_sum *ret_sum);
     /* Appends the encoded state of keys from g->range.from on to out, each whole, origins
      * named by number in dict (an empty writer-like dictionary, filled here through w).
      * *ret_end: the last position that is completely covered (== g->range.to when done);
      * *ret_count: keys that lie in [from, end] here, sent or not. */
     enum rj_err (*give)(struct rj_kind *k, const struct rj_give *g, struct rj_writer *w,
                         uint64_t *ret_end, uint64_t *ret_count);
-    /* Joins a part that give made: range [from, end], read at vector S. For each key
+    /* Joins a part that give made: of range [from, end], read at vector S. For each key
      * sent: keep mine not in S, take theirs not in C, drop the rest (in a full part: for
      * each key in the range). C NULL: take all of theirs, also where mine is longer.
      * RJ_ECORRUPT: malformed, nothing changed. */
-    enum rj_err (*take)(struct rj_kind *k, const struct rj_range *range,
-                        const struct rj_batch_view *part, const struct rj_vv *S,
-                        const struct rj_vv *C, bool full);
+    enum rj_err (*take)(struct rj_kind *k, const struct rj_given *given,
+                        const struct rj_vv *S, const struct rj_vv *C, bool full);
     /* Drops values that were due before cutoff_ms, about `most` of them. settled: what
      * everybody has who may still write what is not here; what depends on that goes only
      * if it is there (NULL: nothing is). *ret_next_ms: when the next one is due,

@@ -235,7 +235,8 @@ bool rj_members_have(const struct rj_members *m, struct rj_dot dot)
 void rj_members_name(struct rj_device *d, const struct rj_origins *origins,
                      const struct rj_role_record *r, struct rj_bytes name)
 {
-    if (name.len == 0 || name.len > RJ_NAME_MAX || (r->dot.seq == 0 && d->name[0] != '\0'))
+    if (name.len == 0 || name.len > RJ_NAME_MAX ||
+        (r->dot.seq == 0 && d->name[0] != '\0'))
         return;
     if (d->named.seq != 0 &&
         rj_dot_order(origins, d->named_stamp, d->named, r->stamp, r->dot) >= 0)

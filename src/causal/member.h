@@ -40,8 +40,8 @@ void rj_record_put(struct rj_buf *b, const struct rj_record *r);
 RJ_NODISCARD enum rj_err rj_record_get(struct rj_bytes body, struct rj_env *env,
                                        struct rj_record *ret);
 
-/* True iff name may name a space: 1..RJ_NAME_MAX bytes of [A-Za-z0-9._-]. Others tell such
- * names too, and people type them. */
+/* True iff name may name a space: 1..RJ_NAME_MAX bytes of [A-Za-z0-9._-]. Others tell
+ * such names too, and people type them. */
 bool rj_space_name_is_valid(struct rj_bytes name);
 
 /* The genesis record: makes the space; its SHA-256 is the space id. */
@@ -54,8 +54,9 @@ struct rj_genesis {
     uint64_t created_ms;
 };
 void rj_genesis_put(struct rj_buf *b, const struct rj_genesis *g);
-/* Decodes exactly raw, borrowed. RJ_ECORRUPT (also: no name of a space); RJ_EVERSION: another format, whatever
- * follows its number; RJ_EUPGRADE: a kind of space that this version does not know. */
+/* Decodes exactly raw, borrowed. RJ_ECORRUPT (also: no name of a space); RJ_EVERSION:
+ * another format, whatever follows its number; RJ_EUPGRADE: a kind of space that this
+ * version does not know. */
 RJ_NODISCARD enum rj_err rj_genesis_get(struct rj_bytes raw, struct rj_genesis *ret);
 
 struct rj_role_record {
@@ -96,9 +97,9 @@ RJ_NODISCARD enum rj_err rj_members_note(struct rj_members *m, struct rj_device 
                                          const struct rj_role_record *r);
 /* True iff a role or close record with this dot was noted, of whatever device. */
 bool rj_members_have(const struct rj_members *m, struct rj_dot dot);
-/* Gives the device the name that a role record (dot, stamp) tells, unless the name that it
- * has is of a greater (stamp, dot): all nodes that have the same records show one name. An
- * empty name says nothing; name is at most RJ_NAME_MAX bytes. */
+/* Gives the device the name that a role record (dot, stamp) tells, unless the name that
+ * it has is of a greater (stamp, dot): all nodes that have the same records show one
+ * name. An empty name says nothing; name is at most RJ_NAME_MAX bytes. */
 void rj_members_name(struct rj_device *d, const struct rj_origins *origins,
                      const struct rj_role_record *r, struct rj_bytes name);
 /* The role of a device in the past that vv describes (NULL: by all records known): that

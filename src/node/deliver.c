@@ -834,8 +834,8 @@ enum rj_err rj_space_replay(struct rj_space *s, const struct rj_vv *S)
 
 /* ---- heads */
 
-/* The heads of former origins of a device tell nothing any more once a head of a later one
- * tells as much; kept, they would grow with the square of the number of its openings. */
+/* The heads of former origins of a device tell nothing any more once a head of a later
+ * one tells as much; kept, they would grow with the square of the number of openings. */
 static void forget_heads(struct rj_space *s, uint32_t by)
 {
     uint32_t o;

@@ -3,9 +3,9 @@
  * XXH3-64), payload. The payload is one CBOR array that begins with the frame's type.
  * Layout of each: doc/format.md, "Frames".
  *
- * No frame is longer than RJ_FRAME_MAX. What is bounded by less (a batch, a vector) stands
- * in one frame; GIVE and WELCOME, when they are long, go in PARTs; META and ACK end early
- * and go on in another frame of their type. */
+ * No frame is longer than RJ_FRAME_MAX. What is bounded by less (a batch, a vector)
+ * stands in one frame; GIVE and WELCOME, when they are long, go in PARTs; META and ACK
+ * end early and go on in another frame of their type. */
 #ifndef RJ_NODE_FRAME_H
 #define RJ_NODE_FRAME_H
 
@@ -17,11 +17,11 @@
 enum {
     RJ_FRAME_HEAD = 8,
     RJ_GIVE_FIELDS = 13,
-    RJ_FRAME_PART_BYTES = 256 * 1024,     /* of a long payload in one PART */
-    RJ_FRAME_MORE_BYTES = 256 * 1024,     /* META and ACK go on in another frame beyond */
-    RJ_GIVE_MAX = 1024 * 1024 * 1024,     /* bytes of a GIVE */
-    RJ_WELCOME_MAX = 256 * 1024 * 1024,   /* bytes of a WELCOME */
-    RJ_GUEST_FRAME_MAX = 64 * 1024        /* bytes of a frame of a stranger */
+    RJ_FRAME_PART_BYTES = 256 * 1024,   /* of a long payload in one PART */
+    RJ_FRAME_MORE_BYTES = 256 * 1024,   /* META and ACK go on in another frame beyond */
+    RJ_GIVE_MAX = 1024 * 1024 * 1024,   /* bytes of a GIVE */
+    RJ_WELCOME_MAX = 256 * 1024 * 1024, /* bytes of a WELCOME */
+    RJ_GUEST_FRAME_MAX = 64 * 1024      /* bytes of a frame of a stranger */
 };
 
 enum rj_frame {

@@ -10,9 +10,8 @@
 /* ---- the asking side */
 
 /* The device whose signature a membership batch must bear; NULL: unknown. */
-static const struct rj_device *signer_of(const struct rj_space *s,
-                                         const struct rj_batch *b,
-                                         const struct rj_record *rec)
+static const struct rj_device *
+signer_of(const struct rj_space *s, const struct rj_batch *b, const struct rj_record *rec)
 {
     uint32_t o;
 

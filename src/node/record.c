@@ -292,9 +292,8 @@ static enum rj_err load_member(struct rj_space *s, uint64_t i, struct rj_bytes v
     struct rj_batch b;
     enum rj_err err = rj_batch_get(&r, s->node->env, &s->id, true, &b);
 
-    if (err == RJ_OK &&
-        (!rj_reader_complete(&r) || b.header.class != RJ_CLASS_MEMBER ||
-         i != s->n_member_batches))
+    if (err == RJ_OK && (!rj_reader_complete(&r) || b.header.class != RJ_CLASS_MEMBER ||
+                         i != s->n_member_batches))
         err = RJ_ECORRUPT;
     if (err == RJ_OK)
         err = rj_space_note_member(s, &b, value);

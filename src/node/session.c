@@ -141,16 +141,18 @@ static bool is_known(const struct rj_node *n, const struct rj_digest *device)
     return false;
 }
 
+/* A joiner is told behind its welcome: before, it would not know whose they are. */
 static void put_addresses(struct rj_session *ss, const struct rj_digest *device,
                           char *const *addresses, size_t count)
 {
-    size_t at = rj_frame_begin(&ss->out, RJ_FRAME_ADDRESSES, 2), i;
+    struct rj_buf *out = ss->held.len > 0 ? &ss->held : &ss->out;
+    size_t at = rj_frame_begin(out, RJ_FRAME_ADDRESSES, 2), i;
 
-    rj_cbor_put_bytes(&ss->out, RJ_BYTES_OF(device->b));
-    rj_cbor_put_array(&ss->out, count);
+    rj_cbor_put_bytes(out, RJ_BYTES_OF(device->b));
+    rj_cbor_put_array(out, count);
     for (i = 0; i < count; i++)
-        rj_cbor_put_text(&ss->out, rj_bytes_from_str(addresses[i]));
-    rj_frame_end(&ss->out, at);
+        rj_cbor_put_text(out, rj_bytes_from_str(addresses[i]));
+    rj_frame_end(out, at);
 }
 
 /* A stranger has become a member: from now on it is a device like others. */
@@ -854,7 +856,8 @@ enum rj_err rj_session_bytes(struct rj_node *n, struct rj_session *ss, struct rj
         size_t len = rj_be_load32(ss->in.ptr + at);
         struct rj_bytes payload = rj_bytes_of(ss->in.ptr + at + RJ_FRAME_HEAD, len);
 
-        if (len > RJ_FRAME_MAX || (ss->guest && !ss->join_sent && len > RJ_GUEST_FRAME_MAX)) {
+        if (len > RJ_FRAME_MAX ||
+            (ss->guest && !ss->join_sent && len > RJ_GUEST_FRAME_MAX)) {
             err = RJ_ELIMIT;
         } else if (ss->in.len - at - RJ_FRAME_HEAD < len) {
             break;

@@ -426,9 +426,9 @@ static enum rj_err sum_rest(struct rj_space *s, struct rj_range range,
                                  .dict = part->dict,
                                  .dict_n = part->dict_n,
                                  .ops = rj_buf_view(&part->ops)};
+    const struct rj_given given = {.range = range, .part = &view};
     struct rj_sum sent;
-    enum rj_err err =
-        s->kind->ops->sum_part(s->kind, &range, &view, NULL, cutoff_ms, &sent);
+    enum rj_err err = s->kind->ops->sum_part(s->kind, &given, NULL, cutoff_ms, &sent);
 
     if (err == RJ_OK) {
         s->kind->ops->sum(s->kind, range, NULL, cutoff_ms, ret);
@@ -642,9 +642,10 @@ static enum rj_err settle(struct rj_space *s, const struct part *p)
 static enum rj_err rest_is_equal(struct rj_space *s, const struct part *p,
                                  bool *ret_equal)
 {
+    const struct rj_given given = {.range = p->range, .part = &p->view};
     struct rj_sum mine, brought;
-    enum rj_err err = s->kind->ops->sum_part(s->kind, &p->range, &p->view, &p->S,
-                                             p->cutoff_ms, &brought);
+    enum rj_err err =
+        s->kind->ops->sum_part(s->kind, &given, &p->S, p->cutoff_ms, &brought);
 
     if (err != RJ_OK)
         return err;
@@ -658,6 +659,7 @@ static enum rj_err rest_is_equal(struct rj_space *s, const struct part *p,
  * but for own unsealed writes and what the log brings again. */
 static enum rj_err renew_range(struct rj_space *s, const struct part *p)
 {
+    const struct rj_given given = {.range = p->range, .part = &p->view};
     const struct rj_context *c;
     struct rj_vv S = {0};
     enum rj_err err = rj_contexts_split(s->contexts, p->range);
@@ -673,7 +675,7 @@ static enum rj_err renew_range(struct rj_space *s, const struct part *p)
             err = rj_vv_put(&S, o, most);
     }
     if (err == RJ_OK)
-        err = s->kind->ops->take(s->kind, &p->range, &p->view, &S, NULL, true);
+        err = s->kind->ops->take(s->kind, &given, &S, NULL, true);
     if (err == RJ_OK)
         err = rj_contexts_renew(s->contexts, p->range, &p->S);
     if (err == RJ_OK)
@@ -692,6 +694,7 @@ static enum rj_err take_part(struct rj_space *s, struct part *p)
 {
     struct rj_transfer *t = &s->transfer;
     struct rj_piece piece = t->pieces[--t->n];
+    const struct rj_given given = {.range = p->range, .part = &p->view};
     const struct rj_writer *w = &s->writer;
     bool equal = true;
     enum rj_err err = RJ_OK;
@@ -715,8 +718,7 @@ static enum rj_err take_part(struct rj_space *s, struct part *p)
         goto out;
     }
     if (err == RJ_OK)
-        err = s->kind->ops->take(s->kind, &p->range, &p->view, &p->S, &piece.have,
-                                 piece.full);
+        err = s->kind->ops->take(s->kind, &given, &p->S, &piece.have, piece.full);
     if (err == RJ_OK)
         err = settle(s, p);
 out:

@@ -25,16 +25,16 @@ is "... and it has" "$(rj a bucket get fruit pear)" green
 
 check "another bucket" rj a bucket add nuts
 check "... is joined on the connection that is there" \
-    rj b --timeout 20 join "$(rj a -q invite nuts)"
-has "joining again is nothing new" "$(rj b --timeout 20 join "$(rj a -q invite nuts)")" \
+    rj b --timeout 90 join "$(rj a -q invite nuts)"
+has "joining again is nothing new" "$(rj b --timeout 90 join "$(rj a -q invite nuts)")" \
     "Nothing new"
 
-status_is 9 "a ticket works once" rj c --timeout 20 join "$ticket"
+status_is 9 "a ticket works once" rj c --timeout 90 join "$ticket"
 up c
 rj a -q invite fruit --expires 1s >"$work/short"
 expired() { [ "$(date +%s%N)" -gt $(($1 + 1200000000)) ]; }
 await 60 expired "$(date +%s%N)"
-status_is 9 "an expired one does not" rj c --timeout 20 join "$(cat "$work/short")"
+status_is 9 "an expired one does not" rj c --timeout 90 join "$(cat "$work/short")"
 status_is 2 "a changed one is refused at once" rj c join "${ticket/rj1-?/rj1-7}"
 check "two uses let two devices in" \
     sh -c "REJOIN_HOME=$work/a rejoin -q invite --uses 2 --role reader >$work/two"
@@ -53,5 +53,5 @@ check "the digests agree in the end" await 60 same_digest fruit a b c
 check_here "the inviter goes away" down a
 status_is 7 "its tickets reach nobody" rj b --timeout 3 join "$(cat "$work/short")"
 check_here "another goes away" down c
-status_is 7 "sync says that nobody is reachable" rj b --timeout 10 sync
+status_is 7 "sync says that nobody is reachable" rj b --timeout 60 sync
 done_testing

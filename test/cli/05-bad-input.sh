@@ -18,7 +18,7 @@ check "garbage does not end it" rj a status
 redis a set k 1 >/dev/null
 check "... and the peers stay in sync" await 60 value_is b k 1
 
-connect() { timeout 30 openssl s_client -ign_eof -connect "127.0.0.1:${port_peer[a]}" "$@" </dev/null; }
+connect() { timeout 90 openssl s_client -ign_eof -connect "127.0.0.1:${port_peer[a]}" "$@" </dev/null; }
 out=$(connect -tls1_2 2>&1)
 has "TLS 1.2 is refused" "$out" "alert protocol version"
 [[ $out != *"New, TLSv1.2"* ]]
@@ -28,7 +28,7 @@ has "TLS 1.3 without a key of its own is refused" "$out" "alert"
 openssl req -x509 -newkey ed25519 -nodes -keyout "$work/x.key" -out "$work/x.crt" \
     -subj /CN=x -days 1 2>/dev/null
 # It gets the hello that everybody gets, and then the end, for it brings no ticket.
-printf 'hello' | timeout 30 openssl s_client -connect "127.0.0.1:${port_peer[a]}" -tls1_3 \
+printf 'hello' | timeout 90 openssl s_client -connect "127.0.0.1:${port_peer[a]}" -tls1_3 \
     -alpn rejoin/1 -cert "$work/x.crt" -key "$work/x.key" -quiet >"$work/said" 2>&1
 [ $? != 124 ]
 result $? "a stranger with a key of its own is sent away"

@@ -21,7 +21,7 @@ for i in $(seq 30000); do printf 'SET s:%d %d\r\n' "$i" "$i"; done >"$work/strea
 exec {fd}<>"/dev/tcp/127.0.0.1/${port_resp[a]}"
 cat "$work/stream" >&"$fd" 2>/dev/null &
 writer=$!
-timeout 20 head -c 25000 <&"$fd" >"$work/replies"
+timeout 120 head -c 25000 <&"$fd" >"$work/replies"
 kill9 a
 wait $writer 2>/dev/null
 exec {fd}>&-

@@ -45,7 +45,7 @@ if ${CC:-gcc} -shared -fPIC -o "$work/fail.so" "$work/fail.c" 2>/dev/null; then
     up b
     check_here "two nodes share a bucket" share data a b
     check "the first write" sh -c "[ \$(redis-cli -p ${port_resp[a]} set k before) = OK ]"
-    is "... is durable" "$(printf 'SET d 1\nWAITAOF 1 0 20000\n' | redis a | sed -n 2p)" 1
+    is "... is durable" "$(printf 'SET d 1\nWAITAOF 1 0 100000\n' | redis a | sed -n 2p)" 1
     touch "$SYNC_FAILS"
     redis a set lost 1 >/dev/null
     ended() { grep -q engine.ended "$work/a/data/rejoind.log"; }
@@ -78,10 +78,10 @@ rj c -q bucket add small
 redis c set first 1 >/dev/null
 value=$(head -c 20000 /dev/zero | tr '\0' x)
 for i in $(seq 4000); do printf 'SET fill:%d %s\r\n' "$i" "$value"; done |
-    timeout 60 redis-cli -p "${port_resp[c]}" --pipe >"$work/fill" 2>&1
+    timeout 300 redis-cli -p "${port_resp[c]}" --pipe >"$work/fill" 2>&1
 full() { redis c set more 1 2>&1 | grep -qi "room\|full\|OOM\|MISCONF"; }
 check "a full store refuses writes" await 60 full
 is "... and serves reads" "$(redis c get first)" 1
 has "status says why" "$(rj c status)" "no room left"
-check "it stops" rj c -q --timeout 20 down
+check "it stops" rj c -q --timeout 100 down
 done_testing

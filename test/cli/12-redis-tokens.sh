@@ -12,7 +12,7 @@ auth() { local n=$1 user=$2 pass=$3; shift 3; redis "$n" --no-auth-warning --use
 auth a two any set where two >/dev/null
 is "plain clients get the first one" "$(redis a get where)" one
 is "the user's name picks another" "$(auth a two any get where)" two
-is "... as a URL does" "$(timeout 20 redis-cli --no-auth-warning \
+is "... as a URL does" "$(timeout 120 redis-cli --no-auth-warning \
     -u "redis://two:any@127.0.0.1:${port_resp[a]}" get where)" two
 check "the default can be changed" rj a bucket set two default=yes
 is "... for new clients" "$(redis a get where)" two
@@ -44,7 +44,7 @@ if [ -n "$address" ]; then
     down a
     rj a config set listen.resp 0.0.0.0
     up a
-    far() { timeout 20 redis-cli -h "$address" -p "${port_resp[a]}" --no-auth-warning "$@" 2>&1; }
+    far() { timeout 120 redis-cli -h "$address" -p "${port_resp[a]}" --no-auth-warning "$@" 2>&1; }
     has "the default bucket is closed from elsewhere" "$(far get where)" "NOAUTH"
     has "... with any word" "$(far --user one --pass x get where)" "WRONGPASS"
     is "... but not with a token" "$(far --user two --pass again get where)" two

@@ -28,7 +28,7 @@ has "peer list too" "$(rj a peer list)" "away"
 has "peer show says why" "$(rj a peer show b)" "last failure"
 [ -z "$(rj a status | awk 'length > 120')" ]
 result $? "lines stay readable"
-timeout 5 env REJOIN_HOME="$work/a" rejoin status --watch >"$work/again" &
+timeout 100 env REJOIN_HOME="$work/a" rejoin status --watch >"$work/again" &
 helpers+=($!)
 twice() { [ "$(grep -c 'rejoin 0' "$work/again")" -ge 2 ]; }
 check "status --watch repeats" await 60 twice

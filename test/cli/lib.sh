@@ -63,7 +63,7 @@ free_port() {
 }
 
 rj() { local n=$1; shift; REJOIN_HOME=$work/$n timeout 120 rejoin "$@"; }
-redis() { local n=$1; shift; timeout 60 redis-cli -p "${port_resp[$n]}" "$@"; }
+redis() { local n=$1; shift; timeout 120 redis-cli -p "${port_resp[$n]}" "$@"; }
 
 node() {
     mkdir "$work/$1"

@@ -83,6 +83,7 @@ static void take_over(struct fuzz_bucket *from)
     struct rj_give g = {
         .range = range, .have = &none, .full = true, .budget_bytes = SIZE_MAX};
     struct rj_batch_view view;
+    struct rj_given given = {.part = &view};
     struct fuzz_bucket to;
     uint64_t count;
 
@@ -92,7 +93,8 @@ static void take_over(struct fuzz_bucket *from)
                                   .dict = part.dict,
                                   .dict_n = part.dict_n,
                                   .ops = rj_buf_view(&part.ops)};
-    fuzz_must(to.k->ops->take(to.k, &range, &view, &from->have, &none, true) == RJ_OK);
+    given.range = range;
+    fuzz_must(to.k->ops->take(to.k, &given, &from->have, &none, true) == RJ_OK);
     fuzz_must_equal(from, &to);
     rj_buf_done(&part.ops);
     free(part.dict);

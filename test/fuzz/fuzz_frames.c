@@ -73,7 +73,8 @@ static void send(struct target *t, struct rj_bytes payload)
     flush(t);
 }
 
-/* A space; the sender is a member of it, said hello and needs to be asked for the state. */
+/* A space; the sender is a member of it, said hello and needs to be asked for the state.
+ */
 static void begin(struct target *t)
 {
     static const uint8_t binding[32] = {1};

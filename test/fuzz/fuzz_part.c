@@ -61,12 +61,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     fuzz_open(&untouched);
     fill(&f);
     fill(&untouched);
-    err = f.k->ops->take(f.k, &range, &part, &S, &C, flags >= 0x80);
+    err = f.k->ops->take(f.k, &given, &S, &C, flags >= 0x80);
     fuzz_must(err == RJ_OK || err == RJ_ECORRUPT);
     if (err == RJ_OK) {
         struct rj_sum once = fuzz_sum(&f), twice;
 
-        fuzz_must(f.k->ops->take(f.k, &range, &part, &S, &C, flags >= 0x80) == RJ_OK);
+        fuzz_must(f.k->ops->take(f.k, &given, &S, &C, flags >= 0x80) == RJ_OK);
         twice = fuzz_sum(&f);
         fuzz_must(once.lo == twice.lo && once.hi == twice.hi);
     } else {

@@ -212,10 +212,15 @@ static void flood(struct net *n, struct end *end)
     }
 }
 
+/* Once the client has paused and the server is full. */
 static void resume_slow(void *ctx)
 {
-    (void)ctx;
-    rj_conn_resume(net.ends[0].conn);
+    struct rj_timer **timer = ctx;
+
+    if (net.ends[0].opens > 0 && net.number > 0)
+        rj_conn_resume(net.ends[0].conn);
+    else
+        rj_timer_set(*timer, net_in_ms(20));
 }
 
 static void enough(struct net *n, struct end *end)
@@ -234,7 +239,7 @@ static void check_drain(enum net_kind kind)
     net.on_close = stop_when_a_client_closes;
     net_listen(kind, options);
     (void)net_dial(kind, no_options);
-    assert_ok(rj_timer_new(net.loop, resume_slow, NULL, &timer));
+    assert_ok(rj_timer_new(net.loop, resume_slow, &timer, &timer));
     rj_timer_set(timer, net_in_ms(200));
     rj_loop_run(net.loop);
     rj_timer_free(timer);
@@ -512,9 +517,9 @@ static void set_deadline(struct net *n, struct end *end)
     (void)n;
     if (!is_client(end))
         return;
+    net.number = rj_loop_now(net.loop).mono.ms;
     rj_conn_deadline(end->conn, net_in_ms(1));
     rj_conn_deadline(end->conn, net_in_ms(300));
-    net.number = rj_loop_now(net.loop).mono.ms;
 }
 
 TEST(a_deadline_cuts)
@@ -771,13 +776,25 @@ TEST(a_loop_that_never_ran_closes_its_connections)
 
 /* ---- memory */
 
-/* One message each way over TLS; gives up when something fails, or after a while. */
+/* After a failed allocation the client may wait for what never comes: not for long. */
+static void give_up_soon(void *ctx)
+{
+    struct rj_timer **timer = ctx;
+
+    if (!rj_test_alloc_failed())
+        rj_timer_set(*timer, net_in_ms(20));
+    else if (net.ends[0].conn != NULL)
+        rj_conn_deadline(net.ends[0].conn, net_in_ms(400));
+}
+
+/* One message each way; gives up when something fails. */
 static enum rj_err converse(void *ctx)
 {
     enum net_kind kind = *(const enum net_kind *)ctx;
     const struct rj_loop_options loop_options = {.ops = &net_loop_ops};
-    struct rj_conn_options options = {.ops = &net_ops, .handshake_ms = 1000};
+    struct rj_conn_options options = {.ops = &net_ops, .handshake_ms = 60000};
     struct rj_listener *listener = NULL;
+    struct rj_timer *timer = NULL;
     enum rj_err err = rj_loop_new(&loop_options, &net.loop);
 
     net.ends_count = 1;
@@ -788,17 +805,20 @@ static enum rj_err converse(void *ctx)
     if (err != RJ_OK)
         return err;
     options.tls = kind == NET_TLS ? net.tls[1] : NULL;
-    err = rj_listener_tcp(net.loop, "127.0.0.1", 0, &options, &listener);
+    err = rj_timer_new(net.loop, give_up_soon, &timer, &timer);
+    if (err == RJ_OK)
+        err = rj_listener_tcp(net.loop, "127.0.0.1", 0, &options, &listener);
     options.ctx = &net.ends[0];
     options.tls = kind == NET_TLS ? net.tls[0] : NULL;
     if (err == RJ_OK)
         err = rj_conn_tcp(net.loop, "127.0.0.1", rj_listener_port(listener), &options,
                           &net.ends[0].conn);
     if (err == RJ_OK) {
-        rj_conn_deadline(net.ends[0].conn, net_in_ms(400));
+        rj_timer_set(timer, net_in_ms(20));
         rj_loop_run(net.loop);
         err = net.ends[0].err == RJ_OK && net.ends[0].heard.len == 8 ? RJ_OK : RJ_ENOMEM;
     }
+    rj_timer_free(timer);
     rj_loop_free(net.loop);
     net.loop = NULL;
     for (int i = 0; i < 3; i++)

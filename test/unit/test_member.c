@@ -377,7 +377,8 @@ TEST(the_names_in_a_genesis_have_their_limits)
 
 TEST(a_space_is_named_in_plain_letters)
 {
-    static const char *const bad[] = {"", " ", "a b", "a/b", "b\xc3\xbcro", "a\n", "\x1b[31m"};
+    static const char *const bad[] = {"",    " ",  "a b", "a/b", "b\xc3\xbcro",
+                                      "a\n", "\x1b[31m"};
     static const char *const good[] = {"a", "Z.9_x-y", "..", "0"};
     struct rj_genesis g = genesis();
     char longest[RJ_NAME_MAX + 2] = {0};
@@ -671,7 +672,7 @@ TEST(a_record_leaves_rank_name_origin_and_other_devices_alone)
     rj_members_done(&m);
 }
 
-TEST(a_name_is_that_of_the_greatest_record_in_whatever_order_they_come)
+TEST(a_name_is_that_of_the_greatest_record_in_any_order)
 {
     static const struct {
         uint32_t origin;
@@ -909,7 +910,7 @@ int main(void)
         cmocka_unit_test(a_close_ends_every_role_whatever_its_stamp),
         cmocka_unit_test(a_record_noted_again_is_harmless),
         cmocka_unit_test(a_record_leaves_rank_name_origin_and_other_devices_alone),
-        cmocka_unit_test(a_name_is_that_of_the_greatest_record_in_whatever_order_they_come),
+        cmocka_unit_test(a_name_is_that_of_the_greatest_record_in_any_order),
         cmocka_unit_test(there_are_not_more_records_than_the_limit),
         cmocka_unit_test(role_and_closing_depend_on_the_set_of_records_alone),
         cmocka_unit_test(out_of_memory_is_reported_wherever_it_happens),

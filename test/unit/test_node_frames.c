@@ -18,33 +18,57 @@ static struct nodes *start(struct wire **ret_wire)
     return t;
 }
 
-/* The fields of a well-formed frame of that type (about a space that is not common); their
- * number. */
+/* The fields of a well-formed frame of that type (about a space that is not common);
+ * their number. */
 static size_t put_fields(struct rj_buf *b, uint64_t type)
 {
     static const char *const fields[] = {
-        [RJ_FRAME_HELLO] = "1uta", [RJ_FRAME_SPACE] = "ud1aa", [RJ_FRAME_BATCH] = "nB",
-        [RJ_FRAME_HEAD_] = "nbs",  [RJ_FRAME_ACK] = "0ua",     [RJ_FRAME_PULL] = "na",
-        [RJ_FRAME_BEHIND] = "na",  [RJ_FRAME_TAKE] = "nuuufFa", [RJ_FRAME_META] = "nufaaa",
-        [RJ_FRAME_GIVE] = "nuuufaabuuuuu", [RJ_FRAME_REFUSE] = "t",
-        [RJ_FRAME_ADDRESSES] = "da", [RJ_FRAME_CLOCK] = "nu",  [RJ_FRAME_BUSY] = "nu",
+        [RJ_FRAME_HELLO] = "1uta",   [RJ_FRAME_SPACE] = "ud1aa",
+        [RJ_FRAME_BATCH] = "nB",     [RJ_FRAME_HEAD_] = "nbs",
+        [RJ_FRAME_ACK] = "0ua",      [RJ_FRAME_PULL] = "na",
+        [RJ_FRAME_BEHIND] = "na",    [RJ_FRAME_TAKE] = "nuuufFa",
+        [RJ_FRAME_META] = "nufaaa",  [RJ_FRAME_GIVE] = "nuuufaabuuuuu",
+        [RJ_FRAME_REFUSE] = "t",     [RJ_FRAME_ADDRESSES] = "da",
+        [RJ_FRAME_CLOCK] = "nu",     [RJ_FRAME_BUSY] = "nu",
         [RJ_FRAME_DIGEST] = "nuuuu", [RJ_FRAME_PART] = "fb"};
     static const uint8_t zeros[64];
     const char *p = fields[type];
 
     for (; *p != '\0'; p++) {
         switch (*p) {
-        case '0': rj_cbor_put_uint(b, 0); break;
-        case '1': rj_cbor_put_uint(b, 1); break;
-        case 'u': rj_cbor_put_uint(b, 7); break;
-        case 'n': rj_cbor_put_uint(b, UNKNOWN_SPACE); break;
-        case 't': rj_cbor_put_text(b, RJ_BYTES_LIT("x")); break;
-        case 'a': rj_cbor_put_array(b, 0); break;
-        case 'b': rj_cbor_put_bytes(b, RJ_BYTES_LIT("x")); break;
-        case 'B': rj_cbor_put_array(b, 0); break;
-        case 's': rj_cbor_put_bytes(b, RJ_BYTES_OF(zeros)); break;
-        case 'd': rj_cbor_put_bytes(b, rj_bytes_of(zeros, 32)); break;
-        default: rj_cbor_put_bool(b, *p == 'F'); break;
+        case '0':
+            rj_cbor_put_uint(b, 0);
+            break;
+        case '1':
+            rj_cbor_put_uint(b, 1);
+            break;
+        case 'u':
+            rj_cbor_put_uint(b, 7);
+            break;
+        case 'n':
+            rj_cbor_put_uint(b, UNKNOWN_SPACE);
+            break;
+        case 't':
+            rj_cbor_put_text(b, RJ_BYTES_LIT("x"));
+            break;
+        case 'a':
+            rj_cbor_put_array(b, 0);
+            break;
+        case 'b':
+            rj_cbor_put_bytes(b, RJ_BYTES_LIT("x"));
+            break;
+        case 'B':
+            rj_cbor_put_array(b, 0);
+            break;
+        case 's':
+            rj_cbor_put_bytes(b, RJ_BYTES_OF(zeros));
+            break;
+        case 'd':
+            rj_cbor_put_bytes(b, rj_bytes_of(zeros, 32));
+            break;
+        default:
+            rj_cbor_put_bool(b, *p == 'F');
+            break;
         }
     }
     return strlen(fields[type]);
@@ -197,10 +221,9 @@ TEST(parts_that_nobody_waits_for_are_dropped_as_they_come)
 
 TEST(parts_hold_a_give_or_a_welcome_only)
 {
-    const struct rj_bytes inner[] = {
-        RJ_BYTES_LIT("\x83\x12\xf5\x40"),         /* a PART */
-        RJ_BYTES_LIT("\x83\x10\x01\x01"),         /* BUSY */
-        RJ_BYTES_LIT("\x82\x0a\x01")};         /* no GIVE */
+    const struct rj_bytes inner[] = {RJ_BYTES_LIT("\x83\x12\xf5\x40"), /* a PART */
+                                     RJ_BYTES_LIT("\x83\x10\x01\x01"), /* BUSY */
+                                     RJ_BYTES_LIT("\x82\x0a\x01")};    /* no GIVE */
 
     for (size_t i = 0; i < sizeof(inner) / sizeof(inner[0]); i++) {
         struct wire *w;

@@ -55,7 +55,8 @@ static void put_welcome(struct nodes *t, const struct welcome *c, struct rj_buf 
 
 /* A node that joins the test's device and gets that welcome, in parts of `part` bytes (0:
  * one frame). */
-static struct nodes *welcomed(const struct welcome *c, size_t part, struct wire **ret_wire)
+static struct nodes *welcomed(const struct welcome *c, size_t part,
+                              struct wire **ret_wire)
 {
     struct nodes *t = nodes_new();
     struct rj_digest hand = nodes_device(&t->hand);
@@ -144,7 +145,8 @@ TEST(a_member_batch_told_again_is_kept_once)
 /* ---- META by hand */
 
 /* A META about the request under way with one membership batch. */
-static void send_meta(struct nodes *t, struct wire *w, struct rj_bytes batch, size_t heads)
+static void send_meta(struct nodes *t, struct wire *w, struct rj_bytes batch,
+                      size_t heads)
 {
     struct rj_buf b = {0};
 
@@ -265,8 +267,8 @@ static void join_after(uint64_t n, bool by_state, uint64_t *ret_welcome,
     nodes_open(t, 0);
     (void)nodes_add_space(t, 0);
     add_openings(t, n);
-    assert_ok(rj_bucket_sadd(nodes_bucket(t, 0), RJ_BYTES_LIT("k"),
-                             &RJ_BYTES_LIT("e"), 1, &added));
+    assert_ok(rj_bucket_sadd(nodes_bucket(t, 0), RJ_BYTES_LIT("k"), &RJ_BYTES_LIT("e"), 1,
+                             &added));
     nodes_run(t, 2000);
     nodes_open(t, 1);
     w = nodes_connect(t, 1, 0);

@@ -72,8 +72,9 @@ TEST(the_number_of_the_next_space_fits_32_bits_and_is_no_loop)
 
     assert_ok(open_with(n, RJ_BYTES_LIT("\x82\x01\x02")));
     assert_ok(open_with(n, RJ_BYTES_LIT("\x82\x01\x1a\xff\xff\xff\xff"))); /* at once */
-    assert_err(RJ_ECORRUPT,
-               open_with(n, RJ_BYTES_LIT("\x82\x01\x1b\x00\x00\x00\x01\x00\x00\x00\x02")));
+    assert_err(
+        RJ_ECORRUPT,
+        open_with(n, RJ_BYTES_LIT("\x82\x01\x1b\x00\x00\x00\x01\x00\x00\x00\x02")));
     assert_err(RJ_ECORRUPT, open_with(n, RJ_BYTES_LIT("\x82\x01\x00")));
     assert_err(RJ_ECORRUPT, open_with(n, RJ_BYTES_LIT("\x82\x01\x01"))); /* there is 1 */
 }
@@ -154,8 +155,9 @@ TEST(what_an_author_had_seen_comes_back)
     assert_ok(rj_bucket_sadd(nodes_bucket(t, 1), RJ_BYTES_LIT("k"), &elem, 1, &added));
     nodes_run(t, 2000);
     nodes_until_agreed(t, 0, 1);
-    author = rj_origins_find(&nodes_space(t, 0)->origins,
-                             &nodes_space(t, 1)->origins.items[nodes_space(t, 1)->self].id);
+    author =
+        rj_origins_find(&nodes_space(t, 0)->origins,
+                        &nodes_space(t, 1)->origins.items[nodes_space(t, 1)->self].id);
     s = nodes_space(t, 0);
     ruler = s->self; /* it wrote the role record */
     seen = rj_vv_get(&s->os[author].past, ruler);
@@ -205,7 +207,8 @@ int main(void)
         cmocka_unit_test(the_format_number_decides_before_the_number_of_fields),
         cmocka_unit_test(a_space_without_its_first_record_is_damaged),
         cmocka_unit_test(a_removed_space_leaves_its_number_unused),
-        cmocka_unit_test(membership_batches_in_the_store_end_where_they_end_and_stand_once),
+        cmocka_unit_test(
+            membership_batches_in_the_store_end_where_they_end_and_stand_once),
         cmocka_unit_test(what_an_author_had_seen_comes_back),
         cmocka_unit_test(what_nobody_rules_by_is_not_noted),
     };

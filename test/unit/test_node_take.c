@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Taking over keys that do not fit a frame: long ones, and ones that many origins wrote. */
+/* Taking over keys that do not fit a frame: long ones, and ones that many origins wrote.
+ */
 #include "bucket/state.h"
 #include "support/nodes.h"
 
@@ -49,7 +50,8 @@ TEST(a_key_larger_than_a_frame_is_taken_over)
         memset(value, 'a' + i, FIELD_BYTES);
         name[0] = (char)('0' + i);
         pair.field = rj_bytes_of(name, 1);
-        assert_ok(rj_bucket_hset(nodes_bucket(t, 0), RJ_BYTES_LIT("k"), &pair, 1, &added));
+        assert_ok(
+            rj_bucket_hset(nodes_bucket(t, 0), RJ_BYTES_LIT("k"), &pair, 1, &added));
         nodes_run(t, 1000);
     }
     w = join(t);

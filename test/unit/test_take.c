@@ -283,8 +283,9 @@ static void close_part(struct taken *t)
 static enum rj_err take(struct taken *t, struct rj_range range)
 {
     struct rj_kind *k = net_kind(t->net, 2);
+    const struct rj_given given = {.range = range, .part = &t->view};
 
-    return k->ops->take(k, &range, &t->view, &t->S, &t->net->r[2].vv, true);
+    return k->ops->take(k, &given, &t->S, &t->net->r[2].vv, true);
 }
 
 TEST(a_malformed_part_changes_nothing)

@@ -18,7 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { WATCHDOG_MS = 60000, ENDS_MAX = 64 };
+enum { WATCHDOG_MS = 100000, ENDS_MAX = 64 };
 
 /* What happened to one end of a connection. */
 struct end {

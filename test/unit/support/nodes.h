@@ -10,8 +10,14 @@
 #include "support/fake_env.h"
 #include "support/test.h"
 
-enum { NODES_MAX = 3, WIRES_MAX = 4, FRAME_TYPES = 20, HAND = -1, TURN_MS = 10,
-       PIECE = 50000 /* bytes that a node reads at once */ };
+enum {
+    NODES_MAX = 3,
+    WIRES_MAX = 4,
+    FRAME_TYPES = 20,
+    HAND = -1,
+    TURN_MS = 10,
+    PIECE = 50000 /* bytes that a node reads at once */
+};
 
 /* Frames that one side sent. */
 struct sent {
@@ -440,16 +446,13 @@ static inline void hand_batch(struct rj_test_env *env, const struct rj_digest *s
 }
 
 /* The opening of one more incarnation of that device. */
-static inline struct rj_origin_id hand_opening(struct rj_test_env *env,
-                                               const struct rj_digest *space,
-                                               uint64_t incarnation,
-                                               const struct rj_origin_id *replaces,
-                                               struct rj_buf *out,
-                                               struct rj_digest *ret_hash)
+static inline struct rj_origin_id
+hand_opening(struct rj_test_env *env, const struct rj_digest *space, uint64_t incarnation,
+             const struct rj_origin_id *replaces, struct rj_buf *out,
+             struct rj_digest *ret_hash)
 {
-    struct rj_record rec = {.kind = RJ_RECORD_OPEN,
-                            .device = nodes_device(env),
-                            .incarnation = incarnation};
+    struct rj_record rec = {
+        .kind = RJ_RECORD_OPEN, .device = nodes_device(env), .incarnation = incarnation};
     struct hand_batch h = {.class = RJ_CLASS_MEMBER, .first = 1, .count = 1};
     struct rj_buf body = {0};
 

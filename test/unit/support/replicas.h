@@ -376,8 +376,9 @@ static inline uint64_t net_transfer(struct net *net, unsigned from, unsigned to,
                                   .dict = dict,
                                   .dict_n = part.dict_n,
                                   .ops = rj_buf_view(&part.ops)};
-    assert_ok(net_kind(net, to)->ops->take(net_kind(net, to), &range, &view, &S, C,
-                                           how->full));
+    given = (struct rj_given){.range = range, .part = &view};
+    assert_ok(
+        net_kind(net, to)->ops->take(net_kind(net, to), &given, &S, C, how->full));
     rj_buf_done(&part.ops);
     free(part.dict);
     rj_vv_done(&have);

@@ -526,12 +526,19 @@ SUITE_TEST(random_work_ends_like_the_model)
 
 /* ---- two threads */
 
-enum { SHARED_KEYS = 50, SHARED_BATCHES = 120 };
+/* At least so many batches and views; the greatest number of batches is a guard. */
+enum {
+    SHARED_KEYS = 50,
+    SHARED_BATCHES = 120,
+    SHARED_VIEWS = 20,
+    SHARED_BATCHES_MAX = 1000000
+};
 
 struct shared {
     struct fixture *f;
     atomic_bool stop;
-    uint64_t views, wrong;
+    atomic_ulong views; /* that were opened, read and closed */
+    uint64_t wrong;
 };
 
 /* Every batch sets all keys to one number; a view must never see two. */
@@ -555,7 +562,7 @@ static void *read_along(void *arg)
             s->wrong += !rj_bytes_equal(first, value);
         }
         store->ops->view_close(v);
-        s->views++;
+        atomic_fetch_add(&s->views, 1);
     }
     return NULL;
 }
@@ -567,7 +574,9 @@ SUITE_TEST(views_of_another_thread_see_whole_batches)
     pthread_t reader;
 
     assert_int_equal(pthread_create(&reader, NULL, read_along, &s), 0);
-    for (uint32_t n = 0; n < SHARED_BATCHES; n++) {
+    for (uint32_t n = 0; n < SHARED_BATCHES_MAX &&
+                         (n < SHARED_BATCHES || atomic_load(&s.views) < SHARED_VIEWS);
+         n++) {
         uint8_t key[4], value[4];
 
         for (uint32_t k = 0; k < SHARED_KEYS; k++) {
@@ -580,7 +589,7 @@ SUITE_TEST(views_of_another_thread_see_whole_batches)
     atomic_store(&s.stop, true);
     assert_int_equal(pthread_join(reader, NULL), 0);
     assert_int_equal(s.wrong, 0);
-    assert_true(s.views > 0);
+    assert_true(atomic_load(&s.views) >= SHARED_VIEWS);
 }
 
 /* ---- memory that runs out */
