@@ -52,7 +52,6 @@ struct rj_limits {
     uint64_t log_bytes;       /* 256 MiB: a longer log is truncated at its front */
     uint64_t parked_bytes;    /* 16 MiB a peer: batches that wait for their deps */
     uint64_t unacked_bytes;   /* 4 MiB a peer: sent and not yet received (credit) */
-    uint64_t unsigned_writes; /* 4096: own writes until a signature must follow (R11) */
     uint64_t clock_bound_ms;  /* 60,000: how far ahead an author's stamp may be (R2) */
     uint64_t part_bytes;      /* 256 KiB: one part of a state transfer */
     uint64_t commit_ms;       /* 500: commit interval of durability second and none */
@@ -176,7 +175,8 @@ struct rj_space_info {
     enum rj_durability durability;
     enum rj_role role;         /* of this device, now */
     bool joining;              /* a state transfer or first catch-up is under way */
-    double joined_part;        /* 0..1 of the positions taken over */
+    double joined_part;        /* 0..1 of the positions taken over; in a first catch-up from
+                                  the log: of the writes that peers have */
     uint64_t keys;             /* bucket: number of keys */
     uint64_t members, origins;
     uint64_t own_seq;          /* sequence of the last own write */

@@ -8,6 +8,8 @@
 #include "bucket/state.h"
 
 #include "base/alloc.h"
+
+#include <assert.h>
 enum { AHEAD = 4 };
 
 /* The place that an operation writes into. */

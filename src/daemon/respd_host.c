@@ -130,8 +130,11 @@ static enum rj_err host_auth(struct rj_resp_host *h, struct rj_resp *session,
     char name[RJ_NAME_MAX + 1] = "";
     struct rj_bytes token;
 
-    if (user.len == 0)
+    if (user.len == 0) { /* nobody yet, or nobody any more (RESET) */
+        c->bucket[0] = '\0';
+        c->whole = false;
         return c->local ? RJ_OK : RJ_EAUTH;
+    }
     if (rj_bytes_equal(user, RJ_BYTES_LIT("default"))) {
         token = token_of(r, rj_respd_default(r));
         if (token.len == 0)

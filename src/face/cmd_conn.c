@@ -67,8 +67,11 @@ static void copy_plain(char *to, struct rj_bytes text)
 static enum rj_err log_in(struct rj_resp *s, struct rj_bytes user,
                           struct rj_bytes password)
 {
-    enum rj_err err = s->host->ops->auth(s->host, s, user, password);
+    enum rj_err err;
 
+    if (user.len == 0) /* to the host that is a client that says nothing */
+        return RJ_EAUTH;
+    err = s->host->ops->auth(s->host, s, user, password);
     s->bucket = NULL;
     if (err != RJ_OK)
         return err;

@@ -59,9 +59,10 @@ struct rj_resp_host_ops {
     /* Cuts the pending batch of that bucket, so that a write that did not fit does. */
     enum rj_err (*flush)(struct rj_resp_host *h, struct rj_resp *s);
     /* Checks a password and selects the bucket by the user's name. user empty: what a new
-     * connection has without AUTH. RJ_EAUTH: refused (for the empty user: AUTH is
-     * needed). RJ_EINVAL: user "default" has no password, so AUTH makes no sense. Nothing
-     * is selected anew on failure. */
+     * connection has, and one after RESET, without AUTH; what was selected is forgotten.
+     * RJ_EAUTH: refused (for the empty user: AUTH is needed). RJ_EINVAL: user "default"
+     * has no password, so AUTH makes no sense. Else nothing is selected anew on failure.
+     */
     enum rj_err (*auth)(struct rj_resp_host *h, struct rj_resp *s, struct rj_bytes user,
                         struct rj_bytes password);
     /* Appends "name:value\r\n" lines for a section of INFO, in small letters: "server",

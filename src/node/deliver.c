@@ -346,7 +346,9 @@ static enum rj_err check_deps(struct rj_space *s, const struct rj_header *h)
     return RJ_OK;
 }
 
-static enum rj_err apply_data(struct rj_space *s, const struct rj_batch *b, uint32_t o)
+/* have NULL: it was checked before. */
+static enum rj_err apply_data(struct rj_space *s, const struct rj_batch *b, uint32_t o,
+                              const struct rj_vv *have)
 {
     struct rj_reader r = rj_reader_of(b->body);
     struct rj_batch_view view = {.origin = o,
@@ -354,7 +356,7 @@ static enum rj_err apply_data(struct rj_space *s, const struct rj_batch *b, uint
                                  .count = b->header.count,
                                  .stamp = b->header.stamp,
                                  .dict = s->node->dict,
-                                 .have = &s->vv};
+                                 .have = have};
     enum rj_err err = rj_dict_get(&r, &s->origins, s->node->dict, &view.dict_n);
 
     if (err != RJ_OK)
@@ -378,7 +380,7 @@ static enum rj_err apply(struct rj_space *s, const struct rj_batch *b, uint32_t 
     if (b->header.class == RJ_CLASS_MEMBER)
         err = rj_space_note_member(s, b, bytes);
     else
-        err = apply_data(s, b, o);
+        err = apply_data(s, b, o, &s->vv);
     if (err != RJ_OK)
         return err;
     if (b->header.stamp > s->clock)
@@ -797,6 +799,7 @@ enum rj_err rj_space_log(struct rj_space *s, const struct rj_batch *b, uint32_t 
     s->os[origin].dirty = true;
     s->dirty = true;
     s->pending_log_bytes += bytes.len;
+    s->pull_wait_ms = RJ_PULL_MS;
     if (s->contexts != NULL) {
         err = rj_contexts_applied(s->contexts, origin, last);
         if (err == RJ_OK)
@@ -827,7 +830,7 @@ enum rj_err rj_space_replay(struct rj_space *s, const struct rj_vv *S)
         if (err == RJ_OK)
             err = rj_batch_get(&r, s->node->env, &s->id, false, &b);
         if (err == RJ_OK && b.header.class == RJ_CLASS_DATA)
-            err = apply_data(s, &b, e->origin);
+            err = apply_data(s, &b, e->origin, NULL);
     }
     return err;
 }

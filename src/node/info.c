@@ -260,20 +260,50 @@ enum rj_err rj_space_close_device(struct rj_space *s, const struct rj_digest *de
 
 /* ---- status */
 
-static double joined_part(const struct rj_space *s)
+/* Of the writes that peers have, those that are here. Nothing heard yet: 0. */
+static double caught_up_part(const struct rj_space *s)
 {
-    uint64_t done = 0;
+    double have = 0, all = 0;
+    uint32_t o;
+
+    for (o = 0; o < s->target.n; o++) {
+        uint64_t there = s->target.seq[o], here = rj_vv_get(&s->vv, o);
+
+        all += (double)there;
+        have += (double)(here < there ? here : there);
+    }
+    return all > 0 ? have / all : 0;
+}
+
+/* Of the positions, those whose context covers what is needed. After a restart that is
+ * not known until a transfer begins again: at least what some range has. */
+static double taken_part(const struct rj_space *s)
+{
+    const struct rj_contexts *all = s->contexts;
+    struct rj_vv most = {0};
+    const struct rj_vv *need = &s->transfer.need;
+    enum rj_err err = RJ_OK;
+    double done = 0;
     size_t i;
 
-    if (s->contexts == NULL || s->transfer.need.n == 0)
-        return s->catching_up && s->contexts == NULL ? 0.5 : 1;
-    for (i = 0; i < s->contexts->n; i++) {
-        const struct rj_context *c = &s->contexts->items[i];
-
-        if (rj_vv_covers(&c->have, &s->transfer.need))
-            done += (c->range.to - c->range.from) >> 8;
+    if (need->n == 0) {
+        for (i = 0; err == RJ_OK && i < all->n; i++)
+            err = rj_vv_join(&most, &all->items[i].have);
+        need = &most;
     }
-    return (double)done / (double)(UINT64_MAX >> 8);
+    for (i = 0; err == RJ_OK && i < all->n; i++) {
+        if (rj_vv_covers(&all->items[i].have, need))
+            done += (double)(all->items[i].range.to - all->items[i].range.from);
+    }
+    rj_vv_done(&most);
+    return done / (double)UINT64_MAX;
+}
+
+static double joined_part(const struct rj_space *s)
+{
+    if (s->contexts != NULL)
+        return taken_part(s);
+    return s->catching_up ? caught_up_part(s) : 1;
 }
 
 static uint64_t unstable_writes(const struct rj_space *s)

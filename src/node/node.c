@@ -267,20 +267,27 @@ static bool retry_commit(struct rj_node *n)
 
 /* ---- the turn */
 
-/* A joiner has caught up once it lacks nothing that a peer told to have. */
-static void note_caught_up(struct rj_node *n, struct rj_space *s)
+/* A joiner has caught up once it lacks nothing that a peer told to have. Until then the
+ * target is what the peers were heard to have: how far it is, for people. */
+static enum rj_err note_caught_up(struct rj_node *n, struct rj_space *s)
 {
+    enum rj_err err = RJ_OK;
     size_t i;
 
     if (!s->catching_up || !rj_space_is_whole(s))
-        return;
-    for (i = 0; i < n->n_sessions; i++) {
+        return RJ_OK;
+    for (i = 0; err == RJ_OK && i < n->n_sessions; i++) {
         const struct rj_link *l = rj_session_link(n->sessions[i], s);
 
-        if (l != NULL && l->told && l->heard && rj_vv_covers(&s->vv, &l->received) &&
-            rj_vv_covers(&s->vv, &l->trunc))
+        if (l == NULL || !l->told || !l->heard)
+            continue;
+        if (rj_vv_covers(&s->vv, &l->received) && rj_vv_covers(&s->vv, &l->trunc))
             s->catching_up = false;
+        err = rj_vv_join(&s->target, &l->received);
     }
+    if (!s->catching_up)
+        rj_vv_done(&s->target);
+    return err;
 }
 
 static enum rj_err flush_space(struct rj_node *n, struct rj_space *s)
@@ -303,7 +310,8 @@ static enum rj_err flush_space(struct rj_node *n, struct rj_space *s)
         err = rj_space_drain(s);
     if (err == RJ_OK)
         err = rj_transfer_consider(s);
-    note_caught_up(n, s);
+    if (err == RJ_OK)
+        err = note_caught_up(n, s);
     if (err == RJ_OK && !rj_vv_equal(&s->durable, &s->head_vv)) {
         struct rj_mono due = rj_mono_add(s->head_at, RJ_HEAD_MS);
 
@@ -462,7 +470,6 @@ static void apply_defaults(struct rj_limits *l)
     static const struct rj_limits defaults = {.log_bytes = (uint64_t)256 << 20,
                                               .parked_bytes = (uint64_t)16 << 20,
                                               .unacked_bytes = (uint64_t)4 << 20,
-                                              .unsigned_writes = 4096,
                                               .clock_bound_ms = 60000,
                                               .part_bytes = (uint64_t)256 << 10,
                                               .commit_ms = 500};

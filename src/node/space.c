@@ -54,6 +54,7 @@ enum rj_err rj_space_make(struct rj_node *n, struct rj_bytes genesis,
     s->durability = durability;
     s->self = RJ_ORIGIN_NONE;
     s->pull_at.ms = UINT64_MAX;
+    s->pull_wait_ms = RJ_PULL_MS;
     s->stored_begin = s->log.begin;
     err = rj_genesis_get(genesis, &g);
     if (err == RJ_OK && !rj_space_name_is_valid(name))

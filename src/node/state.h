@@ -23,6 +23,7 @@ enum {
     RJ_HEAD_MS = 500,           /* signed heads are at least so far apart */
     RJ_RELAY_MS = 100,          /* others' batches are passed on after this delay */
     RJ_PULL_MS = 200,           /* a parked batch asks for what it waits for after this */
+    RJ_PULL_MAX_MS = 30000,     /* ... and again at growing distances up to this */
     RJ_TRANSFER_MS = 5000,      /* a transfer without progress is given up after this */
     RJ_EXPIRE_GRACE_MS = 60000, /* expired values are dropped this long after */
     RJ_EXPIRE_STEP = 1024,      /* values dropped in one step */
@@ -111,11 +112,11 @@ struct rj_link {
     struct rj_vv heads;     /* by origin: stamp of the last head sent or got */
     struct rj_vv digest_vv; /* the vector at which our sum was told last */
     struct rj_mono digest_at;
-    struct rj_mono resend_at;   /* 0, or when to offer again what a clock refused */
-    struct rj_buf held;         /* parts of the state that wait for a commit */
-    uint64_t held_commit;       /* ... this one */
-    struct rj_mono behind_at;   /* when a BEHIND was sent last */
-    size_t meta_batches;        /* how many MEMBER batches the last META held */
+    struct rj_mono resend_at; /* 0, or when to offer again what a clock refused */
+    struct rj_buf held;       /* parts of the state that wait for a commit */
+    uint64_t held_commit;     /* ... this one */
+    struct rj_mono behind_at; /* when a BEHIND was sent last */
+    size_t meta_batches;      /* how many MEMBER batches the last META held */
 };
 
 struct rj_session {
@@ -137,8 +138,8 @@ struct rj_session {
     size_t n_links, cap_links;
     size_t parked_bytes;
     bool join_sent;
-    struct rj_buf parts; /* a long payload as far as it has come */
-    bool parts_skip;     /* ... nobody waits for it (any more) */
+    struct rj_buf parts;  /* a long payload as far as it has come */
+    bool parts_skip;      /* ... nobody waits for it (any more) */
     struct rj_buf held;   /* a welcome that waits for a commit */
     uint64_t held_commit; /* ... this one */
 };
@@ -182,11 +183,12 @@ struct rj_space {
     size_t parked_bytes;
     size_t parked_unknown; /* of origins that were unknown when they came */
     struct rj_mono pull_at;
+    uint64_t pull_wait_ms; /* until the next pull, while nothing is applied */
     uint32_t pull_turn;
 
     struct rj_contexts *contexts; /* NULL: whole */
     struct rj_transfer transfer;
-    struct rj_vv target; /* first catch-up: joining until covered */
+    struct rj_vv target; /* first catch-up: what peers were heard to have */
     bool may_seal;       /* the vector has a record that lets this device write */
     bool catching_up;
     bool closed_here; /* this device was closed, as a record says that lacks its deps */
@@ -302,8 +304,8 @@ void rj_node_note(struct rj_node *n, enum rj_note_level level, enum rj_err err,
 /* Remembers a final error and returns it. */
 enum rj_err rj_node_die(struct rj_node *n, enum rj_err err, const char *why);
 struct rj_session *rj_node_session(const struct rj_node *n, uint64_t peer); /* or NULL */
-/* The commit after which all that is shown now (dirty: or was not collected) is on disk, at
- * every durability level; asks for it where needed. n->synced: it is already. */
+/* The commit after which all that is shown now (dirty: or was not collected) is on disk,
+ * at every durability level; asks for it where needed. n->synced: it is already. */
 uint64_t rj_node_sync(struct rj_node *n, bool dirty);
 
 /* ---- space.c: life of a space, its records in the store */

@@ -300,10 +300,12 @@ static void consider_pull(struct rj_space *s)
     l = next_link(s, &ss);
     if (l != NULL)
         rj_link_pull(ss, l);
-    s->transfer.deadline = rj_mono_add(n->now.mono, UINT64_C(5) * RJ_PULL_MS);
+    s->pull_wait_ms =
+        s->pull_wait_ms < RJ_PULL_MAX_MS / 2 ? 2 * s->pull_wait_ms : RJ_PULL_MAX_MS;
+    s->transfer.deadline = rj_mono_add(n->now.mono, s->pull_wait_ms);
     s->pull_at.ms = UINT64_MAX;
     if (s->parked.count > 0) {
-        s->pull_at = rj_mono_add(n->now.mono, UINT64_C(5) * RJ_PULL_MS);
+        s->pull_at = rj_mono_add(n->now.mono, s->pull_wait_ms);
         rj_node_wake(n, s->pull_at);
     }
 }
@@ -374,7 +376,8 @@ static enum rj_err take_again(struct rj_space *s)
     if (l == NULL)
         return RJ_OK;
     renew = n->now.mono.ms >= rj_mono_add(s->transfer.progress_at, RJ_STRANDED_MS).ms &&
-            is_stranded(s) && rj_vv_covers(&l->received, &s->trunc);
+            is_stranded(s) && rj_vv_covers(&l->received, &s->trunc) &&
+            !is_beyond(s, &s->deps, &l->received); /* own batches stay in causal order */
     return begin(s, ss, l, renew);
 }
 

@@ -14,6 +14,10 @@ is "plain clients get the first one" "$(redis a get where)" one
 is "the user's name picks another" "$(auth a two any get where)" two
 is "... as a URL does" "$(timeout 120 redis-cli --no-auth-warning \
     -u "redis://two:any@127.0.0.1:${port_resp[a]}" get where)" two
+is "RESET goes back to the first one" "$(printf '%s\n' 'AUTH two any' 'GET where' RESET \
+    'GET where' 'SET where one' 'AUTH two any' 'GET where' | redis a | tr '\n' ' ')" \
+    "OK two RESET one OK OK two "
+has "the empty name is no user" "$(echo 'AUTH "" any' | redis a)" "WRONGPASS"
 check "the default can be changed" rj a bucket set two default=yes
 is "... for new clients" "$(redis a get where)" two
 check "... and back" rj a bucket set one default=yes

@@ -42,9 +42,9 @@ static void fill(struct fuzz_bucket *f)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-    struct rj_range range = {0, UINT64_MAX};
     struct rj_reader r = rj_reader_of(rj_bytes_of(data, len));
     struct rj_batch_view part = {.dict = dict, .dict_n = FUZZ_ORIGINS};
+    const struct rj_given given = {.range = {0, UINT64_MAX}, .part = &part};
     struct rj_vv S = {0}, C = {0};
     struct fuzz_bucket f, untouched;
     enum rj_err err;

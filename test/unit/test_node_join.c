@@ -348,6 +348,85 @@ TEST(heads_of_former_origins_are_forgotten)
     nodes_free(t);
 }
 
+/* ---- how far a join is */
+
+enum { JOINED_KEYS = 400 };
+
+/* What status says of node 1, which joins node 0; the part never shrinks. Returns how
+ * many turns it was strictly between none and all. */
+static unsigned watch_join(struct nodes *t, bool by_state)
+{
+    unsigned between = 0;
+    double last = 0;
+    bool there = false;
+
+    for (int i = 0; i < 6000 && !(there && nodes_is_whole(t, 1)); i++) {
+        struct rj_space *s = nodes_space(t, 1);
+        struct rj_space_info info;
+
+        if (s != NULL) {
+            rj_space_info(s, nodes_now(t), &info);
+            assert_true(info.joining);
+            assert_true(info.joined_part >= last && info.joined_part <= 1);
+            last = info.joined_part;
+            between += last > 0 && last < 1;
+            if (by_state && last > 0)
+                assert_in_range((uint64_t)(last * JOINED_KEYS), info.keys * 8 / 10,
+                                info.keys * 12 / 10 + 10);
+            else if (last > 0)
+                assert_in_range((uint64_t)(last * JOINED_KEYS), info.keys,
+                                info.keys + 10);
+        }
+        nodes_turn(t);
+        there = nodes_space(t, 1) != NULL;
+    }
+    return between;
+}
+
+static void check_joined_part(bool by_state)
+{
+    struct nodes *t = nodes_new();
+    struct rj_space_info info;
+    static const uint8_t value[1000];
+
+    t->host[0].limits.log_bytes = by_state ? 1024 : 0;
+    t->host[0].limits.unacked_bytes = 40000;
+    t->host[0].limits.part_bytes = 20000;
+    t->host[1].limits = t->host[0].limits;
+    nodes_open(t, 0);
+    (void)nodes_add_space(t, 0);
+    for (uint32_t k = 0; k < JOINED_KEYS; k++) {
+        uint8_t key[4];
+        uint64_t added;
+
+        rj_be_store32(key, k);
+        assert_ok(rj_bucket_sadd(nodes_bucket(t, 0), RJ_BYTES_OF(key),
+                                 &RJ_BYTES_OF(value), 1, &added));
+        if (k % 8 == 7)
+            nodes_turn(t);
+    }
+    nodes_run(t, 2000);
+    nodes_open(t, 1);
+    (void)nodes_connect(t, 1, 0);
+    nodes_join(t, 0, 1);
+    assert_true(watch_join(t, by_state) >= 3);
+    rj_space_info(nodes_space(t, 1), nodes_now(t), &info);
+    assert_false(info.joining);
+    assert_true(info.joined_part >= 1);
+    nodes_until_agreed(t, 0, 1);
+    nodes_free(t);
+}
+
+TEST(a_join_from_the_log_tells_which_part_of_the_writes_has_come)
+{
+    check_joined_part(false);
+}
+
+TEST(a_join_by_state_tells_which_part_of_the_positions_has_come)
+{
+    check_joined_part(true);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -359,6 +438,8 @@ int main(void)
         cmocka_unit_test(lists_in_meta_hold_whole_entries),
         cmocka_unit_test(a_joiner_after_5000_openings_gets_bytes_in_proportion),
         cmocka_unit_test(so_does_one_that_takes_the_state),
+        cmocka_unit_test(a_join_from_the_log_tells_which_part_of_the_writes_has_come),
+        cmocka_unit_test(a_join_by_state_tells_which_part_of_the_positions_has_come),
         cmocka_unit_test(an_opening_takes_no_more_room_the_more_there_were),
         cmocka_unit_test(heads_of_former_origins_are_forgotten),
     };

@@ -366,6 +366,9 @@ TEST(nothing_is_done_for_strangers)
     assert_string_equal(f.host.selected, "sessions");
     ask(&f, "AUTH sessions wrong",
         "-WRONGPASS invalid username-password pair or user is disabled.\r\n");
+    ask(&f, "AUTH '' secret",
+        "-WRONGPASS invalid username-password pair or user is disabled.\r\n");
+    assert_string_equal(f.host.selected, "sessions"); /* "" is what RESET tells it */
     ask(&f, "GET k", "$-1\r\n");
     ask(&f, "RESET", "+RESET\r\n");
     assert_string_equal(f.host.selected, "default");

@@ -359,6 +359,7 @@ static inline uint64_t net_transfer(struct net *net, unsigned from, unsigned to,
     struct rj_writer part = {.self = UINT32_MAX};
     struct rj_vv have = {0}, S = {0};
     struct rj_batch_view view;
+    struct rj_given given;
     struct rj_range range = how->range;
     uint32_t dict[NET_ORIGINS_MAX], number;
     struct rj_give g = *how;
