@@ -183,6 +183,7 @@ struct rj_space_info {
     uint64_t writes;           /* sum of the vector: all writes known here */
     uint64_t log_batches, log_bytes, parked_batches;
     uint64_t unstable;         /* writes that some member is not known to have */
+    uint64_t missing;          /* writes that connected peers have and this node has not */
     uint64_t truncated;        /* batches dropped from the front of the log */
     struct { uint64_t lo, hi; } digest; /* of the state; equal at equal vectors */
     uint64_t vector_hash;      /* equal iff the vectors are equal (by origin ids) */

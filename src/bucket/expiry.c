@@ -9,6 +9,8 @@
  * something was taken away stays, hidden: by which write is known nowhere. */
 #include "bucket/state.h"
 
+#include <assert.h>
+
 enum { KEPT_MS = 1 }; /* the deadline under which the index has what is due and stays */
 
 struct drop {
@@ -87,6 +89,7 @@ static enum rj_err drop_key(struct rj_bucket *b, struct rj_bkey *k, struct drop 
     bool started = false;
     enum rj_err err;
 
+    assert(link != NULL); /* that is how it was found */
     drop->first = 0;
     drop->full = false;
     while (rj_walk_next(&site, &started))

@@ -264,9 +264,12 @@ struct record {
 
 static bool split_key(const struct rj_bucket *b, struct rj_bytes key, struct record *ret)
 {
-    struct rj_reader r = rj_reader_of(rj_bytes_skip(key, b->prefix.len));
+    struct rj_bytes rest = rj_bytes_skip(key, b->prefix.len);
+    struct rj_reader r = rj_reader_of(rest);
     uint32_t len;
 
+    if (rest.ptr == NULL)
+        return false;
     ret->position = rj_reader_u64be(&r);
     len = rj_reader_u32be(&r);
     ret->key = rj_reader_bytes(&r, len);

@@ -4,6 +4,7 @@
 #ifndef RJ_CLI_CLI_H
 #define RJ_CLI_CLI_H
 
+#include "cli/pace.h"
 #include "daemon/doc.h"
 #include "daemon/home.h"
 #include "daemon/message.h"
@@ -63,6 +64,7 @@ struct rj_cli {
     rj_cli_reply_fn *on_reply;
     struct rj_buf output; /* of a Redis command */
     bool progress_shown;
+    struct rj_pace pace; /* of what is waited for */
 };
 
 /* ---- parsing (args.c) */
@@ -97,6 +99,8 @@ int rj_cli_ask(struct rj_cli *cli, const char *verb, struct rj_doc *take_args,
 /* Connects. RJ_ENODAEMON: nobody is there; nothing is printed. */
 RJ_NODISCARD enum rj_err rj_cli_connect(struct rj_cli *cli, char *why, size_t why_len);
 void rj_cli_disconnect(struct rj_cli *cli);
+/* The monotonic clock. */
+uint64_t rj_cli_now_ms(void);
 /* Starts the daemon and waits until it is ready. Returns the exit status; printed. */
 int rj_cli_start(struct rj_cli *cli);
 
@@ -109,6 +113,9 @@ int rj_cli_fail(struct rj_cli *cli, enum rj_err err, const char *hint, const cha
 /* A warning or remark on stderr; nothing under -q. */
 void rj_cli_say(const struct rj_cli *cli, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* What only -v wants to know, on stderr. */
+void rj_cli_detail(struct rj_cli *cli, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 /* Prints a document as JSON with "v":1. Returns 0 or the exit status. */
 int rj_cli_json(struct rj_cli *cli, struct rj_bytes doc);
 /* Under --dry-run says what would be done ("would ...") and returns true. */
@@ -116,7 +123,8 @@ bool rj_cli_dry(struct rj_cli *cli, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* Asks on a terminal; elsewhere --yes is needed. 0: go on; else the exit status. */
 int rj_cli_confirm(struct rj_cli *cli, const char *question);
-/* One line of progress on a terminal, replaced by the next. */
+/* One line of progress on a terminal, replaced by the next; elsewhere, under -v, a line of
+ * its own. */
 void rj_cli_progress(struct rj_cli *cli, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void rj_cli_progress_end(struct rj_cli *cli);

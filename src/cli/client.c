@@ -54,7 +54,7 @@ void rj_cli_disconnect(struct rj_cli *cli)
     cli->fd = -1;
 }
 
-static uint64_t now_ms(void)
+uint64_t rj_cli_now_ms(void)
 {
     struct timespec ts = {0};
 
@@ -84,7 +84,7 @@ static enum rj_err receive(int fd, struct rj_buf *in, uint64_t until_ms)
     ssize_t n;
 
     for (;;) {
-        uint64_t now = now_ms();
+        uint64_t now = rj_cli_now_ms();
         int wait = -1;
 
         if (until_ms != UINT64_MAX) {
@@ -169,7 +169,7 @@ static enum rj_err handle(struct rj_cli *cli, struct rj_buf *in, struct rj_buf *
 static int converse(struct rj_cli *cli, uint64_t timeout_ms, struct rj_buf *ret_body)
 {
     struct rj_buf in = {.limit = RJ_MESSAGE_MAX + RJ_MESSAGE_HEAD_LEN + READ_SIZE};
-    uint64_t until = timeout_ms > 0 ? now_ms() + timeout_ms : UINT64_MAX;
+    uint64_t until = timeout_ms > 0 ? rj_cli_now_ms() + timeout_ms : UINT64_MAX;
     enum rj_err err = RJ_EGAP;
     int status = 1;
 
@@ -211,7 +211,10 @@ static int reach(struct rj_cli *cli)
     }
     if (err == RJ_ENODAEMON)
         return rj_cli_fail(cli, err, "rejoin up", "the daemon is not running");
-    return err == RJ_OK ? 0 : rj_cli_fail(cli, err, "", "%s", why);
+    if (err != RJ_OK)
+        return rj_cli_fail(cli, err, "", "%s", why);
+    rj_cli_detail(cli, "talking to the daemon at %s", socket_path(cli));
+    return 0;
 }
 
 int rj_cli_call(struct rj_cli *cli, const char *verb, const struct rj_doc *args,
@@ -221,9 +224,11 @@ int rj_cli_call(struct rj_cli *cli, const char *verb, const struct rj_doc *args,
     struct rj_buf out = {0};
     enum rj_err err = rj_doc_view(args, &m.args);
     int status = reach(cli);
+    uint64_t begun;
 
     if (status != 0)
         return status;
+    begun = rj_cli_now_ms();
     if (err == RJ_OK)
         err = rj_message_put_request(&out, &m);
     if (err != RJ_OK)
@@ -233,6 +238,8 @@ int rj_cli_call(struct rj_cli *cli, const char *verb, const struct rj_doc *args,
         status = rj_cli_fail(cli, RJ_ENODAEMON, "rejoin up", "the daemon has ended");
     else
         status = converse(cli, timeout_ms, ret_body);
+    rj_cli_detail(cli, "%s took %llu ms", verb,
+                  (unsigned long long)(rj_cli_now_ms() - begun));
     rj_buf_done(&out);
     return status;
 }

@@ -43,18 +43,23 @@ static int take_apart(struct rj_cli *cli, const char *text)
 
 static void on_reply(struct rj_cli *cli, const struct rj_message_reply *reply)
 {
-    char phase[32], keys[32];
+    char phase[32], keys[32], pace[64];
+    struct rj_pace_at at = {.all = 1000};
 
     if (reply->kind != RJ_MESSAGE_PROGRESS)
         return;
     (void)rj_cli_text(reply->body, "phase", phase, sizeof(phase));
-    if (strcmp(phase, "connecting") == 0)
-        rj_cli_progress(cli, "connecting ...");
-    else
-        rj_cli_progress(
-            cli, "receiving: %s keys, %llu %%",
-            rj_cli_number(rj_cli_uint(reply->body, "keys"), keys, sizeof(keys)),
-            (unsigned long long)rj_cli_uint(reply->body, "permille") / 10);
+    if (strcmp(phase, "receiving") != 0) {
+        rj_cli_progress(cli, strcmp(phase, "asking") == 0 ? "connected, asking to join ..."
+                                                          : "connecting ...");
+        return;
+    }
+    at.count = rj_cli_uint(reply->body, "keys");
+    at.done = rj_cli_uint(reply->body, "permille");
+    rj_cli_progress(cli, "receiving: %s keys, %llu %%%s",
+                    rj_cli_number(at.count, keys, sizeof(keys)),
+                    at.done < 1000 ? (unsigned long long)at.done / 10 : 99,
+                    rj_pace_look(&cli->pace, rj_cli_now_ms(), at, pace, sizeof(pace)));
 }
 
 static int show(struct rj_cli *cli, struct rj_bytes doc)

@@ -50,12 +50,17 @@ static const char *state_of(struct rj_bytes space, unsigned there, unsigned all,
                             uint64_t lag, char room[ROOM])
 {
     char number[NUMBER];
+    uint64_t part = rj_cli_uint(space, "joined_permille");
+    uint64_t missing = rj_cli_uint(space, "missing");
 
     if (rj_cli_bool(space, "joining"))
         (void)snprintf(room, ROOM, "joining %llu %%",
-                       (unsigned long long)rj_cli_uint(space, "joined_permille") / 10);
+                       part < 1000 ? (unsigned long long)part / 10 : 99);
+    else if (missing > 0)
+        (void)snprintf(room, ROOM, "%s to get",
+                       rj_cli_number(missing, number, sizeof(number)));
     else if (lag > 0)
-        (void)snprintf(room, ROOM, "%s behind",
+        (void)snprintf(room, ROOM, "%s to send",
                        rj_cli_number(lag, number, sizeof(number)));
     else
         (void)snprintf(room, ROOM, there == all ? "in sync" : "apart");
@@ -106,7 +111,8 @@ static void put_peers(struct rj_cli *cli, struct rj_bytes list)
     while (rj_doc_next(list, &pos, &p)) {
         char room[ROOM];
 
-        rj_columns_cell(&t, rj_cli_text(p, "name", room, sizeof(room)));
+        (void)rj_cli_text(p, "name", room, sizeof(room));
+        rj_columns_cell(&t, room[0] != '\0' ? room : "-");
         (void)rj_cli_text(p, "device", room, sizeof(room));
         room[8] = '\0';
         rj_columns_cell(&t, room);
@@ -148,7 +154,7 @@ static size_t limits(struct rj_bytes spaces, bool print)
     return count;
 }
 
-/* Writes some others do not have yet. */
+/* Writes some others do not have yet, or that are not yet here. */
 static bool has_lag(struct rj_bytes spaces)
 {
     struct rj_bytes s;
@@ -159,7 +165,7 @@ static bool has_lag(struct rj_bytes spaces)
         uint64_t lag;
 
         count_members(s, &there, &all, &lag);
-        if (lag > 0)
+        if (lag > 0 || rj_cli_uint(s, "missing") > 0)
             return true;
     }
     return false;

@@ -9,14 +9,28 @@
 
 static void on_progress(struct rj_cli *cli, const struct rj_message_reply *reply)
 {
-    char phase[32], writes[32];
+    char phase[32], writes[32], pace[64];
+    uint64_t left = rj_cli_uint(reply->body, "unsent"), most;
+    struct rj_pace_at at;
 
     if (reply->kind != RJ_MESSAGE_PROGRESS)
         return;
-    rj_cli_progress(
-        cli, "%s: %s writes to go",
-        rj_cli_text(reply->body, "phase", phase, sizeof(phase)),
-        rj_cli_number(rj_cli_uint(reply->body, "writes"), writes, sizeof(writes)));
+    (void)rj_cli_text(reply->body, "phase", phase, sizeof(phase));
+    if (strcmp(phase, "connecting") == 0) {
+        rj_cli_progress(cli, "connecting ...");
+        return;
+    }
+    if (left == 0) {
+        left = rj_cli_uint(reply->body, "writes");
+        rj_cli_progress(cli, "sent; %s writes are not durable there yet",
+                        rj_cli_number(left, writes, sizeof(writes)));
+        return;
+    }
+    most = cli->pace.begun && left <= cli->pace.first.all ? cli->pace.first.all : left;
+    at = (struct rj_pace_at){.count = most - left, .done = most - left, .all = most};
+    rj_cli_progress(cli, "sending: %s writes to go%s",
+                    rj_cli_number(left, writes, sizeof(writes)),
+                    rj_pace_look(&cli->pace, rj_cli_now_ms(), at, pace, sizeof(pace)));
 }
 
 static int show_sync(struct rj_cli *cli, struct rj_bytes doc)

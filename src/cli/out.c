@@ -60,6 +60,19 @@ void rj_cli_say(const struct rj_cli *cli, const char *format, ...)
     (void)fputc('\n', stderr);
 }
 
+void rj_cli_detail(struct rj_cli *cli, const char *format, ...)
+{
+    va_list args;
+
+    if (cli->quiet || !cli->verbose)
+        return;
+    rj_cli_progress_end(cli);
+    va_start(args, format);
+    (void)vfprintf(stderr, format, args);
+    va_end(args);
+    (void)fputc('\n', stderr);
+}
+
 int rj_cli_json(struct rj_cli *cli, struct rj_bytes doc)
 {
     json_t *json = rj_json_of(doc);
@@ -122,11 +135,17 @@ void rj_cli_progress(struct rj_cli *cli, const char *format, ...)
     char line[78];
     va_list args;
 
-    if (cli->quiet || cli->json || !isatty(STDERR_FILENO))
+    bool terminal = isatty(STDERR_FILENO);
+
+    if (cli->quiet || (!terminal && !cli->verbose) || (terminal && cli->json))
         return;
     va_start(args, format);
     (void)vsnprintf(line, sizeof(line), format, args);
     va_end(args);
+    if (!terminal) {
+        (void)fprintf(stderr, "%s\n", line);
+        return;
+    }
     (void)fprintf(stderr, "\r\033[K%s", line);
     (void)fflush(stderr);
     cli->progress_shown = true;

@@ -153,6 +153,7 @@ int rj_cli_start(struct rj_cli *cli)
         (void)close(log);
         return rj_cli_fail(cli, RJ_EIO, "", "%s", strerror(errno));
     }
+    rj_cli_detail(cli, "starting %s, its log is %s", path, cli->home.log_path);
     pid = fork();
     if (pid == 0)
         run_daemon(cli, path, ready[1], log);

@@ -297,6 +297,7 @@ void rj_verb_put_space(struct rj_call *c, struct rj_doc *doc, struct rj_space *s
     rj_doc_put_uint(doc, "own_writes", i.own_seq);
     rj_doc_put_uint(doc, "writes", i.writes);
     rj_doc_put_uint(doc, "unstable", i.unstable);
+    rj_doc_put_uint(doc, "missing", i.missing);
     rj_doc_put_uint(doc, "log_batches", i.log_batches);
     rj_doc_put_uint(doc, "log_bytes", i.log_bytes);
     rj_doc_put_uint(doc, "parked_batches", i.parked_batches);
@@ -320,8 +321,9 @@ void rj_verb_put_limits(struct rj_call *c, struct rj_doc *doc, struct rj_space *
         rj_doc_text(doc, rj_bytes_from_str(text));
     }
     if (i.joining) {
-        (void)snprintf(text, sizeof(text), "taking over the state: %u %%",
-                       (unsigned)(i.joined_part * 100.0));
+        (void)snprintf(text, sizeof(text),
+                       "joining: %u %% of what the others have is here",
+                       i.joined_part < 1 ? (unsigned)(i.joined_part * 100.0) : 99);
         rj_doc_text(doc, rj_bytes_from_str(text));
     }
     if (i.parked_batches > 0) {

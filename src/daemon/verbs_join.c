@@ -269,7 +269,11 @@ static enum rj_err poll_join(struct rj_call *c)
     }
     if (now.ms >= j->until.ms || now.ms >= j->stall.ms)
         return join_late(c, j, state == RJ_JOIN_DONE);
-    progress(c, state == RJ_JOIN_DONE ? "receiving" : "connecting", &a);
+    progress(c,
+             state == RJ_JOIN_DONE ? "receiving"
+             : j->was_connected    ? "asking"
+                                   : "connecting",
+             &a);
     now.ms += JOIN_LOOK_MS;
     rj_call_wake_at(c, now);
     return RJ_OK;

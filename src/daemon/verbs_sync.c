@@ -27,7 +27,8 @@ struct sync {
 /* What a look at all members gave. */
 struct look {
     size_t others, reachable, behind;
-    uint64_t writes; /* that are missing somewhere reachable */
+    uint64_t writes; /* that are not durable somewhere reachable */
+    uint64_t unsent; /* of these, not even received */
     bool undecided;  /* connected, but not yet heard of */
     char unreachable[NAMES_MAX];
     char late[NAMES_MAX];
@@ -42,8 +43,10 @@ static void add_name(char *list, const char *name)
 }
 
 static void look_at_member(struct look *l, const struct rj_peers *peers,
-                           const struct rj_member_info *m, uint64_t missing)
+                           const struct rj_member_info *m, uint64_t since)
 {
+    uint64_t missing = m->lag_durable > since ? m->lag_durable - since : 0;
+
     l->others++;
     if (!m->connected) {
         if (rj_peers_connected(peers, &m->device))
@@ -57,6 +60,7 @@ static void look_at_member(struct look *l, const struct rj_peers *peers,
         return;
     l->behind++;
     l->writes += missing;
+    l->unsent += m->lag > since ? m->lag - since : 0;
     add_name(l->late, m->name);
 }
 
@@ -77,8 +81,7 @@ static void look_at(struct rj_call *c, struct look *l)
             if (m.self || m.closed || m.role == RJ_ROLE_NONE ||
                 (y->only && memcmp(m.device.b, y->device.b, RJ_DIGEST_LEN) != 0))
                 continue;
-            look_at_member(l, d->peers, &m,
-                           m.lag_durable > since ? m.lag_durable - since : 0);
+            look_at_member(l, d->peers, &m, since);
         }
         if (s != NULL && !rj_space_durable_here(s, y->marks[i].mark))
             l->undecided = true;
@@ -109,6 +112,7 @@ static void progress(struct rj_call *c, const struct look *l)
     rj_doc_put_str(doc, "phase", l->reachable > 0 ? "syncing" : "connecting");
     rj_doc_put_uint(doc, "behind", l->behind);
     rj_doc_put_uint(doc, "writes", l->writes);
+    rj_doc_put_uint(doc, "unsent", l->unsent);
     rj_doc_put_uint(doc, "reached", l->reachable);
     rj_doc_end(doc);
     rj_call_reply(c, RJ_MESSAGE_PROGRESS);

@@ -320,6 +320,40 @@ static uint64_t unstable_writes(const struct rj_space *s)
     return sum;
 }
 
+/* Adds to ret what a connected peer has: what the link told, and for origins that were not
+ * known then, its last head. */
+static enum rj_err add_peer(const struct rj_space *s, struct rj_session *ss,
+                            struct rj_vv *ret)
+{
+    const struct rj_link *l = rj_session_link(ss, s);
+    const struct rj_device *d = rj_members_find(&s->members, &ss->device);
+    enum rj_err err = l != NULL ? rj_vv_join(ret, &l->received) : RJ_OK;
+
+    if (err == RJ_OK && d != NULL && d->active != RJ_ORIGIN_NONE)
+        err = rj_vv_join(ret, &s->os[d->active].known);
+    return err;
+}
+
+/* A closed origin may have written more than is merged here. */
+static uint64_t missing_writes(const struct rj_space *s)
+{
+    const struct rj_node *n = s->node;
+    struct rj_vv there = {0};
+    enum rj_err err = RJ_OK;
+    uint64_t sum = 0;
+    uint32_t o;
+    size_t i;
+
+    for (i = 0; err == RJ_OK && i < n->n_sessions; i++)
+        err = add_peer(s, n->sessions[i], &there);
+    for (o = 0; err == RJ_OK && o < there.n && o < s->os_n; o++) {
+        if (!s->os[o].closed && there.seq[o] > rj_vv_get(&s->vv, o))
+            sum += there.seq[o] - rj_vv_get(&s->vv, o);
+    }
+    rj_vv_done(&there);
+    return sum;
+}
+
 void rj_space_info(struct rj_space *s, struct rj_now now, struct rj_space_info *ret)
 {
     struct rj_sum sum;
@@ -340,6 +374,7 @@ void rj_space_info(struct rj_space *s, struct rj_now now, struct rj_space_info *
                                   .log_bytes = s->log.total_bytes,
                                   .parked_batches = s->parked.count,
                                   .unstable = unstable_writes(s),
+                                  .missing = missing_writes(s),
                                   .truncated = s->truncated,
                                   .refuse = s->writer.refuse};
     for (i = 0; i < s->members.n; i++)

@@ -171,20 +171,27 @@ static enum rj_err begin(struct rj_space *s, struct rj_session *ss, struct rj_li
     return ask(s, ss, l);
 }
 
+/* The unsealed writes, as a batch. */
+static struct rj_batch_view pending_view(const struct rj_space *s)
+{
+    const struct rj_writer *w = &s->writer;
+
+    return (struct rj_batch_view){.origin = s->self,
+                                  .first = w->first,
+                                  .count = w->count,
+                                  .stamp = w->stamp,
+                                  .dict = w->dict,
+                                  .dict_n = w->dict_n,
+                                  .ops = rj_buf_view(&w->ops)};
+}
+
 /* Unsealed writes once more: a part that came after such a write may have brought back
  * what it overwrote, where the range did not yet vouch for having seen that. */
 static enum rj_err apply_pending(struct rj_space *s)
 {
-    const struct rj_writer *w = &s->writer;
-    struct rj_batch_view view = {.origin = s->self,
-                                 .first = w->first,
-                                 .count = w->count,
-                                 .stamp = w->stamp,
-                                 .dict = w->dict,
-                                 .dict_n = w->dict_n,
-                                 .ops = rj_buf_view(&w->ops)};
+    struct rj_batch_view view = pending_view(s);
 
-    return w->count > 0 ? s->kind->ops->apply(s->kind, &view, NULL) : RJ_OK;
+    return view.count > 0 ? s->kind->ops->apply(s->kind, &view, NULL) : RJ_OK;
 }
 
 /* All ranges have one vector: the node is whole again. */
@@ -354,6 +361,21 @@ static bool is_stranded(const struct rj_space *s)
     return any;
 }
 
+/* Whether what this node wrote names nothing that only it has seen, beside the peer: such
+ * writes could be sent to nobody once their ranges are taken afresh. */
+static bool own_writes_fit(struct rj_space *s, const struct rj_vv *peer)
+{
+    struct rj_batch_view view = pending_view(s);
+    struct rj_vv have = {0};
+    bool fit = rj_vv_copy(&have, peer) == RJ_OK && rj_vv_join(&have, &s->vv) == RJ_OK;
+
+    view.have = &have;
+    fit = fit && !is_beyond(s, &s->deps, peer) &&
+          (view.count == 0 || s->kind->ops->check(s->kind, &view) == RJ_OK);
+    rj_vv_done(&have);
+    return fit;
+}
+
 /* What unequal ranges lack may lie in no log any more: then in turn each peer is asked
  * for the ranges themselves. Ranges that show what no peer has, after a while, are taken
  * afresh, and what they show goes: it is a part of a state that was never whole here, and
@@ -377,7 +399,7 @@ static enum rj_err take_again(struct rj_space *s)
         return RJ_OK;
     renew = n->now.mono.ms >= rj_mono_add(s->transfer.progress_at, RJ_STRANDED_MS).ms &&
             is_stranded(s) && rj_vv_covers(&l->received, &s->trunc) &&
-            !is_beyond(s, &s->deps, &l->received); /* own batches stay in causal order */
+            own_writes_fit(s, &l->received);
     return begin(s, ss, l, renew);
 }
 

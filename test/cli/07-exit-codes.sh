@@ -36,6 +36,9 @@ has "... with its line" "$(REJOIN_CONFIG=$work/a/bad.conf rj a up 2>&1)" "bad.co
 
 check_here "bucket add starts the daemon" rj a bucket add b
 up a
+has "-v says on stderr what is done" "$(rj a -v status 2>&1 >/dev/null)" \
+    "talking to the daemon at $work/a/run/control"
+is "... and nothing without it" "$(rj a status 2>&1 >/dev/null)" ""
 status_is 5 "a bucket that exists" rj a bucket add b
 status_is 2 "a name that is none" rj a bucket add 'a b'
 status_is 4 "a bucket that does not exist" rj a bucket get nothing k
