@@ -268,6 +268,61 @@ enum rj_role rj_members_role(const struct rj_device *d, const struct rj_origins 
     return best != NULL ? best->role : RJ_ROLE_NONE;
 }
 
+/* ---- rank */
+
+/* One step: ranks[i] as far as it follows from the ranks of who gave device i its roles.
+ */
+static bool lower_rank(const struct rj_members *m, const struct rj_origins *origins,
+                       const struct rj_vv *vv, uint32_t *ranks, size_t i)
+{
+    const struct rj_device *d = &m->items[i];
+    bool changed = false;
+    size_t k;
+
+    for (k = 0; k < d->n_records; k++) {
+        const struct rj_role_record *r = &d->records[k];
+        const struct rj_device *giver;
+        uint32_t rank = 0;
+
+        if (r->close)
+            continue;
+        if (r->dot.seq != 0) {
+            if (!rj_vv_has(vv, r->dot.origin, r->dot.seq))
+                continue;
+            giver = rj_members_find(m, &origins->items[r->dot.origin].device);
+            rank = giver != NULL ? ranks[giver - m->items] : UINT32_MAX;
+            rank += rank != UINT32_MAX;
+        }
+        if (rank < ranks[i]) {
+            ranks[i] = rank;
+            changed = true;
+        }
+    }
+    return changed;
+}
+
+enum rj_err rj_members_outrank(const struct rj_members *m,
+                               const struct rj_origins *origins, const struct rj_vv *vv,
+                               const struct rj_device *const pair[2], bool *ret)
+{
+    uint32_t *ranks = rj_alloc_array(m->n, sizeof(*ranks));
+    bool changed = true;
+    size_t i;
+
+    if (ranks == NULL)
+        return RJ_ENOMEM;
+    for (i = 0; i < m->n; i++)
+        ranks[i] = UINT32_MAX;
+    while (changed) {
+        changed = false;
+        for (i = 0; i < m->n; i++)
+            changed = lower_rank(m, origins, vv, ranks, i) || changed;
+    }
+    *ret = ranks[pair[0] - m->items] < ranks[pair[1] - m->items];
+    free(ranks);
+    return RJ_OK;
+}
+
 void rj_members_done(struct rj_members *m)
 {
     size_t i;

@@ -107,6 +107,14 @@ void rj_members_name(struct rj_device *d, const struct rj_origins *origins,
  * close is among them. */
 enum rj_role rj_members_role(const struct rj_device *d, const struct rj_origins *origins,
                              const struct rj_vv *vv);
+/* Whether device a outranks device b in the past that vv describes (R8): is fewer steps
+ * from the genesis key. A device that nobody gave a role there has the lowest rank.
+ * RJ_ENOMEM. */
+RJ_NODISCARD enum rj_err rj_members_outrank(const struct rj_members *m,
+                                            const struct rj_origins *origins,
+                                            const struct rj_vv *vv,
+                                            const struct rj_device *const pair[2],
+                                            bool *ret);
 void rj_members_done(struct rj_members *m);
 
 #endif

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is needed to judge before a part of the state is taken (R5, R8): all membership
- * batches, the last heads, where the chain of each origin stands. It goes in as many
- * frames as it takes; each is used as it comes, the last one says so. Signatures are
- * checked here as at delivery; chain ends are believed. */
+ * batches, the last heads, where the chain of each origin stands and what its author had
+ * seen there. It goes in as many frames as it takes; each is used as it comes, the last
+ * one says so. Signatures are checked here as at delivery; chain ends and pasts are
+ * believed.
+ */
 #include "base/alloc.h"
 #include "node/frame.h"
 #include "node/state.h"
+
+enum { CHAIN_ITEMS = 4 };
 
 /* ---- the asking side */
 
@@ -76,31 +80,43 @@ static enum rj_err take_heads(struct rj_space *s, struct rj_session *ss,
     return err;
 }
 
+/* One origin: where its chain stands, and its author's past. */
+static enum rj_err take_chain(struct rj_space *s, struct rj_reader *r)
+{
+    struct rj_origin_id id;
+    struct rj_digest hash;
+    struct rj_vv past = {0};
+    uint64_t seq;
+    uint32_t o;
+    enum rj_err err;
+
+    rj_cbor_get_fixed(r, id.b, sizeof(id.b));
+    seq = rj_cbor_get_uint(r);
+    rj_cbor_get_fixed(r, hash.b, sizeof(hash.b));
+    err = rj_vv_decode(r, &s->origins, &past, NULL);
+    o = rj_origins_find(&s->origins, &id);
+    if (err == RJ_OK && o != RJ_ORIGIN_NONE && o != s->self) {
+        err = rj_vv_join(&s->os[o].past, &past);
+        s->os[o].dirty = true;
+        if (!rj_vv_has(&s->vv, o, seq)) {
+            s->os[o].chain = hash;
+            s->os[o].chain_seq = seq;
+        }
+    }
+    rj_vv_done(&past);
+    return err;
+}
+
 static enum rj_err take_chains(struct rj_space *s, struct rj_reader *r)
 {
     size_t n = rj_cbor_get_array(r), i;
+    enum rj_err err =
+        r->failed || n % CHAIN_ITEMS != 0 || n / CHAIN_ITEMS > RJ_ORIGINS_MAX ? RJ_EPROTO
+                                                                              : RJ_OK;
 
-    if (r->failed || n % 3 != 0 || n / 3 > RJ_ORIGINS_MAX)
-        return RJ_EPROTO;
-    for (i = 0; i < n / 3; i++) {
-        struct rj_origin_id id;
-        struct rj_digest hash;
-        uint64_t seq;
-        uint32_t o;
-
-        rj_cbor_get_fixed(r, id.b, sizeof(id.b));
-        seq = rj_cbor_get_uint(r);
-        rj_cbor_get_fixed(r, hash.b, sizeof(hash.b));
-        if (r->failed)
-            return RJ_EPROTO;
-        o = rj_origins_find(&s->origins, &id);
-        if (o == RJ_ORIGIN_NONE || rj_vv_has(&s->vv, o, seq) || o == s->self)
-            continue;
-        s->os[o].chain = hash;
-        s->os[o].chain_seq = seq;
-        s->os[o].dirty = true;
-    }
-    return RJ_OK;
+    for (i = 0; i < n / CHAIN_ITEMS && err == RJ_OK; i++)
+        err = take_chain(s, r);
+    return err;
 }
 
 enum rj_err rj_meta_heard(struct rj_session *ss, struct rj_link *l, struct rj_reader *r)
@@ -181,7 +197,8 @@ static void put_origins(struct meta *m, const struct rj_space *s)
         rj_cbor_put_bytes(b, RJ_BYTES_OF(s->origins.items[o].id.b));
         rj_cbor_put_uint(b, s->os[o].chain_seq);
         rj_cbor_put_bytes(b, RJ_BYTES_OF(s->os[o].chain.b));
-        added(m, CHAINS, 3);
+        rj_vv_encode(b, &s->origins, &s->os[o].past);
+        added(m, CHAINS, CHAIN_ITEMS);
     }
 }
 

@@ -380,6 +380,12 @@ enum rj_err rj_space_stable(const struct rj_space *s, struct rj_vv *v);
 enum rj_err rj_space_settled(const struct rj_space *s, struct rj_vv *v);
 bool rj_space_is_active(const struct rj_space *s, uint32_t origin);
 
+/* ---- rights.c */
+/* Whether a membership batch of origin o may say what it says: RJ_EDENIED when it removes
+ * or demotes a device of no lower rank. Its author's past was noted before. */
+enum rj_err rj_space_may_record(const struct rj_space *s, const struct rj_batch *b,
+                                uint32_t o);
+
 /* ---- session.c, stream.c */
 enum rj_err rj_session_up(struct rj_node *n, const struct rj_event *ev);
 void rj_session_down(struct rj_node *n, uint64_t peer);

@@ -123,6 +123,52 @@ static void demotion_races_with_a_write(struct sim_world *w)
     sim_heal_and_check(w);
 }
 
+static bool is_closed_at(struct sim_world *w, struct sim_host *at,
+                         const struct sim_host *device)
+{
+    struct rj_member_info info;
+
+    for (size_t i = 0; rj_space_member(sim_space(at, 0), i, &info); i++)
+        if (memcmp(info.device.b, sim_device_id(w, device)->b, sizeof(info.device.b)) ==
+            0)
+            return info.closed;
+    return false;
+}
+
+/* An admin of lower rank closes the one that made the space: nobody heeds it but itself,
+ * also not who learns of it after a state transfer. */
+static void a_lower_rank_closes_a_higher(struct sim_world *w)
+{
+    struct sim_host *a, *b, *c;
+
+    w->limits.log_bytes = 8 * 1024;
+    sim_cluster(w, 3);
+    a = &w->hosts[0];
+    b = &w->hosts[1];
+    c = &w->hosts[2];
+    SIM_EXPECT(w, rj_space_member_set(sim_space(a, 0), sim_device_id(w, b), RJ_ROLE_ADMIN,
+                                      sim_now(w, a)) == RJ_OK);
+    sim_host_flush(w, a);
+    sim_run(w, 3000);
+    sim_isolate(w, c);
+    sim_bulk(w, a, 40);
+    sim_run(w, 2000);
+    SIM_EXPECT(w, rj_space_close_device(sim_space(b, 0), sim_device_id(w, a),
+                                        sim_now(w, b)) == RJ_EDENIED);
+    sim_rejoin(w, c); /* by a transfer: its own past is not all that it judges by */
+    sim_run(w, 20000);
+    SIM_EXPECT(w, sim_peek_close(sim_space(b, 0), sim_device_id(w, a)) == RJ_OK);
+    sim_host_flush(w, b);
+    b->outsider = true;
+    sim_run(w, 10000);
+    SIM_EXPECT(w, !is_closed_at(w, a, a) && !is_closed_at(w, c, a));
+    SIM_EXPECT(w, is_closed_at(w, b, a));
+    sim_do(w, a, SIM_COUNTER, SIM_DO_INCR, 0, 3);
+    sim_run(w, 3000);
+    SIM_EXPECT(w, sim_value(w, c, SIM_COUNTER) == 3);
+    sim_heal_and_check(w);
+}
+
 static enum rj_join_state try_ticket(struct sim_world *w, struct sim_host *inviter,
                                      struct sim_host *h, const uint8_t *secret)
 {
@@ -170,5 +216,6 @@ const struct sim_named sim_named_rights[] = {
     {"close of a device while it writes", close_while_writing},
     {"a reader's writes are refused", reader_may_not_write},
     {"a demotion races with a write", demotion_races_with_a_write},
+    {"a lower rank closes a higher one", a_lower_rank_closes_a_higher},
     {"tickets: wrong, used twice, expired", tickets},
     {NULL, NULL}};

@@ -39,6 +39,13 @@ bool sim_peek_has(struct rj_space *s, struct rj_bytes key, const uint8_t origin[
     return !rj_contexts_lack(s->contexts, rj_change_position(s->bucket, key), index, seq);
 }
 
+enum rj_err sim_peek_close(struct rj_space *s, const struct rj_digest *device)
+{
+    struct rj_record rec = {.kind = RJ_RECORD_CLOSE, .device = *device};
+
+    return rj_space_write_record(s, &rec);
+}
+
 bool sim_peek_guest(const struct rj_node *n, uint64_t peer)
 {
     const struct rj_session *ss = rj_node_session(n, peer);

@@ -377,7 +377,7 @@ TEST(the_names_in_a_genesis_have_their_limits)
 
 TEST(a_space_is_named_in_plain_letters)
 {
-    static const char *const bad[] = {"",    " ",  "a b", "a/b", "b\xc3\xbcro",
+    static const char *const bad[] = {"",    " ",       "a b", "a/b", "b\xc3\xbcro",
                                       "a\n", "\x1b[31m"};
     static const char *const good[] = {"a", "Z.9_x-y", "..", "0"};
     struct rj_genesis g = genesis();
@@ -690,8 +690,8 @@ TEST(a_name_is_that_of_the_greatest_record_in_any_order)
 
             for (size_t i = 0; i < SAID; i++) {
                 size_t k = (turn + i * step) % SAID;
-                struct rj_role_record r = record_of(said[k].origin, said[k].seq,
-                                                    said[k].stamp, RJ_ROLE_READER);
+                struct rj_role_record r =
+                    record_of(said[k].origin, said[k].seq, said[k].stamp, RJ_ROLE_READER);
 
                 rj_members_name(&d, &t, &r, rj_bytes_from_str(said[k].name));
             }
@@ -868,6 +868,60 @@ static enum rj_err build_records(void *ctx)
     return err;
 }
 
+/* Devices 0 (genesis), 1 and 2; 0 gives 1 a role, 1 gives 2 one; then 0 gives 2 one. */
+TEST(rank_is_the_distance_from_the_genesis_in_a_past)
+{
+    struct rj_members m = {0};
+    struct rj_origins t = {0};
+    struct rj_device *d[3];
+    const struct rj_device *pair[2];
+    struct rj_vv vv = {0};
+    bool ret;
+
+    for (uint32_t i = 0; i < 3; i++) {
+        struct rj_origin_id id = {.b = {(uint8_t)(i + 1)}};
+        struct rj_digest device = {.b = {(uint8_t)(i + 10)}};
+        uint8_t key[RJ_PUBKEY_LEN] = {(uint8_t)i};
+        uint32_t index;
+
+        assert_ok(rj_origins_add(&t, &id, &index));
+        t.items[index].device = device;
+        assert_ok(rj_members_add(&m, &device, key, &d[0]));
+    }
+    for (uint32_t i = 0; i < 3; i++)
+        d[i] = &m.items[i];
+    assert_ok(rj_members_note(&m, d[0], &(struct rj_role_record){.role = RJ_ROLE_ADMIN}));
+    assert_ok(rj_members_note(
+        &m, d[1],
+        &(struct rj_role_record){.dot = {1, 0}, .stamp = 1, .role = RJ_ROLE_ADMIN}));
+    assert_ok(rj_members_note(
+        &m, d[2],
+        &(struct rj_role_record){.dot = {1, 1}, .stamp = 2, .role = RJ_ROLE_ADMIN}));
+    assert_ok(rj_members_note(
+        &m, d[2],
+        &(struct rj_role_record){.dot = {2, 0}, .stamp = 3, .role = RJ_ROLE_ADMIN}));
+
+    pair[0] = d[0], pair[1] = d[1];
+    assert_ok(rj_members_outrank(&m, &t, &vv, pair, &ret));
+    assert_true(ret); /* who has no role yet is the lowest */
+    assert_ok(rj_vv_put(&vv, 0, 1));
+    assert_ok(rj_vv_put(&vv, 1, 1));
+    assert_ok(rj_members_outrank(&m, &t, &vv, pair, &ret));
+    assert_true(ret);
+    pair[0] = d[1], pair[1] = d[0];
+    assert_ok(rj_members_outrank(&m, &t, &vv, pair, &ret));
+    assert_false(ret);
+    pair[0] = d[1], pair[1] = d[2];
+    assert_ok(rj_members_outrank(&m, &t, &vv, pair, &ret));
+    assert_true(ret);
+    assert_ok(rj_vv_put(&vv, 0, 2)); /* now both are one step away */
+    assert_ok(rj_members_outrank(&m, &t, &vv, pair, &ret));
+    assert_false(ret);
+    rj_vv_done(&vv);
+    rj_members_done(&m);
+    rj_origins_done(&t);
+}
+
 TEST(out_of_memory_is_reported_wherever_it_happens)
 {
     rj_test_with_failing_alloc(build_members, NULL);
@@ -913,6 +967,7 @@ int main(void)
         cmocka_unit_test(a_name_is_that_of_the_greatest_record_in_any_order),
         cmocka_unit_test(there_are_not_more_records_than_the_limit),
         cmocka_unit_test(role_and_closing_depend_on_the_set_of_records_alone),
+        cmocka_unit_test(rank_is_the_distance_from_the_genesis_in_a_past),
         cmocka_unit_test(out_of_memory_is_reported_wherever_it_happens),
     };
 
