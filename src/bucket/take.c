@@ -240,14 +240,23 @@ static struct rj_item *join_missing(const struct taking *t, struct rj_site *site
     return item;
 }
 
-/* Joins a set or a hash; r NULL: theirs is empty. */
+/* A set or a hash of this side, and its first item. */
+static struct rj_site map_of(struct rj_bkey *k, enum rj_part part, struct rj_item **ret)
+{
+    struct rj_site site = {.key = k,
+                           .map = part == RJ_PART_SET ? rj_bkey_set(k) : rj_bkey_hash(k)};
+
+    *ret = site.map != NULL ? rj_dotmap_first(site.map) : NULL;
+    return site;
+}
+
+/* Joins a set or a hash. */
 static enum rj_err join_map(const struct taking *t, struct rj_bkey *k, enum rj_part part,
                             struct rj_reader *r)
 {
-    size_t n = r != NULL ? rj_cbor_get_array(r) / 2 : 0, i;
-    struct rj_site site = {.key = k,
-                           .map = part == RJ_PART_SET ? rj_bkey_set(k) : rj_bkey_hash(k)};
-    struct rj_item *mine = site.map != NULL ? rj_dotmap_first(site.map) : NULL;
+    size_t n = rj_cbor_get_array(r) / 2, i;
+    struct rj_item *mine;
+    struct rj_site site = map_of(k, part, &mine);
     enum rj_err err = RJ_OK;
 
     for (i = 0; err == RJ_OK && i < n; i++) {
@@ -288,6 +297,15 @@ static enum rj_err join_key(const struct taking *t, struct rj_reader *r)
     return err;
 }
 
+/* Joins a set or a hash with nothing. */
+static void join_no_map(const struct taking *t, struct rj_bkey *k, enum rj_part part)
+{
+    struct rj_item *mine;
+    struct rj_site site = map_of(k, part, &mine);
+
+    (void)join_missing(t, &site, mine, NULL);
+}
+
 /* Keys of the range that were sent lose their mark; with `full` the others are joined
  * with nothing. */
 static void join_unsent(const struct taking *t, const struct rj_range *range, bool full)
@@ -302,8 +320,8 @@ static void join_unsent(const struct taking *t, const struct rj_range *range, bo
             k->mark = false;
         } else if (full) {
             (void)!join_place(t, &site, NULL);
-            (void)!join_map(t, k, RJ_PART_SET, NULL);
-            (void)!join_map(t, k, RJ_PART_HASH, NULL);
+            join_no_map(t, k, RJ_PART_SET);
+            join_no_map(t, k, RJ_PART_HASH);
         }
     }
 }

@@ -123,8 +123,8 @@ bool rj_cli_dry(struct rj_cli *cli, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* Asks on a terminal; elsewhere --yes is needed. 0: go on; else the exit status. */
 int rj_cli_confirm(struct rj_cli *cli, const char *question);
-/* One line of progress on a terminal, replaced by the next; elsewhere, under -v, a line of
- * its own. */
+/* One line of progress on a terminal, replaced by the next; elsewhere, under -v, a line
+ * of its own. */
 void rj_cli_progress(struct rj_cli *cli, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void rj_cli_progress_end(struct rj_cli *cli);

@@ -50,8 +50,9 @@ static void on_reply(struct rj_cli *cli, const struct rj_message_reply *reply)
         return;
     (void)rj_cli_text(reply->body, "phase", phase, sizeof(phase));
     if (strcmp(phase, "receiving") != 0) {
-        rj_cli_progress(cli, strcmp(phase, "asking") == 0 ? "connected, asking to join ..."
-                                                          : "connecting ...");
+        rj_cli_progress(cli, strcmp(phase, "asking") == 0
+                                 ? "connected, asking to join ..."
+                                 : "connecting ...");
         return;
     }
     at.count = rj_cli_uint(reply->body, "keys");

@@ -320,8 +320,8 @@ static uint64_t unstable_writes(const struct rj_space *s)
     return sum;
 }
 
-/* Adds to ret what a connected peer has: what the link told, and for origins that were not
- * known then, its last head. */
+/* Adds to ret what a connected peer has: what the link told, and for origins that were
+ * not known then, its last head. */
 static enum rj_err add_peer(const struct rj_space *s, struct rj_session *ss,
                             struct rj_vv *ret)
 {

@@ -84,7 +84,7 @@ static enum rj_err take_heads(struct rj_space *s, struct rj_session *ss,
 static enum rj_err take_chain(struct rj_space *s, struct rj_reader *r)
 {
     struct rj_origin_id id;
-    struct rj_digest hash;
+    struct rj_digest hash = {0};
     struct rj_vv past = {0};
     uint64_t seq;
     uint32_t o;

@@ -65,8 +65,8 @@ TEST(huge_numbers_do_no_harm)
 
     (void)look(&p, 0, (struct rj_pace_at){0, 0, UINT64_MAX});
     assert_true(strlen(look(&p, UINT64_MAX, (struct rj_pace_at){1, 1, UINT64_MAX})) > 0);
-    assert_true(strlen(look(&p, UINT64_MAX,
-                            (struct rj_pace_at){UINT64_MAX, 2, UINT64_MAX})) > 0);
+    assert_true(
+        strlen(look(&p, UINT64_MAX, (struct rj_pace_at){UINT64_MAX, 2, UINT64_MAX})) > 0);
 }
 
 int main(void)
