@@ -16,7 +16,7 @@
 
 enum {
     RJ_FRAME_HEAD = 8,
-    RJ_GIVE_FIELDS = 13,
+    RJ_GIVE_FIELDS = 14,
     RJ_FRAME_PART_BYTES = 256 * 1024,   /* of a long payload in one PART */
     RJ_FRAME_MORE_BYTES = 256 * 1024,   /* META and ACK go on in another frame beyond */
     RJ_GIVE_MAX = 1024 * 1024 * 1024,   /* bytes of a GIVE */
@@ -35,7 +35,7 @@ enum rj_frame {
     RJ_FRAME_TAKE,      /* [8, number, request, from, to, full, meta, vector] */
     RJ_FRAME_META,      /* [9, number, request, more, [batch...], [raw header,
                            signature...], [id, seq, hash...]] */
-    RJ_FRAME_GIVE,      /* [10, number, request, from, end, full, S, dict, keys,
+    RJ_FRAME_GIVE,      /* [10, number, request, from, end, full, whole, S, dict, keys,
                            count, live keys here, cutoff ms, sum hi, sum lo] */
     RJ_FRAME_JOIN,      /* [11, name, proof] */
     RJ_FRAME_WELCOME,   /* [12, [genesis, name, durability, [batch...]...]] */

@@ -493,6 +493,7 @@ static enum rj_err put_give(struct rj_session *ss, struct rj_link *l, uint64_t r
     rj_cbor_put_uint(&b, g->range.from);
     rj_cbor_put_uint(&b, end);
     rj_cbor_put_bool(&b, g->full);
+    rj_cbor_put_bool(&b, s->contexts == NULL);
     rj_vv_encode(&b, &s->origins, &c->have);
     rj_dict_put(&b, &s->origins, part.dict, part.dict_n);
     rj_cbor_put_bytes(&b, rj_buf_view(&part.ops));
@@ -584,6 +585,7 @@ struct part {
     uint64_t keys, cutoff_ms;
     struct rj_sum sum;
     bool full;
+    bool whole; /* the holder is */
 };
 
 static enum rj_err get_part(struct rj_space *s, struct rj_reader *r, struct part *p)
@@ -595,6 +597,7 @@ static enum rj_err get_part(struct rj_space *s, struct rj_reader *r, struct part
     p->range.from = rj_cbor_get_uint(r);
     p->range.to = rj_cbor_get_uint(r);
     p->full = rj_cbor_get_bool(r);
+    p->whole = rj_cbor_get_bool(r);
     if (r->failed || p->range.from > p->range.to)
         return RJ_EPROTO;
     err = rj_vv_decode(r, &s->origins, &p->S, &unknown);
@@ -774,7 +777,7 @@ enum rj_err rj_transfer_on_give(struct rj_node *n, struct rj_session *ss,
                          p.full != top->full))
         err = RJ_EPROTO;
     if (err == RJ_EGAP || (err == RJ_OK && !within_limits(s, &p.S)) ||
-        (err == RJ_OK && top->renew && !rj_vv_covers(&l->received, &p.S))) {
+        (err == RJ_OK && top->renew && !p.whole)) {
         rj_transfer_stop(s); /* its origins or limits have to become known first; or the
                               * holder is not whole itself */
         rj_vv_done(&p.S);

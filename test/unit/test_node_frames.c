@@ -27,7 +27,7 @@ static size_t put_fields(struct rj_buf *b, uint64_t type)
         [RJ_FRAME_BATCH] = "nB",     [RJ_FRAME_HEAD_] = "nbs",
         [RJ_FRAME_ACK] = "0ua",      [RJ_FRAME_PULL] = "na",
         [RJ_FRAME_BEHIND] = "na",    [RJ_FRAME_TAKE] = "nuuufFa",
-        [RJ_FRAME_META] = "nufaaa",  [RJ_FRAME_GIVE] = "nuuufaabuuuuu",
+        [RJ_FRAME_META] = "nufaaa",  [RJ_FRAME_GIVE] = "nuuuffaabuuuuu",
         [RJ_FRAME_REFUSE] = "t",     [RJ_FRAME_ADDRESSES] = "da",
         [RJ_FRAME_CLOCK] = "nu",     [RJ_FRAME_BUSY] = "nu",
         [RJ_FRAME_DIGEST] = "nuuuu", [RJ_FRAME_PART] = "fb"};
