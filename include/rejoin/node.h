@@ -202,12 +202,13 @@ struct rj_member_info {
 };
 /* False when there is no i-th member. */
 RJ_API bool rj_space_member(struct rj_space *s, size_t i, struct rj_member_info *ret);
-/* Sets another device's role. RJ_EDENIED: this device may not. */
+/* Sets another device's role. RJ_EDENIED: this device may not; RJ_ECLOSED: the other was
+ * closed, only an invitation brings it back. */
 RJ_NODISCARD RJ_API enum rj_err rj_space_member_set(struct rj_space *s,
                                                     const struct rj_digest *device,
                                                     enum rj_role role, struct rj_now now);
 /* Closes a device (R8): what active members have seen of it stays valid, what comes later
- * is kept aside. RJ_EDENIED, RJ_ENOENT. */
+ * is kept aside until it joins again with a new invitation (R6). RJ_EDENIED, RJ_ENOENT. */
 RJ_NODISCARD RJ_API enum rj_err rj_space_close_device(struct rj_space *s,
                                                       const struct rj_digest *device,
                                                       struct rj_now now);

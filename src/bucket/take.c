@@ -184,6 +184,13 @@ static enum rj_err follow_bases(const struct taking *t, const struct rj_site *si
     return RJ_OK;
 }
 
+/* Whether an entry of ours that theirs lacks goes. Where all of theirs is taken (no C), so
+ * do runs that are dead or based: the range does not vouch for them any more. */
+static bool goes(const struct taking *t, const struct rj_dotted *d)
+{
+    return goes_by_absence(t->S, d) || (t->C == NULL && covers(t->S, d));
+}
+
 /* Takes the marks off; drops what had none and is covered by S, if `drop`. */
 static void drop_unmarked(const struct taking *t, const struct rj_site *site, bool drop,
                           bool *changed)
@@ -195,7 +202,7 @@ static void drop_unmarked(const struct taking *t, const struct rj_site *site, bo
 
         if (d->mark) {
             d->mark = false;
-        } else if (drop && goes_by_absence(t->S, d)) {
+        } else if (drop && goes(t, d)) {
             rj_change_out(t->b, site, d);
             *changed = true;
         }

@@ -9,6 +9,28 @@
 
 static const struct rj_origin_id no_origin;
 
+int rj_lift_compare(const struct rj_lift *a, const struct rj_lift *b)
+{
+    int order = memcmp(a->origin.b, b->origin.b, RJ_ORIGIN_LEN);
+
+    return order != 0 ? order : (a->seq > b->seq) - (a->seq < b->seq);
+}
+
+void rj_lifts_put(struct rj_buf *b, const struct rj_lift *lift)
+{
+    rj_cbor_put_bytes(b, RJ_BYTES_OF(lift->origin.b));
+    rj_cbor_put_uint(b, lift->seq);
+}
+
+bool rj_lifts_next(struct rj_reader *r, struct rj_lift *ret)
+{
+    if (rj_reader_left(r) == 0)
+        return false;
+    rj_cbor_get_fixed(r, ret->origin.b, RJ_ORIGIN_LEN);
+    ret->seq = rj_cbor_get_uint(r);
+    return !r->failed;
+}
+
 void rj_record_put(struct rj_buf *b, const struct rj_record *r)
 {
     bool replaces = memcmp(r->replaces.b, no_origin.b, RJ_ORIGIN_LEN) != 0;
@@ -23,12 +45,16 @@ void rj_record_put(struct rj_buf *b, const struct rj_record *r)
         rj_cbor_put_bytes(b, rj_bytes_of(r->replaces.b, replaces ? RJ_ORIGIN_LEN : 0));
         break;
     case RJ_RECORD_ROLE:
-        rj_cbor_put_array(b, 5);
+        rj_cbor_put_array(b, r->n_lifts > 0 ? 6 : 5);
         rj_cbor_put_uint(b, r->kind);
         rj_cbor_put_bytes(b, RJ_BYTES_OF(r->device.b));
         rj_cbor_put_bytes(b, RJ_BYTES_OF(r->pubkey));
         rj_cbor_put_text(b, r->name);
         rj_cbor_put_uint(b, r->role);
+        if (r->n_lifts > 0) {
+            rj_cbor_put_array(b, 2 * r->n_lifts);
+            rj_buf_append(b, r->lifts);
+        }
         break;
     case RJ_RECORD_CLOSE:
         rj_cbor_put_array(b, 2);
@@ -50,6 +76,27 @@ static void get_open(struct rj_reader *r, struct rj_record *ret)
     /* None is written as nothing: zeros would be a second form of it. */
     if (replaces.len != 0 && memcmp(ret->replaces.b, no_origin.b, RJ_ORIGIN_LEN) == 0)
         rj_reader_fail(r);
+}
+
+/* What a record lifts: not nothing, ascending, none twice. */
+static void get_lifts(struct rj_reader *r, struct rj_record *ret)
+{
+    size_t n = rj_cbor_get_array(r), i;
+    const uint8_t *from = r->ptr;
+    struct rj_lift last = {.seq = 0}, lift = last;
+
+    if (n == 0 || n % 2 != 0 || n / 2 > RJ_LIFTS_MAX)
+        rj_reader_fail(r);
+    for (i = 0; i < n / 2 && !r->failed; i++, last = lift) {
+        (void)rj_lifts_next(r, &lift);
+        if (lift.seq == 0 || lift.seq > RJ_SEQ_MAX ||
+            (i > 0 && rj_lift_compare(&last, &lift) >= 0))
+            rj_reader_fail(r);
+    }
+    if (r->failed)
+        return;
+    ret->n_lifts = n / 2;
+    ret->lifts = rj_bytes_of(from, (size_t)(r->ptr - from));
 }
 
 static void get_role(struct rj_reader *r, struct rj_record *ret)
@@ -80,10 +127,12 @@ enum rj_err rj_record_get(struct rj_bytes body, struct rj_env *env, struct rj_re
     rj_cbor_get_fixed(&r, rec.device.b, RJ_DIGEST_LEN);
     if (rec.kind == RJ_RECORD_OPEN && fields == 5)
         get_open(&r, &rec);
-    else if (rec.kind == RJ_RECORD_ROLE && fields == 5)
+    else if (rec.kind == RJ_RECORD_ROLE && (fields == 5 || fields == 6))
         get_role(&r, &rec);
     else if (rec.kind != RJ_RECORD_CLOSE || fields != 2)
         return RJ_ECORRUPT;
+    if (rec.kind == RJ_RECORD_ROLE && fields == 6)
+        get_lifts(&r, &rec);
     if (!rj_reader_complete(&r))
         return RJ_ECORRUPT;
     if (rec.kind != RJ_RECORD_CLOSE) {
@@ -188,6 +237,51 @@ enum rj_err rj_members_add(struct rj_members *m, const struct rj_digest *id,
     return RJ_OK;
 }
 
+bool rj_members_is_lifted(const struct rj_device *d, const struct rj_role_record *r,
+                          const struct rj_vv *vv)
+{
+    size_t i;
+
+    for (i = 0; i < d->n_lifted; i++) {
+        const struct rj_lifted *l = &d->lifted[i];
+
+        if (l->close.seq == r->dot.seq &&
+            memcmp(l->close.origin.b, r->author.b, RJ_ORIGIN_LEN) == 0 &&
+            (vv == NULL || rj_vv_has(vv, l->by.origin, l->by.seq)))
+            return true;
+    }
+    return false;
+}
+
+/* Whether a close record that vv has is not lifted there. */
+static bool is_closed(const struct rj_device *d, const struct rj_vv *vv)
+{
+    size_t i;
+
+    for (i = 0; i < d->n_records; i++) {
+        const struct rj_role_record *r = &d->records[i];
+
+        if (r->close && (vv == NULL || rj_vv_has(vv, r->dot.origin, r->dot.seq)) &&
+            !rj_members_is_lifted(d, r, vv))
+            return true;
+    }
+    return false;
+}
+
+enum rj_err rj_members_lift(struct rj_device *d, const struct rj_lift *close,
+                            struct rj_dot by)
+{
+    struct rj_lifted *lifted =
+        rj_alloc_resize(d->lifted, d->n_lifted + 1, sizeof(*lifted));
+
+    if (lifted == NULL)
+        return RJ_ENOMEM;
+    d->lifted = lifted;
+    d->lifted[d->n_lifted++] = (struct rj_lifted){.close = *close, .by = by};
+    d->closed = is_closed(d, NULL);
+    return RJ_OK;
+}
+
 enum rj_err rj_members_note(struct rj_members *m, struct rj_device *d,
                             const struct rj_role_record *r)
 {
@@ -212,8 +306,7 @@ enum rj_err rj_members_note(struct rj_members *m, struct rj_device *d,
     }
     d->records[d->n_records++] = *r;
     m->records++;
-    if (r->close)
-        d->closed = true;
+    d->closed = is_closed(d, NULL);
     return RJ_OK;
 }
 
@@ -253,13 +346,14 @@ enum rj_role rj_members_role(const struct rj_device *d, const struct rj_origins 
     const struct rj_role_record *best = NULL;
     size_t i;
 
+    if (is_closed(d, vv))
+        return RJ_ROLE_NONE;
     for (i = 0; i < d->n_records; i++) {
         const struct rj_role_record *r = &d->records[i];
 
-        if (vv != NULL && r->dot.seq != 0 && !rj_vv_has(vv, r->dot.origin, r->dot.seq))
+        if (r->close ||
+            (vv != NULL && r->dot.seq != 0 && !rj_vv_has(vv, r->dot.origin, r->dot.seq)))
             continue;
-        if (r->close)
-            return RJ_ROLE_NONE;
         if (best == NULL || best->dot.seq == 0 ||
             (r->dot.seq != 0 &&
              rj_dot_order(origins, best->stamp, best->dot, r->stamp, r->dot) < 0))
@@ -329,8 +423,10 @@ void rj_members_done(struct rj_members *m)
 
     if (m == NULL)
         return;
-    for (i = 0; i < m->n; i++)
+    for (i = 0; i < m->n; i++) {
         free(m->items[i].records);
+        free(m->items[i].lifted);
+    }
     free(m->items);
     *m = (struct rj_members){0};
 }

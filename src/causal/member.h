@@ -2,11 +2,13 @@
 /* Membership of a space (R8): who may do what, as a function of the set of membership
  * records. A record is the body of a batch of class MEMBER, an ordinary write under the
  * same vector. A device's role at a vector is that of its greatest (stamp, dot) record
- * among those that the vector has; what was once written with a right stays valid. */
+ * among those that the vector has; what was once written with a right stays valid.
+ * A close ends a device's rights until a role record lifts it, which names it (R6). */
 #ifndef RJ_CAUSAL_MEMBER_H
 #define RJ_CAUSAL_MEMBER_H
 
 #include "base/buf.h"
+#include "base/reader.h"
 #include "causal/origin.h"
 
 #include <rejoin/node.h>
@@ -14,6 +16,7 @@
 enum {
     RJ_DEVICES_MAX = 4096,         /* devices of one space, closed ones included */
     RJ_MEMBER_RECORDS_MAX = 65536, /* role records of one space */
+    RJ_LIFTS_MAX = 64,             /* closes that one role record lifts */
     RJ_GENESIS_FORMAT = 1
 };
 
@@ -21,6 +24,12 @@ enum rj_record_kind {
     RJ_RECORD_OPEN = 1, /* a new incarnation (R1) */
     RJ_RECORD_ROLE = 2, /* gives a device a role */
     RJ_RECORD_CLOSE = 3 /* closes a device */
+};
+
+/* The dot of a close record, as a role record names it. */
+struct rj_lift {
+    struct rj_origin_id origin;
+    uint64_t seq;
 };
 
 /* One membership record; fields that its kind lacks are zero. */
@@ -32,7 +41,15 @@ struct rj_record {
     struct rj_origin_id replaces;  /* OPEN: the device's former origin, or zero */
     struct rj_bytes name;          /* ROLE: for people */
     enum rj_role role;             /* ROLE */
+    struct rj_bytes lifts;         /* ROLE: n_lifts closes, as rj_lifts_put wrote them */
+    size_t n_lifts;                /* at most RJ_LIFTS_MAX, ascending, none twice */
 };
+
+/* Order of lifts in a record: by origin, then sequence. */
+int rj_lift_compare(const struct rj_lift *a, const struct rj_lift *b);
+void rj_lifts_put(struct rj_buf *b, const struct rj_lift *lift);
+/* The next of a record's lifts; false at the end. */
+bool rj_lifts_next(struct rj_reader *r, struct rj_lift *ret);
 
 void rj_record_put(struct rj_buf *b, const struct rj_record *r);
 /* Decodes exactly body, borrowed; a device id must be the hash of its key. RJ_ECORRUPT,
@@ -64,6 +81,13 @@ struct rj_role_record {
     uint64_t stamp;
     enum rj_role role; /* NONE: closed */
     bool close;
+    struct rj_origin_id author; /* of a close: the id of dot.origin */
+};
+
+/* A close of a device that a role record lifts. Either may come first. */
+struct rj_lifted {
+    struct rj_lift close;
+    struct rj_dot by;
 };
 
 struct rj_device {
@@ -74,9 +98,11 @@ struct rj_device {
     uint64_t named_stamp;
     uint32_t rank;   /* distance from the genesis key */
     uint32_t active; /* its newest incarnation, RJ_ORIGIN_NONE: none yet */
-    bool closed;
+    bool closed;     /* by all records known */
     struct rj_role_record *records;
     size_t n_records, cap_records;
+    struct rj_lifted *lifted;
+    size_t n_lifted;
 };
 
 /* Zero-initialise. */
@@ -95,6 +121,12 @@ RJ_NODISCARD enum rj_err rj_members_add(struct rj_members *m, const struct rj_di
 /* Notes a role or close record; again is harmless. RJ_ELIMIT, RJ_ENOMEM. */
 RJ_NODISCARD enum rj_err rj_members_note(struct rj_members *m, struct rj_device *d,
                                          const struct rj_role_record *r);
+/* Notes that the role record `by` lifts the close record `close` of d. RJ_ENOMEM. */
+RJ_NODISCARD enum rj_err rj_members_lift(struct rj_device *d, const struct rj_lift *close,
+                                         struct rj_dot by);
+/* True iff r, a close record of d, is lifted by a role record that vv has (NULL: any). */
+bool rj_members_is_lifted(const struct rj_device *d, const struct rj_role_record *r,
+                          const struct rj_vv *vv);
 /* True iff a role or close record with this dot was noted, of whatever device. */
 bool rj_members_have(const struct rj_members *m, struct rj_dot dot);
 /* Gives the device the name that a role record (dot, stamp) tells, unless the name that
@@ -103,8 +135,8 @@ bool rj_members_have(const struct rj_members *m, struct rj_dot dot);
 void rj_members_name(struct rj_device *d, const struct rj_origins *origins,
                      const struct rj_role_record *r, struct rj_bytes name);
 /* The role of a device in the past that vv describes (NULL: by all records known): that
- * of its greatest (stamp, dot) record there, the genesis being the least; none once a
- * close is among them. */
+ * of its greatest (stamp, dot) role record there, the genesis being the least; none while
+ * a close is among them that none of them lifts. */
 enum rj_role rj_members_role(const struct rj_device *d, const struct rj_origins *origins,
                              const struct rj_vv *vv);
 /* Whether device a outranks device b in the past that vv describes (R8): is fewer steps

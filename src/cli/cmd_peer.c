@@ -152,10 +152,9 @@ int rj_cmd_peer_remove(struct rj_cli *cli)
     char question[ROOM];
     int status;
 
-    if (rj_cli_dry(cli, "exclude device %s for good", cli->args[0]))
+    if (rj_cli_dry(cli, "exclude device %s", cli->args[0]))
         return rj_cli_end(cli);
-    (void)snprintf(question, sizeof(question), "exclude device %.64s for good",
-                   cli->args[0]);
+    (void)snprintf(question, sizeof(question), "exclude device %.64s", cli->args[0]);
     status = rj_cli_confirm(cli, question);
     if (status != 0)
         return status;

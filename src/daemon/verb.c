@@ -263,6 +263,15 @@ bool rj_verb_device(struct rj_call *c, struct rj_node *n, struct rj_verb_device 
     return found == 1;
 }
 
+enum rj_err rj_verb_removed(struct rj_call *c, const char *space)
+{
+    return rj_call_error(c, RJ_ECLOSED,
+                         "ask for a new ticket (rejoin invite there), then: "
+                         "rejoin join TICKET",
+                         "this device was removed from %s; what it wrote is kept",
+                         space);
+}
+
 /* ---- spaces */
 
 static void put_hex128(struct rj_doc *doc, const char *key, uint64_t hi, uint64_t lo)

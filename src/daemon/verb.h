@@ -57,6 +57,9 @@ void rj_verb_put_space(struct rj_call *c, struct rj_doc *doc, struct rj_space *s
 /* Adds what keeps the space from being in order, as a list of texts "limits". */
 void rj_verb_put_limits(struct rj_call *c, struct rj_doc *doc, struct rj_space *s);
 
+/* Answers that this device was closed in a space, and what lets it in again. */
+enum rj_err rj_verb_removed(struct rj_call *c, const char *space);
+
 /* Answers with an empty map. */
 enum rj_err rj_verb_done(struct rj_call *c);
 /* Answers with what is in the call's document, once what clients did until now is durable

@@ -120,7 +120,7 @@ struct join {
     uint64_t seen; /* writes and keys at the last progress */
     bool was_connected;
     size_t n_before;
-    struct rj_digest before[]; /* ids of the spaces that were there */
+    struct rj_digest before[]; /* ids of the spaces that this device was in */
 };
 
 static bool was_there(const struct join *j, const struct rj_digest *id)
@@ -220,8 +220,10 @@ static enum rj_err join_refused(struct rj_call *c, enum rj_err err)
     if (err == RJ_EAUTH)
         return rj_call_error(c, err, "ask for a new one: rejoin invite",
                              "the ticket was refused: used, expired or not from there");
-    if (err == RJ_ECLOSED)
-        return rj_call_error(c, err, "", "this device was removed from that space");
+    if (err == RJ_EDENIED)
+        return rj_call_error(c, err, "ask for a new one: rejoin invite",
+                             "the ticket was refused: used or expired, or this device "
+                             "was removed by somebody of a higher rank");
     return rj_call_error(c, err, "", "the invitation was refused: %s", rj_err_text(err));
 }
 
@@ -310,7 +312,8 @@ static struct join *join_new(struct rj_call *c, struct rj_node *n)
     j = rj_alloc_zero(1, sizeof(*j) + count * sizeof(j->before[0]));
     for (size_t i = 0; j != NULL && i < count; i++) {
         rj_space_info(rj_node_space_at(n, i), rj_verb_now(c), &info);
-        j->before[j->n_before++] = info.id;
+        if (info.refuse != RJ_ECLOSED) /* else it comes back */
+            j->before[j->n_before++] = info.id;
     }
     return j;
 }

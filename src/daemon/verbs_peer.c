@@ -203,6 +203,9 @@ enum rj_err rj_verb_peer_set(struct rj_call *c)
             return rj_call_error(c, RJ_EINVAL, "role=reader|writer|admin",
                                  "%s is no role", text);
         err = change_role(c, n, &v.device, role, &count);
+        if (err == RJ_OK && count == 0 && v.closed)
+            return rj_call_error(c, RJ_ECLOSED, "rejoin invite",
+                                 "it was removed: a new ticket lets it in again");
         if (err == RJ_OK && count == 0)
             err = RJ_ENOENT;
         if (err != RJ_OK)

@@ -30,6 +30,7 @@ struct look {
     uint64_t writes; /* that are not durable somewhere reachable */
     uint64_t unsent; /* of these, not even received */
     bool undecided;  /* connected, but not yet heard of */
+    char removed[RJ_NAME_MAX + 1]; /* a space in which this device was closed */
     char unreachable[NAMES_MAX];
     char late[NAMES_MAX];
 };
@@ -78,6 +79,8 @@ static void look_at(struct rj_call *c, struct look *l)
         for (size_t k = 0; s != NULL && rj_space_member(s, k, &m); k++) {
             uint64_t since = now_mark - y->marks[i].mark;
 
+            if (m.self && m.closed)
+                (void)snprintf(l->removed, sizeof(l->removed), "%s", y->marks[i].name);
             if (m.self || m.closed || m.role == RJ_ROLE_NONE ||
                 (y->only && memcmp(m.device.b, y->device.b, RJ_DIGEST_LEN) != 0))
                 continue;
@@ -131,6 +134,8 @@ static enum rj_err poll_sync(struct rj_call *c)
     if (rj_engine_instance(d->engine) != y->instance)
         return rj_call_error(c, RJ_EBUSY, "rejoin sync", "the engine was restarted");
     look_at(c, &l);
+    if (l.removed[0] != '\0')
+        return rj_verb_removed(c, l.removed);
     tried = rj_peers_tried(d->peers, y->dials);
     if (tried && !l.undecided && l.behind == 0 &&
         (!y->wait || l.unreachable[0] == '\0')) {

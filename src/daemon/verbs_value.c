@@ -39,6 +39,15 @@ enum rj_err rj_verb_bucket_get(struct rj_call *c)
     return RJ_OK;
 }
 
+/* Why a write was not taken. */
+static enum rj_err write_error(struct rj_call *c, struct rj_node *n, struct rj_bytes name,
+                               enum rj_err err)
+{
+    struct rj_space *s = err == RJ_ECLOSED ? rj_node_space(n, name) : NULL;
+
+    return s != NULL ? rj_verb_removed(c, rj_space_name(s)) : err;
+}
+
 enum rj_err rj_verb_bucket_put(struct rj_call *c)
 {
     struct rj_node *n = rj_verb_node(c);
@@ -57,7 +66,7 @@ enum rj_err rj_verb_bucket_put(struct rj_call *c)
         err = b != NULL ? rj_bucket_set(b, key, value, NULL) : RJ_OK;
     }
     if (err != RJ_OK || b == NULL)
-        return err;
+        return write_error(c, n, name, err);
     doc = rj_call_doc(c);
     rj_doc_map(doc);
     rj_doc_end(doc);
@@ -79,7 +88,7 @@ enum rj_err rj_verb_bucket_del(struct rj_call *c)
     if (err == RJ_ENOENT || (err == RJ_OK && !existed))
         return no_key(c, key);
     if (err != RJ_OK)
-        return err;
+        return write_error(c, n, name, err);
     doc = rj_call_doc(c);
     rj_doc_map(doc);
     rj_doc_end(doc);

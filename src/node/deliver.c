@@ -3,7 +3,8 @@
  * else it is parked, bounded for each session, and after a short while asked for what it
  * waits for. Openings (R1) have no deps: they wait for their device only. Rights (R8) are
  * judged by what the author is known to have seen; of a closed device's origins nothing
- * is merged above what active members had durably. */
+ * is merged above what active members had durably, until a role record readmits it (R6):
+ * then what it wrote meanwhile flows as that of any member that was away. */
 #include "base/alloc.h"
 #include "base/cbor.h"
 #include "node/frame.h"
@@ -162,6 +163,52 @@ static bool has_right(const struct rj_space *s, uint32_t o, enum rj_role need)
     return false;
 }
 
+/* What a head tells of origins that are known. *ret_partial: it tells of others too. */
+static enum rj_err decode_known(struct rj_space *s, const struct rj_header *h, uint32_t o,
+                                struct rj_vv *known, bool *ret_partial)
+{
+    struct rj_reader r = rj_reader_of(h->deps);
+    struct rj_dep dep;
+    enum rj_err err = rj_vv_put(known, o, h->first - 1);
+
+    *ret_partial = false;
+    while (err == RJ_OK && rj_deps_next(&r, &dep)) {
+        uint32_t d = rj_origins_find(&s->origins, &dep.origin);
+
+        if (d != RJ_ORIGIN_NONE)
+            err = rj_vv_put(known, d, dep.seq);
+        else
+            *ret_partial = true;
+    }
+    return err;
+}
+
+/* An origin became known: heads that came before may tell of it. A limit that was not
+ * understood would hold back for ever what others have. */
+static enum rj_err read_heads_again(struct rj_space *s)
+{
+    enum rj_err err = RJ_OK;
+    uint32_t o;
+
+    for (o = 0; err == RJ_OK && o < s->origins.n; o++) {
+        struct rj_origin_state *os = &s->os[o];
+        struct rj_reader r = rj_reader_of(rj_buf_view(&os->head));
+        struct rj_vv known = {0};
+        struct rj_header h;
+
+        if (os->head.len == 0 || !os->head_partial)
+            continue;
+        err = rj_header_get(rj_cbor_get_bytes(&r), &h);
+        if (err == RJ_OK)
+            err = decode_known(s, &h, o, &known, &os->head_partial);
+        if (err == RJ_OK)
+            err = rj_vv_join(&os->known, &known);
+        os->dirty = true;
+        rj_vv_done(&known);
+    }
+    return err;
+}
+
 /* ---- membership records */
 
 /* Whom the opened origin o replaces, and who replaces it: openings of one device mostly
@@ -215,12 +262,61 @@ static enum rj_err note_open(struct rj_space *s, const struct rj_batch *b,
     }
     if (d->active == RJ_ORIGIN_NONE || s->origins.items[o].replaced_by == RJ_ORIGIN_NONE)
         d->active = o;
-    return RJ_OK;
+    return s->self != RJ_ORIGIN_NONE ? read_heads_again(s) : RJ_OK; /* else: loading */
+}
+
+/* Asks all peers for what they sent in vain while it was not allowed here. */
+static void pull_again(struct rj_space *s)
+{
+    struct rj_node *n = s->node;
+    size_t i;
+
+    for (i = 0; i < n->n_sessions; i++) {
+        struct rj_link *l = rj_session_link(n->sessions[i], s);
+
+        if (l != NULL && l->told && l->heard && !n->sessions[i]->closing)
+            rj_link_pull(n->sessions[i], l);
+    }
+}
+
+/* The origins of a device are closed as long as it is. */
+static void follow_device(struct rj_space *s, const struct rj_device *d)
+{
+    bool lifted = false;
+    uint32_t o;
+
+    for (o = 0; o < s->origins.n; o++) {
+        struct rj_origin_state *os = &s->os[o];
+
+        if (os->device != (uint32_t)(d - s->members.items) || os->closed == d->closed)
+            continue;
+        if (d->closed)
+            os->frozen = rj_vv_get(&s->vv, o);
+        lifted = lifted || os->closed;
+        os->closed = d->closed;
+        os->dirty = true;
+    }
+    if (lifted)
+        pull_again(s);
+}
+
+/* The closes that a role record lifts. They need not be known here. */
+static enum rj_err note_lifts(const struct rj_record *rec, struct rj_dot by,
+                              struct rj_device *d)
+{
+    struct rj_reader r = rj_reader_of(rec->lifts);
+    enum rj_err err = RJ_OK;
+    struct rj_lift lift;
+
+    while (err == RJ_OK && rj_lifts_next(&r, &lift))
+        err = rj_members_lift(d, &lift, by);
+    return err;
 }
 
 static enum rj_err note_role(struct rj_space *s, const struct rj_record *rec,
                              const struct rj_role_record *role, uint32_t author)
 {
+    bool known = rj_members_have(&s->members, role->dot);
     struct rj_device *d;
     enum rj_err err = rj_members_add(&s->members, &rec->device, rec->pubkey, &d);
     uint32_t rank;
@@ -232,8 +328,12 @@ static enum rj_err note_role(struct rj_space *s, const struct rj_record *rec,
         d->rank = rank + 1;
     rj_members_name(d, &s->origins, role, rec->name);
     err = rj_members_note(&s->members, d, role);
-    if (err == RJ_OK)
+    if (err == RJ_OK && !known)
+        err = note_lifts(rec, role->dot, d);
+    if (err == RJ_OK) {
         s->os[author].rules = true;
+        follow_device(s, d);
+    }
     return err;
 }
 
@@ -242,21 +342,13 @@ static enum rj_err note_close(struct rj_space *s, const struct rj_record *rec,
 {
     struct rj_device *d = rj_members_find(&s->members, &rec->device);
     enum rj_err err;
-    uint32_t o;
 
     if (d == NULL)
         return RJ_EGAP;
     err = rj_members_note(&s->members, d, role);
-    if (err == RJ_OK)
+    if (err == RJ_OK) {
         s->os[role->dot.origin].rules = true;
-    for (o = 0; err == RJ_OK && o < s->origins.n; o++) {
-        struct rj_origin_state *os = &s->os[o];
-
-        if (os->device != (uint32_t)(d - s->members.items) || os->closed)
-            continue;
-        os->closed = true;
-        os->frozen = rj_vv_get(&s->vv, o);
-        os->dirty = true;
+        follow_device(s, d);
     }
     return err;
 }
@@ -313,12 +405,16 @@ enum rj_err rj_space_note_member(struct rj_space *s, const struct rj_batch *b,
         role = (struct rj_role_record){.dot = {.origin = author, .seq = b->header.first},
                                        .stamp = b->header.stamp,
                                        .role = rec.role,
+                                       .author = b->header.origin,
                                        .close = rec.kind == RJ_RECORD_CLOSE};
         err = rec.kind == RJ_RECORD_ROLE ? note_role(s, &rec, &role, author)
                                          : note_close(s, &rec, &role);
     }
     if (err == RJ_OK && !known)
         err = remember_member_batch(s, bytes);
+    if (s->closed_here && rj_members_have(&s->members, s->closed_by))
+        s->closed_here = false; /* from now on the records say what is so */
+    rj_space_set_refuse(s);
     s->dirty = true;
     return err;
 }
@@ -730,6 +826,7 @@ static void note_own_close(struct rj_space *s, const struct rj_batch *b)
     struct rj_record rec;
 
     if (b->header.class != RJ_CLASS_MEMBER || o == RJ_ORIGIN_NONE ||
+        rj_space_has_member_batch(s, b) || /* and maybe lifted since */
         rj_record_get(b->body, s->node->env, &rec) != RJ_OK ||
         rec.kind != RJ_RECORD_CLOSE || s->os[o].device == UINT32_MAX ||
         memcmp(rec.device.b, s->node->device.b, RJ_DIGEST_LEN) != 0)
@@ -741,6 +838,7 @@ static void note_own_close(struct rj_space *s, const struct rj_batch *b)
     if (!s->closed_here)
         rj_node_note(s->node, RJ_NOTE_ERROR, RJ_ECLOSED, "closed space=%s", s->name);
     s->closed_here = true;
+    s->closed_by = (struct rj_dot){.origin = o, .seq = b->header.first};
     rj_space_set_refuse(s);
 }
 
@@ -860,22 +958,6 @@ static void forget_heads(struct rj_space *s, uint32_t by)
     }
 }
 
-static enum rj_err decode_known(struct rj_space *s, const struct rj_header *h, uint32_t o,
-                                struct rj_vv *known)
-{
-    struct rj_reader r = rj_reader_of(h->deps);
-    struct rj_dep dep;
-    enum rj_err err = rj_vv_put(known, o, h->first - 1);
-
-    while (err == RJ_OK && rj_deps_next(&r, &dep)) {
-        uint32_t d = rj_origins_find(&s->origins, &dep.origin);
-
-        if (d != RJ_ORIGIN_NONE)
-            err = rj_vv_put(known, d, dep.seq);
-    }
-    return err;
-}
-
 enum rj_err rj_space_offer_head(struct rj_space *s, struct rj_bytes raw,
                                 const uint8_t *sig, struct rj_session *from)
 {
@@ -884,6 +966,7 @@ enum rj_err rj_space_offer_head(struct rj_space *s, struct rj_bytes raw,
     struct rj_vv known = {0};
     struct rj_origin_state *os;
     enum rj_err err = rj_header_get(raw, &h);
+    bool partial;
     uint32_t o;
 
     if (err != RJ_OK)
@@ -899,11 +982,12 @@ enum rj_err rj_space_offer_head(struct rj_space *s, struct rj_bytes raw,
     rj_header_hash(s->node->env, &s->id, raw, &hash);
     if (from != NULL && !verify(s, s->members.items[os->device].pubkey, &hash, sig))
         return RJ_EAUTH;
-    err = decode_known(s, &h, o, &known);
+    err = decode_known(s, &h, o, &known, &partial);
     if (err == RJ_OK) {
         rj_vv_done(&os->known);
         os->known = known;
         os->head_stamp = h.stamp;
+        os->head_partial = partial;
         os->dirty = true;
         s->dirty = true;
         if (h.stamp > s->clock)

@@ -207,7 +207,8 @@ bool rj_space_member(struct rj_space *s, size_t i, struct rj_member_info *ret)
                                    .role = rj_members_role(d, &s->origins, &s->vv),
                                    .self = is_self(s, d),
                                    .connected = k != NULL && k->session != 0,
-                                   .closed = d->closed,
+                                   .closed =
+                                       d->closed || (is_self(s, d) && s->closed_here),
                                    .lag = mark > received ? mark - received : 0,
                                    .lag_durable = mark > durable ? mark - durable : 0};
     if (ret->self)

@@ -141,12 +141,20 @@ static enum rj_err enter(struct rj_node *n, struct rj_bytes genesis, struct rj_b
     return err;
 }
 
+/* How many closes of this device are known to be lifted. */
+static size_t own_lifts(const struct rj_space *s)
+{
+    const struct rj_device *d = rj_members_find(&s->members, &s->node->device);
+
+    return d != NULL ? d->n_lifted : 0;
+}
+
 static enum rj_err welcome_one(struct rj_node *n, struct rj_reader *r)
 {
     struct rj_bytes genesis = rj_cbor_get_bytes(r), name = rj_cbor_get_text(r);
     uint64_t durability = rj_cbor_get_uint(r);
     struct rj_space *s = NULL;
-    size_t count, i;
+    size_t count, i, lifts;
     bool fresh;
     enum rj_err err;
 
@@ -155,6 +163,7 @@ static enum rj_err welcome_one(struct rj_node *n, struct rj_reader *r)
     count = n->n_spaces;
     err = enter(n, genesis, name, durability, &s);
     fresh = n->n_spaces > count;
+    lifts = s != NULL ? own_lifts(s) : 0;
     count = rj_cbor_get_array(r);
     if (err == RJ_OK && count > RJ_MEMBER_BATCHES_MAX)
         err = RJ_EPROTO;
@@ -172,7 +181,7 @@ static enum rj_err welcome_one(struct rj_node *n, struct rj_reader *r)
     }
     if (err == RJ_OK && fresh)
         err = rj_space_open(s);
-    if (err == RJ_OK && fresh)
+    if (err == RJ_OK && (fresh || own_lifts(s) > lifts))
         s->catching_up = true;
     if (err != RJ_OK && fresh) /* half of a space is none */
         (void)!rj_node_space_remove(n, s);
@@ -288,6 +297,52 @@ static struct rj_space *space_by_id(struct rj_node *n, const struct rj_digest *i
     return NULL;
 }
 
+/* What lifts all closes of d that are known here, into lifts. RJ_EDENIED: one is of an
+ * admin of a higher rank. */
+static enum rj_err lift_all(const struct rj_space *s, const struct rj_device *d,
+                            struct rj_buf *lifts, size_t *ret_n)
+{
+    const struct rj_device *me = rj_members_find(&s->members, &s->node->device);
+    struct rj_lift sorted[RJ_LIFTS_MAX], lift;
+    size_t n = 0, i, k;
+
+    for (i = 0; i < d->n_records; i++) {
+        const struct rj_role_record *r = &d->records[i];
+        uint32_t by = s->os[r->dot.origin].device;
+
+        if (!r->close || rj_members_is_lifted(d, r, NULL))
+            continue;
+        if (me == NULL || by == UINT32_MAX || s->members.items[by].rank < me->rank)
+            return RJ_EDENIED;
+        if (n == RJ_LIFTS_MAX)
+            return RJ_ELIMIT;
+        lift = (struct rj_lift){r->author, r->dot.seq};
+        for (k = n++; k > 0 && rj_lift_compare(&lift, &sorted[k - 1]) < 0; k--)
+            sorted[k] = sorted[k - 1];
+        sorted[k] = lift;
+    }
+    for (i = 0; i < n; i++)
+        rj_lifts_put(lifts, &sorted[i]);
+    *ret_n = n;
+    return rj_buf_err(lifts);
+}
+
+/* Gives the device its role; one that was closed is readmitted (R6). */
+static enum rj_err admit_to(struct rj_space *s, const struct rj_device *d,
+                            struct rj_record rec)
+{
+    struct rj_buf lifts = {0};
+    enum rj_err err = RJ_OK;
+
+    if (d != NULL && d->closed)
+        err = lift_all(s, d, &lifts, &rec.n_lifts);
+    rec.lifts = rj_buf_view(&lifts);
+    if (err == RJ_OK)
+        err = rj_space_write_record(s, &rec);
+    rj_buf_done(&lifts);
+    return err;
+}
+
 /* Gives the device its role in every space of the invitation. */
 static enum rj_err admit(struct rj_node *n, const struct rj_session *ss,
                          const struct rj_invitation *inv, struct rj_bytes name)
@@ -305,9 +360,10 @@ static enum rj_err admit(struct rj_node *n, const struct rj_session *ss,
         if (s == NULL)
             continue;
         d = rj_members_find(&s->members, &ss->device);
-        if (d != NULL && rj_members_role(d, &s->origins, &s->vv) >= inv->role)
+        if (d != NULL && !d->closed &&
+            rj_members_role(d, &s->origins, &s->vv) >= inv->role)
             continue;
-        err = d != NULL && d->closed ? RJ_ECLOSED : rj_space_write_record(s, &rec);
+        err = admit_to(s, d, rec);
     }
     return err;
 }

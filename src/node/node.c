@@ -338,21 +338,23 @@ static enum rj_err flush_space(struct rj_node *n, struct rj_space *s)
     return err;
 }
 
-static void close_idle_guests(struct rj_node *n)
+static enum rj_err close_idle_guests(struct rj_node *n)
 {
+    enum rj_err err = RJ_OK;
     size_t i;
 
-    for (i = 0; i < n->n_sessions; i++) {
+    for (i = 0; err == RJ_OK && i < n->n_sessions; i++) {
         struct rj_session *ss = n->sessions[i];
         struct rj_mono due = rj_mono_add(ss->since, RJ_GUEST_MS);
 
         if (!ss->guest && ss->hello)
             continue;
         if (n->now.mono.ms >= due.ms)
-            rj_session_close(ss, RJ_EDENIED, n, "no ticket was presented");
+            err = rj_session_idle(n, ss);
         else
             rj_node_wake(n, due);
     }
+    return err;
 }
 
 static enum rj_err flush(struct rj_node *n)
@@ -367,7 +369,8 @@ static enum rj_err flush(struct rj_node *n)
     }
     for (i = 0; i < n->n_spaces && err == RJ_OK; i++)
         err = flush_space(n, n->spaces[i]);
-    close_idle_guests(n);
+    if (err == RJ_OK)
+        err = close_idle_guests(n);
     for (i = 0; i < n->n_sessions && err == RJ_OK; i++) {
         err = rj_join_send(n, n->sessions[i]);
         if (err == RJ_OK)

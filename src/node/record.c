@@ -279,6 +279,7 @@ static enum rj_err load_origin(struct rj_space *s, uint64_t i, struct rj_bytes v
     err = get_vv(&r, &os->known);
     head = rj_cbor_get_bytes(&r);
     rj_buf_append(&os->head, head);
+    os->head_partial = true;
     if (err == RJ_OK)
         err = get_vv(&r, &os->past);
     if (err == RJ_OK && !rj_reader_complete(&r))
@@ -459,8 +460,10 @@ enum rj_err rj_space_load(struct rj_node *n, struct rj_view *view, uint32_t numb
     if (err == RJ_OK)
         err = rj_space_open(s);
     if (err == RJ_OK) {
+        s->writer.refuse = RJ_OK; /* also what a closed device wrote before is kept */
         err = load_one(n, view, s, 'P', &value);
         err = err == RJ_OK ? reissue_pending(s, value) : err == RJ_ENOENT ? RJ_OK : err;
+        rj_space_set_refuse(s);
     }
     return err;
 }

@@ -185,7 +185,17 @@ static void put_gossip(struct rj_node *n, struct rj_session *ss, const struct rj
     }
 }
 
-static void put_close_records(struct rj_session *ss, const struct rj_link *l)
+/* The close record b of d is in force. */
+static bool is_in_force(const struct rj_device *d, const struct rj_batch *b)
+{
+    struct rj_role_record r = {.dot = {.seq = b->header.first},
+                               .author = b->header.origin};
+
+    return !rj_members_is_lifted(d, &r, NULL);
+}
+
+static void put_close_records(struct rj_session *ss, const struct rj_link *l,
+                              const struct rj_device *d)
 {
     const struct rj_space *s = l->space;
     struct rj_record rec;
@@ -199,7 +209,7 @@ static void put_close_records(struct rj_session *ss, const struct rj_link *l)
         if (rj_batch_get(&r, s->node->env, &s->id, false, &b) != RJ_OK ||
             rj_record_get(b.body, s->node->env, &rec) != RJ_OK ||
             rec.kind != RJ_RECORD_CLOSE ||
-            memcmp(rec.device.b, ss->device.b, RJ_DIGEST_LEN) != 0)
+            memcmp(rec.device.b, d->id.b, RJ_DIGEST_LEN) != 0 || !is_in_force(d, &b))
             continue;
         at = rj_frame_begin(&ss->out, RJ_FRAME_BATCH, 2);
         rj_cbor_put_uint(&ss->out, l->number_here);
@@ -208,7 +218,28 @@ static void put_close_records(struct rj_session *ss, const struct rj_link *l)
     }
 }
 
-/* A closed device is shown the record that closed it, and nothing else. */
+/* The peer, a member of other spaces still, was closed in this one: nothing of it flows
+ * any more but the records that say so. */
+static enum rj_err part(struct rj_session *ss, struct rj_space *s)
+{
+    const struct rj_device *d = rj_members_find(&s->members, &ss->device);
+    struct rj_link *l;
+    enum rj_err err;
+
+    if (d == NULL || !d->closed || ss->guest)
+        return RJ_OK;
+    err = add_link(ss, s, &l);
+    if (err != RJ_OK || l->parted)
+        return err;
+    if (!l->told)
+        put_space(ss, l);
+    put_close_records(ss, l, d);
+    l->told = false;
+    l->parted = true;
+    return RJ_OK;
+}
+
+/* A closed device is shown the records that closed it, and nothing else. */
 static enum rj_err say_farewell(struct rj_node *n, struct rj_session *ss)
 {
     size_t i;
@@ -225,7 +256,7 @@ static enum rj_err say_farewell(struct rj_node *n, struct rj_session *ss)
             return err;
         if (!l->told)
             put_space(ss, l);
-        put_close_records(ss, l);
+        put_close_records(ss, l, d);
     }
     rj_session_close(ss, RJ_EDENIED, n, "no member any more");
     return RJ_OK;
@@ -241,17 +272,18 @@ enum rj_err rj_session_announce(struct rj_node *n, struct rj_session *ss)
         return say_farewell(n, ss);
     for (i = 0; ss->hello && i < n->n_spaces; i++) {
         struct rj_space *s = n->spaces[i];
-        struct rj_link *l;
+        struct rj_link *l = NULL;
         enum rj_err err;
 
-        if (s->removed || !is_member(s, &ss->device))
+        if (s->removed)
             continue;
-        err = add_link(ss, s, &l);
+        err = is_member(s, &ss->device) ? add_link(ss, s, &l) : part(ss, s);
         if (err != RJ_OK)
             return err;
-        if (l->told)
+        if (l == NULL || l->told)
             continue;
         l->told = true;
+        l->parted = false;
         put_space(ss, l);
         err = ss->guest ? become_peer(n, ss) : RJ_OK;
         put_gossip(n, ss, s);
@@ -280,6 +312,17 @@ static void put_hello(struct rj_node *n, struct rj_session *ss)
     rj_frame_end(&ss->out, at);
 }
 
+static bool invites(const struct rj_node *n)
+{
+    size_t i;
+
+    for (i = 0; i < n->n_invites; i++) {
+        if (n->invites[i].uses > 0 && n->now.wall.ms < n->invites[i].expires_ms)
+            return true;
+    }
+    return false;
+}
+
 /* Closed in some space of ours and member of none. */
 static bool is_closed_device(const struct rj_node *n, const struct rj_digest *device)
 {
@@ -292,6 +335,16 @@ static bool is_closed_device(const struct rj_node *n, const struct rj_digest *de
         closed = closed || (d != NULL && d->closed);
     }
     return closed && !is_known(n, device);
+}
+
+enum rj_err rj_session_idle(struct rj_node *n, struct rj_session *ss)
+{
+    if (ss->closing)
+        return RJ_OK;
+    if (is_closed_device(n, &ss->device) && ss->hello)
+        return say_farewell(n, ss);
+    rj_session_close(ss, RJ_EDENIED, n, "no ticket was presented");
+    return RJ_OK;
 }
 
 static size_t count_guests(const struct rj_node *n)
@@ -335,7 +388,7 @@ enum rj_err rj_session_up(struct rj_node *n, const struct rj_event *ev)
         rj_session_close(ss, RJ_ELIMIT, n, "too many sessions");
         return RJ_OK;
     }
-    if (is_closed_device(n, &ss->device)) {
+    if (is_closed_device(n, &ss->device) && !invites(n)) {
         put_hello(n, ss);
         return say_farewell(n, ss);
     }
@@ -432,6 +485,19 @@ static enum rj_err get_truncated(struct rj_reader *r, struct rj_link *l)
     return err;
 }
 
+/* Who had told of a close that was heeded before its deps were there now takes this device
+ * for a member: it has lifted the close, or a crash took it back before it left. */
+static void forget_early_close(struct rj_space *s, const struct rj_session *ss)
+{
+    uint32_t d = s->closed_here ? s->os[s->closed_by.origin].device : UINT32_MAX;
+
+    if (d == UINT32_MAX ||
+        memcmp(s->members.items[d].id.b, ss->device.b, RJ_DIGEST_LEN) != 0)
+        return;
+    s->closed_here = false; /* a farewell tells it again right behind */
+    rj_space_set_refuse(s);
+}
+
 static enum rj_err on_space(struct rj_node *n, struct rj_session *ss, struct rj_reader *r)
 {
     uint64_t number = rj_cbor_get_uint(r), rules;
@@ -463,6 +529,7 @@ static enum rj_err on_space(struct rj_node *n, struct rj_session *ss, struct rj_
         put_space(ss, l); /* ours may have come before the peer had the space */
     l->heard = true;
     l->number_there = number;
+    forget_early_close(s, ss);
     err = rj_vv_decode(r, &s->origins, &l->received, NULL);
     if (err == RJ_OK)
         err = get_truncated(r, l);

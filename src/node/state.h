@@ -56,6 +56,7 @@ struct rj_origin_state {
                             have written role or close records */
     uint64_t head_stamp; /* order of heads */
     struct rj_buf head;  /* that head as it travels: [raw, sig] */
+    bool head_partial;   /* it tells (loaded: maybe) of origins that are not known */
     uint32_t device;     /* index into members, UINT32_MAX: unknown */
     struct rj_mono clock_since; /* 0, or when its stamps were first refused here */
     uint64_t frozen;            /* closed: own vector's entry when the close came */
@@ -101,6 +102,7 @@ struct rj_link {
     uint64_t number_here;  /* our number of the space on this session */
     uint64_t number_there; /* the peer's, valid once heard */
     bool told, heard;      /* announced by us, by the peer */
+    bool parted;           /* it was told that it is closed here */
     bool streaming;        /* the peer's vector covers what we truncated */
     struct rj_vv received; /* the peer has applied */
     struct rj_vv durable;
@@ -192,6 +194,7 @@ struct rj_space {
     bool may_seal;       /* the vector has a record that lets this device write */
     bool catching_up;
     bool closed_here; /* this device was closed, as a record says that lacks its deps */
+    struct rj_dot closed_by; /* ... this one */
 
     struct rj_kind *kind;
     struct rj_bucket *bucket;
@@ -394,6 +397,8 @@ enum rj_err rj_session_bytes(struct rj_node *n, struct rj_session *ss, struct rj
 void rj_session_close(struct rj_session *ss, enum rj_err err, struct rj_node *n,
                       const char *why);
 void rj_session_free(struct rj_session *ss);
+/* Ends the session of a stranger that wants nothing; a closed device is told so. */
+enum rj_err rj_session_idle(struct rj_node *n, struct rj_session *ss);
 /* Announces spaces that the peer belongs to and was not told of. */
 enum rj_err rj_session_announce(struct rj_node *n, struct rj_session *ss);
 struct rj_link *rj_session_link(struct rj_session *ss, const struct rj_space *s);

@@ -780,6 +780,7 @@ enum rj_err rj_transfer_on_give(struct rj_node *n, struct rj_session *ss,
         (err == RJ_OK && top->renew && !p.whole)) {
         rj_transfer_stop(s); /* its origins or limits have to become known first; or the
                               * holder is not whole itself */
+        s->pull_turn++;
         rj_vv_done(&p.S);
         free(p.dict);
         hold_off(s, RJ_PULL_MS);

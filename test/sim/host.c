@@ -178,8 +178,8 @@ static bool is_protocol_error(enum rj_err err)
 }
 
 /* Two hosts that are linked before they have a space in common, or before one of them
- * heard that the other is a member; or one that is a clone and lacks the invitation that
- * its twin made. */
+ * heard that the other is a member; or one that was closed; or one that is a clone and
+ * lacks the invitation that its twin made. */
 static bool is_unacquainted(struct sim_world *w, struct sim_host *h, uint64_t peer)
 {
     struct sim_host *other = sim_net_other(w, h, peer);
@@ -187,6 +187,8 @@ static bool is_unacquainted(struct sim_world *w, struct sim_host *h, uint64_t pe
 
     if (w->cloned && sim_peek_guest(h->node, peer))
         return true;
+    if (h->outsider || (other != NULL && other->outsider))
+        return true; /* its ticket is not good any more */
     for (size_t space = 0; other != NULL && space < SIM_SPACES_MAX; space++)
         common |= sim_space(h, space) != NULL && sim_space(other, space) != NULL;
     return !common || strstr(h->note, "unknown device") != NULL ||

@@ -14,9 +14,9 @@
 
 enum { SHUFFLES = 4 }; /* runs of a named scenario beside the orderly one */
 
-static const struct sim_named *const tables[] = {sim_named_sync,     sim_named_state,
-                                                 sim_named_transfer, sim_named_merge,
-                                                 sim_named_rights,   sim_named_trouble};
+static const struct sim_named *const tables[] = {
+    sim_named_sync,   sim_named_state,   sim_named_transfer, sim_named_merge,
+    sim_named_rights, sim_named_readmit, sim_named_trouble};
 
 struct tally {
     unsigned passed, failed;

@@ -19,6 +19,7 @@ extern const struct sim_named sim_named_state[];
 extern const struct sim_named sim_named_merge[];
 extern const struct sim_named sim_named_rights[];
 extern const struct sim_named sim_named_transfer[];
+extern const struct sim_named sim_named_readmit[];
 extern const struct sim_named sim_named_trouble[];
 
 /* n hosts A, B, .., all linked, all members of space s0 (A made it), settled. */

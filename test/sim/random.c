@@ -8,11 +8,11 @@
 #include "sim/check.h"
 #include "sim/ops.h"
 
-enum { STEPS_MIN = 60, STEPS_SPREAD = 120, JOIN_TRIES = 6 };
+enum { STEPS_MIN = 60, STEPS_SPREAD = 120, JOIN_TRIES = 6, REVOKES_MAX = 3 };
 
 struct profile {
     size_t hosts, spaces;
-    bool crashes, disks, clones, rollbacks, revokes, nasty, late, sleeps;
+    bool crashes, disks, clones, rollbacks, revokes, readmits, nasty, late, sleeps;
     uint32_t slow_ms;
     uint32_t writes; /* in 100 steps */
 };
@@ -39,6 +39,7 @@ static void choose(struct sim_world *w, struct profile *p)
         w->limits.log_bytes = 4096u << sim_below(w, 5);
         w->limits.part_bytes = 1024u << sim_below(w, 6);
     }
+    p->readmits = p->revokes && sim_chance(w, 2, 3);
     w->nasty = p->nasty;
     w->wild_clocks = sim_chance(w, 1, 8);
 }
@@ -202,29 +203,48 @@ static void fault_copy(struct sim_world *w, const struct profile *p)
     }
 }
 
-static void revoke(struct sim_world *w)
-{
-    size_t victim = 1 + sim_below(w, w->hosts_n - 1);
-    struct sim_host *a = &w->hosts[0];
-    struct rj_space *s = sim_space(a, 0);
-
-    if (w->revoked || s == NULL || w->hosts[victim].device == a->device ||
-        rj_space_close_device(s, sim_device_id(w, &w->hosts[victim]), sim_now(w, a)) !=
-            RJ_OK)
-        return;
-    sim_log(w, "%s is closed", w->hosts[victim].name);
-    w->revoked = true;
-    for (size_t i = 0; i < w->hosts_n; i++)
-        w->hosts[i].outsider |= w->hosts[i].device == w->hosts[victim].device;
-    sim_host_flush(w, a);
-}
-
 /* A ticket names a device: whoever uses it must not meet a clone of the inviter. */
 static void hide_twins(struct sim_world *w, struct sim_host *h)
 {
     for (size_t i = 1; i < w->hosts_n; i++)
         if (w->hosts[i].device == w->hosts[0].device && h->device != w->hosts[i].device)
             sim_link_set(w, h, &w->hosts[i], false);
+}
+
+static void set_outsider(struct sim_world *w, const struct sim_host *h, bool outsider)
+{
+    for (size_t i = 0; i < w->hosts_n; i++)
+        if (w->hosts[i].device == h->device)
+            w->hosts[i].outsider = outsider;
+}
+
+static void revoke(struct sim_world *w, const struct profile *p)
+{
+    size_t victim = 1 + sim_below(w, w->hosts_n - 1);
+    struct sim_host *a = &w->hosts[0];
+    struct rj_space *s = sim_space(a, 0);
+
+    if (w->revokes >= (p->readmits ? REVOKES_MAX : 1) || s == NULL ||
+        w->hosts[victim].device == a->device ||
+        rj_space_close_device(s, sim_device_id(w, &w->hosts[victim]), sim_now(w, a)) !=
+            RJ_OK)
+        return;
+    sim_log(w, "%s is closed", w->hosts[victim].name);
+    w->revoked = true;
+    w->revokes++;
+    set_outsider(w, &w->hosts[victim], true);
+    sim_host_flush(w, a);
+}
+
+/* Somebody who was closed gets a new ticket; what comes of it is seen at the end. */
+static void readmit(struct sim_world *w)
+{
+    struct sim_host *h = any_up(w);
+
+    if (h != NULL && h->outsider) {
+        hide_twins(w, h);
+        begin_join(w, h);
+    }
 }
 
 static void late_joiner(struct sim_world *w, const struct profile *p)
@@ -269,7 +289,9 @@ static void fault(struct sim_world *w, const struct profile *p)
         break;
     case 8:
         if (p->revokes && w->hosts_n > 2 && sim_chance(w, 1, 4))
-            revoke(w);
+            revoke(w, p);
+        else if (p->readmits)
+            readmit(w);
         break;
     default:
         if (p->late && sim_chance(w, 1, 3))
@@ -308,11 +330,34 @@ static bool is_member(struct sim_world *w, struct sim_host *h)
 
         for (size_t i = 0; s != NULL && !found && rj_space_member(s, i, &info); i++)
             found = memcmp(info.device.b, sim_device_id(w, h)->b, RJ_DIGEST_LEN) == 0 &&
-                    info.role != RJ_ROLE_NONE;
+                    info.role != RJ_ROLE_NONE && !info.closed;
         if (s != NULL && (!found || sim_space(h, space) == NULL))
             return false;
     }
     return true;
+}
+
+static bool has_twin(const struct sim_world *w)
+{
+    for (size_t i = 1; i < w->hosts_n; i++)
+        if (w->hosts[i].device == w->hosts[0].device)
+            return true;
+    return false;
+}
+
+/* Who was closed and is not any more, at the first host; half of the others get a ticket
+ * now. A crash or rollback may have taken back any of it, there: what others know comes
+ * again; but what a twin of it knows comes much later. */
+static void settle_outsiders(struct sim_world *w)
+{
+    sim_run(w, 30000);
+    for (size_t i = 1; i < w->hosts_n && !w->failed && !has_twin(w); i++) {
+        struct sim_host *h = &w->hosts[i];
+
+        if (h->outsider && h->device != w->hosts[0].device &&
+            (is_member(w, h) || sim_chance(w, 1, 2)))
+            set_outsider(w, h, false);
+    }
 }
 
 /* Whoever could not join during the faults does so now. */
@@ -329,6 +374,17 @@ static void join_all(struct sim_world *w)
             if (!sim_join(w, &w->hosts[0], h, RJ_ROLE_WRITER))
                 sim_run(w, 10000);
         }
+}
+
+/* An admin that is not whole lets nobody in: if what it lacks is with whom it shut out
+ * (a crash took back that it had let them in), all wait for another admin. */
+static void leave_outsiders(struct sim_world *w)
+{
+    struct rj_space *s = sim_space(&w->hosts[0], 0);
+
+    for (size_t i = 1; s != NULL && sim_peek_joining(s) && i < w->hosts_n; i++)
+        if (w->revoked && !is_member(w, &w->hosts[i]))
+            set_outsider(w, &w->hosts[i], true);
 }
 
 void sim_random(struct sim_world *w)
@@ -357,6 +413,13 @@ void sim_random(struct sim_world *w)
     if (w->failed)
         return;
     sim_faults_off(w);
+    if (p.readmits)
+        settle_outsiders(w);
     join_all(w);
+    if (p.readmits) { /* a close that a crash took back may have come again */
+        sim_run(w, 30000);
+        join_all(w);
+        leave_outsiders(w);
+    }
     sim_heal_and_check(w);
 }

@@ -159,6 +159,7 @@ struct sim_world {
     bool nasty; /* protocol errors are expected on nasty links */
     bool wild_clocks;
     bool rolled_back, cloned, revoked;
+    size_t revokes; /* devices that were closed, again and again counted */
     struct rj_buf scratch;
     const char *watch; /* "HOST SPACE KEY", or NULL */
     struct rj_buf watched;

@@ -196,6 +196,81 @@ TEST(a_replaced_origin_is_one_id_or_nothing)
                                                      "\0\0\0\0\0\0\0\0")));
 }
 
+/* Each shorter piece of whole must be refused by get. */
+static void check_truncation(struct rj_bytes whole, enum rj_err (*get)(struct rj_bytes b))
+{
+    for (size_t len = 0; len < whole.len; len++) {
+        uint8_t *exact = malloc(len > 0 ? len : 1); /* a read behind it is seen */
+
+        assert_non_null(exact);
+        memcpy(exact, whole.ptr, len);
+        assert_err(RJ_ECORRUPT, get(rj_bytes_of(exact, len)));
+        free(exact);
+    }
+}
+
+/* A role record with n lifts: (first byte of the origin, sequence), one after the other. */
+static enum rj_err try_lifts(size_t n, const uint8_t *lifts)
+{
+    struct rj_record r = role_record(), got;
+    struct rj_buf b = {0}, whole = {0};
+    struct rj_reader reader;
+    struct rj_lift lift;
+    enum rj_err err;
+
+    for (size_t i = 0; i < n; i++) {
+        lift = (struct rj_lift){.origin = {{lifts[2 * i]}}, .seq = lifts[2 * i + 1]};
+        rj_lifts_put(&b, &lift);
+    }
+    r.lifts = rj_buf_view(&b);
+    r.n_lifts = n;
+    rj_record_put(&whole, &r);
+    assert_ok(rj_buf_err(&whole));
+    err = rj_record_get(rj_buf_view(&whole), &env.env, &got);
+    if (err == RJ_OK) {
+        assert_int_equal(got.n_lifts, n);
+        reader = rj_reader_of(got.lifts);
+        for (size_t i = 0; i < n; i++) {
+            assert_true(rj_lifts_next(&reader, &lift));
+            assert_int_equal(lift.origin.b[0], lifts[2 * i]);
+            assert_int_equal(lift.seq, lifts[2 * i + 1]);
+        }
+        assert_false(rj_lifts_next(&reader, &lift));
+        assert_false(reader.failed);
+        check_truncation(rj_buf_view(&whole), try_record);
+    }
+    rj_buf_done(&b);
+    rj_buf_done(&whole);
+    return err;
+}
+
+TEST(closes_that_a_role_record_lifts_are_ascending_and_few)
+{
+    static const uint8_t good[] = {1, 2, 1, 3, 2, 1};
+    static const uint8_t twice[] = {1, 2, 1, 2}, down[] = {2, 1, 1, 2};
+    static const uint8_t nought[] = {1, 0};
+    uint8_t many[2 * (RJ_LIFTS_MAX + 1)];
+    struct rj_record r = role_record();
+    struct rj_buf b = {0};
+
+    for (size_t n = 0; n <= 3; n++)
+        assert_ok(try_lifts(n, good));
+    assert_err(RJ_ECORRUPT, try_lifts(2, twice));
+    assert_err(RJ_ECORRUPT, try_lifts(2, down));
+    assert_err(RJ_ECORRUPT, try_lifts(1, nought));
+    for (size_t i = 0; i <= RJ_LIFTS_MAX; i++) {
+        many[2 * i] = 1;
+        many[2 * i + 1] = (uint8_t)(i + 1);
+    }
+    assert_ok(try_lifts(RJ_LIFTS_MAX, many));
+    assert_err(RJ_ECORRUPT, try_lifts(RJ_LIFTS_MAX + 1, many));
+    rj_record_put(&b, &r); /* none is written as five fields */
+    b.ptr[0]++;
+    rj_cbor_put_array(&b, 0);
+    assert_err(RJ_ECORRUPT, try_record(rj_buf_view(&b)));
+    rj_buf_done(&b);
+}
+
 TEST(a_role_is_one_of_four)
 {
     struct rj_record r = role_record();
@@ -244,19 +319,6 @@ TEST(fewer_or_more_fields_are_corrupt)
         rj_buf_u8(&b, 0);
         assert_err(RJ_ECORRUPT, try_record(rj_buf_view(&b)));
         rj_buf_done(&b);
-    }
-}
-
-/* Each shorter piece of whole must be refused by get. */
-static void check_truncation(struct rj_bytes whole, enum rj_err (*get)(struct rj_bytes b))
-{
-    for (size_t len = 0; len < whole.len; len++) {
-        uint8_t *exact = malloc(len > 0 ? len : 1); /* a read behind it is seen */
-
-        assert_non_null(exact);
-        memcpy(exact, whole.ptr, len);
-        assert_err(RJ_ECORRUPT, get(rj_bytes_of(exact, len)));
-        free(exact);
     }
 }
 
@@ -624,6 +686,57 @@ TEST(a_close_ends_every_role_whatever_its_stamp)
     rj_members_done(&m);
 }
 
+/* Records come in any order: the close, what lifts it, another close. */
+TEST(a_close_counts_until_a_role_record_lifts_it)
+{
+    for (unsigned order = 0; order < 6; order++) {
+        static const unsigned orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2},
+                                              {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+        struct rj_role_record close = record_of(1, 1, 5, RJ_ROLE_NONE), other = close;
+        struct rj_role_record first = {.role = RJ_ROLE_ADMIN};
+        struct rj_role_record again = record_of(0, 2, 9, RJ_ROLE_READER);
+        struct rj_lift lift = {.origin = {{7}}, .seq = 1};
+        struct rj_members m = {0};
+        struct rj_origins t;
+        struct rj_vv vv = {0};
+        struct rj_device *d = add(&m, 1);
+
+        close.close = other.close = true;
+        close.author = lift.origin;
+        other.author = (struct rj_origin_id){{8}};
+        other.dot.origin = 2;
+        rj_test_origins(&t, 3, 1);
+        assert_ok(rj_members_note(&m, d, &first));
+        for (unsigned i = 0; i < 3; i++) {
+            switch (orders[order][i]) {
+            case 0:
+                assert_ok(rj_members_note(&m, d, &close));
+                break;
+            case 1:
+                assert_ok(rj_members_note(&m, d, &again));
+                assert_ok(rj_members_lift(d, &lift, again.dot));
+                break;
+            default:
+                assert_ok(rj_members_note(&m, d, &other));
+            }
+        }
+        assert_true(d->closed); /* by the other one */
+        assert_true(rj_members_is_lifted(d, &close, NULL));
+        assert_false(rj_members_is_lifted(d, &other, NULL));
+        assert_int_equal(rj_members_role(d, &t, &vv), RJ_ROLE_ADMIN);
+        assert_ok(rj_vv_put(&vv, 1, 1));
+        assert_int_equal(rj_members_role(d, &t, &vv), RJ_ROLE_NONE);
+        assert_ok(rj_vv_put(&vv, 0, 2));
+        assert_int_equal(rj_members_role(d, &t, &vv), RJ_ROLE_READER);
+        lift.origin = other.author;
+        assert_ok(rj_members_lift(d, &lift, again.dot));
+        assert_false(d->closed);
+        rj_vv_done(&vv);
+        rj_origins_done(&t);
+        rj_members_done(&m);
+    }
+}
+
 TEST(a_record_noted_again_is_harmless)
 {
     struct rj_members m = {0};
@@ -945,6 +1058,7 @@ int main(void)
         cmocka_unit_test(a_kind_of_record_from_the_future_asks_for_an_upgrade),
         cmocka_unit_test(a_field_of_another_type_or_length_is_corrupt),
         cmocka_unit_test(a_replaced_origin_is_one_id_or_nothing),
+        cmocka_unit_test(closes_that_a_role_record_lifts_are_ascending_and_few),
         cmocka_unit_test(a_role_is_one_of_four),
         cmocka_unit_test(a_name_is_text_of_at_most_64_bytes),
         cmocka_unit_test(fewer_or_more_fields_are_corrupt),
@@ -962,6 +1076,7 @@ int main(void)
         cmocka_unit_test(a_role_counts_from_its_record_on),
         cmocka_unit_test(the_greatest_stamp_decides_then_the_id_then_the_sequence),
         cmocka_unit_test(a_close_ends_every_role_whatever_its_stamp),
+        cmocka_unit_test(a_close_counts_until_a_role_record_lifts_it),
         cmocka_unit_test(a_record_noted_again_is_harmless),
         cmocka_unit_test(a_record_leaves_rank_name_origin_and_other_devices_alone),
         cmocka_unit_test(a_name_is_that_of_the_greatest_record_in_any_order),

@@ -289,6 +289,70 @@ TEST(a_device_that_is_closed_while_connected_is_shown_it_once)
     nodes_free(t);
 }
 
+/* While a ticket is out it may be one that has it: it is told when it shows none. */
+TEST(a_closed_device_may_show_a_ticket)
+{
+    struct wire *w;
+    struct nodes *t = start(&w);
+    struct rj_digest id = nodes_device(&t->hand);
+    struct rj_invite_opts opts = {
+        .role = RJ_ROLE_WRITER, .uses = 1, .expires_ms = UINT64_MAX};
+    uint8_t secret[RJ_SECRET_LEN];
+
+    nodes_cut(t, w);
+    assert_ok(rj_space_close_device(nodes_space(t, 0), &id, nodes_now(t)));
+    assert_ok(rj_node_invite(t->host[0].node, &opts, nodes_now(t), secret));
+    nodes_run(t, 1000);
+    w = nodes_connect(t, 0, HAND);
+    hand_hello(t, w);
+    nodes_run(t, RJ_GUEST_MS / 2);
+    assert_int_equal(w->closed[0], RJ_ERR_COUNT);
+    assert_int_equal(w->by[0].count[RJ_FRAME_BATCH], 0);
+    nodes_run(t, RJ_GUEST_MS);
+    assert_int_equal(w->by[0].count[RJ_FRAME_BATCH], 1);
+    assert_int_equal(w->by[0].count[RJ_FRAME_REFUSE], 1);
+    assert_err(RJ_EDENIED, w->closed[0]);
+    nodes_free(t);
+}
+
+/* A member of two spaces is closed in one: the session goes on for the other one. */
+TEST(a_space_in_which_a_peer_was_closed_flows_no_more)
+{
+    struct nodes *t = nodes_new();
+    struct rj_space_opts more = {.kind = RJ_KIND_BUCKET, .name = RJ_BYTES_LIT("t")};
+    struct rj_space *s, *other;
+    struct rj_digest id = nodes_device(&t->host[1].env);
+    struct rj_link *l;
+    struct wire *w;
+    uint64_t added;
+
+    nodes_open(t, 0);
+    nodes_open(t, 1);
+    s = nodes_add_space(t, 0);
+    assert_ok(rj_node_space_add(t->host[0].node, &more, nodes_now(t), &other));
+    w = nodes_connect(t, 1, 0);
+    nodes_join(t, 0, 1);
+    nodes_until_agreed(t, 0, 1);
+    assert_ok(rj_space_close_device(s, &id, nodes_now(t)));
+    nodes_run(t, 1000);
+    assert_ok(rj_bucket_sadd(nodes_bucket(t, 0), RJ_BYTES_LIT("k"),
+                             &RJ_BYTES_LIT("e"), 1, &added));
+    nodes_run(t, 1000);
+    assert_int_equal(w->closed[0], RJ_ERR_COUNT);
+    assert_int_equal(w->closed[1], RJ_ERR_COUNT);
+    assert_int_equal(rj_bucket_count(nodes_bucket(t, 1)), 0);
+    assert_err(RJ_ECLOSED, rj_bucket_sadd(nodes_bucket(t, 1), RJ_BYTES_LIT("k"),
+                                          &RJ_BYTES_LIT("e"), 1, &added));
+    l = rj_session_link(t->host[0].node->sessions[0], s);
+    assert_true(l->parted && !l->told);
+    assert_true(rj_session_link(t->host[0].node->sessions[0], other)->told);
+    nodes_join(t, 0, 1); /* and in again, on the same session */
+    nodes_until_agreed(t, 0, 1);
+    assert_int_equal(rj_bucket_count(nodes_bucket(t, 1)), 1);
+    assert_true(l->told && !l->parted);
+    nodes_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -301,6 +365,8 @@ int main(void)
         cmocka_unit_test(parts_keep_a_transfer_from_being_given_up),
         cmocka_unit_test(a_closed_device_is_shown_its_close_once),
         cmocka_unit_test(a_device_that_is_closed_while_connected_is_shown_it_once),
+        cmocka_unit_test(a_closed_device_may_show_a_ticket),
+        cmocka_unit_test(a_space_in_which_a_peer_was_closed_flows_no_more),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

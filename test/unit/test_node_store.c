@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The records of a node: what comes back, what is refused as damaged, what as newer. */
+#include "base/alloc.h"
 #include "support/nodes.h"
 
 /* A node with a space, closed; its store. */
@@ -200,6 +201,47 @@ TEST(what_nobody_rules_by_is_not_noted)
     nodes_free(t);
 }
 
+/* Simulation, seed 10813 where each history closes a device: it had writes that were not
+ * sealed yet, and did not open any more. */
+TEST(a_closed_device_keeps_what_it_had_not_sealed)
+{
+    struct nodes *t = nodes_new();
+    struct rj_digest id = nodes_device(&t->host[1].env);
+    struct rj_vv ahead = {0};
+    struct rj_space *s;
+    uint64_t added;
+
+    nodes_open(t, 0);
+    nodes_open(t, 1);
+    (void)nodes_add_space(t, 0);
+    (void)nodes_connect(t, 1, 0);
+    nodes_join(t, 0, 1);
+    nodes_until_agreed(t, 0, 1);
+    s = nodes_space(t, 1);
+    s->contexts = rj_alloc_zero(1, sizeof(*s->contexts)); /* in the midst of a transfer */
+    assert_non_null(s->contexts);
+    assert_ok(rj_contexts_init(s->contexts, &s->vv));
+    assert_ok(rj_contexts_split(s->contexts, (struct rj_range){0, 1000}));
+    assert_ok(rj_vv_put(&ahead, s->os[s->self].device, 1000));
+    assert_ok(rj_contexts_join(s->contexts, (struct rj_range){0, 1000}, &ahead));
+    s->dirty = true;
+    assert_ok(rj_bucket_sadd(nodes_bucket(t, 1), RJ_BYTES_LIT("k"),
+                             &RJ_BYTES_LIT("e"), 1, &added));
+    nodes_run(t, 1000);
+    assert_int_equal(s->writer.count, 1);
+    assert_ok(rj_space_close_device(nodes_space(t, 0), &id, nodes_now(t)));
+    nodes_run(t, 1000);
+    assert_err(RJ_ECLOSED, s->writer.refuse);
+    nodes_run(t, 1000);
+    nodes_close(t, 1);
+    nodes_open(t, 1);
+    s = nodes_space(t, 1);
+    assert_int_equal(s->writer.count, 1);
+    assert_int_equal(rj_bucket_count(nodes_bucket(t, 1)), 1);
+    rj_vv_done(&ahead);
+    nodes_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +253,7 @@ int main(void)
             membership_batches_in_the_store_end_where_they_end_and_stand_once),
         cmocka_unit_test(what_an_author_had_seen_comes_back),
         cmocka_unit_test(what_nobody_rules_by_is_not_noted),
+        cmocka_unit_test(a_closed_device_keeps_what_it_had_not_sealed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -242,6 +242,28 @@ TEST(a_removal_record_is_not_dropped_by_its_absence)
     net_close(net);
 }
 
+/* Simulation, 5 nodes whose ranges nobody could complete: such runs stayed, and were then
+ * given at a vector that lacked them. */
+TEST(where_all_of_theirs_is_taken_nothing_stays_that_they_lack)
+{
+    struct net *net = net_open(2);
+    struct rj_kind *k = net_kind(net, 0);
+    struct rj_batch_view nothing = {0};
+    const struct rj_given given = {.range = everything, .part = &nothing};
+    struct rj_table *table = &net->r[0].bucket->table;
+    struct rj_bkey *key;
+
+    do_incr(net, 0, "n", 5);
+    assert_true(do_del(net, 0, "n"));
+    do_set(net, 0, "m", "1");
+    do_incr(net, 0, "m", 5);
+    (void)net_cut(net, 0, NULL);
+    assert_ok(k->ops->take(k, &given, &net->r[0].vv, NULL, true));
+    for (key = rj_table_from(table, 0); key != NULL; key = rj_table_next(table, key))
+        assert_null(rj_bkey_first(key)); /* the next collect takes it away */
+    net_close(net);
+}
+
 /* ---- parts that are no parts */
 
 struct taken {
@@ -465,6 +487,7 @@ int main(void)
         cmocka_unit_test(a_range_concerns_its_own_keys_only),
         cmocka_unit_test(a_run_with_an_unseen_touch_comes_back_and_one_without_does_not),
         cmocka_unit_test(a_removal_record_is_not_dropped_by_its_absence),
+        cmocka_unit_test(where_all_of_theirs_is_taken_nothing_stays_that_they_lack),
         cmocka_unit_test(a_malformed_part_changes_nothing),
         cmocka_unit_test(a_part_with_what_its_vector_does_not_cover_changes_nothing),
         cmocka_unit_test(flipped_bits_in_a_part_do_no_harm),
