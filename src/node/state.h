@@ -114,6 +114,7 @@ struct rj_link {
     struct rj_vv heads;     /* by origin: stamp of the last head sent or got */
     struct rj_vv digest_vv; /* the vector at which our sum was told last */
     struct rj_mono digest_at;
+    struct rj_mono began_at;  /* when the peer first told its vector */
     struct rj_mono resend_at; /* 0, or when to offer again what a clock refused */
     struct rj_buf held;       /* parts of the state that wait for a commit */
     uint64_t held_commit;     /* ... this one */

@@ -22,6 +22,8 @@ enum rj_err rj_link_begin(struct rj_node *n, struct rj_session *ss, struct rj_li
 
     if (err != RJ_OK)
         return err;
+    if (l->began_at.ms == 0)
+        l->began_at = n->now.mono;
     l->streaming = rj_vv_covers(&l->received, &s->trunc);
     l->cursor = rj_log_start(&s->log, &l->sent);
     if (!l->streaming) {
@@ -83,6 +85,20 @@ static enum rj_err pump_own(struct rj_node *n, struct rj_session *ss, struct rj_
     return err;
 }
 
+/* Whether the device of an origin is connected here. */
+static bool is_near(const struct rj_space *s, uint32_t origin)
+{
+    uint32_t device = s->os[origin].device;
+    size_t i;
+
+    for (i = 0; device != UINT32_MAX && i < s->node->n_sessions; i++) {
+        if (memcmp(s->node->sessions[i]->device.b, s->members.items[device].id.b,
+                   RJ_DIGEST_LEN) == 0)
+            return true;
+    }
+    return false;
+}
+
 static enum rj_err pump_link(struct rj_node *n, struct rj_session *ss, struct rj_link *l)
 {
     struct rj_space *s = l->space;
@@ -98,11 +114,13 @@ static enum rj_err pump_link(struct rj_node *n, struct rj_session *ss, struct rj
         l->cursor = s->log.begin;
     for (; err == RJ_OK && l->cursor < s->log.end; l->cursor++) {
         const struct rj_log_entry *e = rj_log_at(&s->log, l->cursor);
-        uint64_t due = e->accepted_ms + RJ_RELAY_MS;
+        uint64_t due = e->accepted_ms != 0 ? e->accepted_ms + RJ_RELAY_MS : 0;
 
         if (rj_vv_has(&l->sent, e->origin, rj_log_entry_last(e)))
             continue;
-        if (e->origin != s->self && e->accepted_ms != 0 && n->now.mono.ms < due) {
+        if (due < l->began_at.ms + RJ_RELAY_MS && is_near(s, e->origin))
+            due = l->began_at.ms + RJ_RELAY_MS; /* its author may send it, too */
+        if (e->origin != s->self && n->now.mono.ms < due) {
             rj_node_wake(n, (struct rj_mono){due});
             return pump_own(n, ss, l);
         }
