@@ -366,8 +366,6 @@ enum rj_err rj_space_note_member(struct rj_space *s, const struct rj_batch *b,
 bool rj_space_has_member_batch(const struct rj_space *s, const struct rj_batch *b);
 /* Adds a batch's deps to what is known of its author's past. RJ_ENOMEM. */
 enum rj_err rj_space_note_past(struct rj_space *s, const struct rj_header *h, uint32_t o);
-enum rj_err rj_space_offer_head(struct rj_space *s, struct rj_bytes raw,
-                                const uint8_t *sig, struct rj_session *from);
 /* R8: the greatest sequence of a closed origin that may be merged. */
 bool rj_space_allows(const struct rj_space *s, uint32_t origin, uint64_t last);
 void rj_space_unpark_session(struct rj_space *s, uint64_t session);
@@ -383,6 +381,14 @@ enum rj_err rj_space_stable(const struct rj_space *s, struct rj_vv *v);
  * writes what comes from now on has seen all of v. RJ_ENOMEM. */
 enum rj_err rj_space_settled(const struct rj_space *s, struct rj_vv *v);
 bool rj_space_is_active(const struct rj_space *s, uint32_t origin);
+
+/* ---- heads.c */
+/* An origin became known: heads that came before may tell of it. A limit that was not
+ * understood would hold back for ever what others have. */
+enum rj_err rj_heads_read_again(struct rj_space *s);
+/* Takes a head (raw, signed); from NULL: an own one. RJ_EAUTH, RJ_ECORRUPT. */
+enum rj_err rj_space_offer_head(struct rj_space *s, struct rj_bytes raw,
+                                const uint8_t *sig, struct rj_session *from);
 
 /* ---- rights.c */
 /* Whether a membership batch of origin o may say what it says: RJ_EDENIED when it removes

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Heads of others: signed headers without a body, which tell what their author has
+ * durably. From them comes all knowledge of what members have; own ones are in cut.c. */
+#include "base/cbor.h"
+#include "node/state.h"
+
+/* What a head tells of origins that are known. *ret_partial: it tells of others too. */
+static enum rj_err decode_known(struct rj_space *s, const struct rj_header *h, uint32_t o,
+                                struct rj_vv *known, bool *ret_partial)
+{
+    struct rj_reader r = rj_reader_of(h->deps);
+    struct rj_dep dep;
+    enum rj_err err = rj_vv_put(known, o, h->first - 1);
+
+    *ret_partial = false;
+    while (err == RJ_OK && rj_deps_next(&r, &dep)) {
+        uint32_t d = rj_origins_find(&s->origins, &dep.origin);
+
+        if (d != RJ_ORIGIN_NONE)
+            err = rj_vv_put(known, d, dep.seq);
+        else
+            *ret_partial = true;
+    }
+    return err;
+}
+
+enum rj_err rj_heads_read_again(struct rj_space *s)
+{
+    enum rj_err err = RJ_OK;
+    uint32_t o;
+
+    for (o = 0; err == RJ_OK && o < s->origins.n; o++) {
+        struct rj_origin_state *os = &s->os[o];
+        struct rj_reader r = rj_reader_of(rj_buf_view(&os->head));
+        struct rj_vv known = {0};
+        struct rj_header h;
+
+        if (os->head.len == 0 || !os->head_partial)
+            continue;
+        err = rj_header_get(rj_cbor_get_bytes(&r), &h);
+        if (err == RJ_OK)
+            err = decode_known(s, &h, o, &known, &os->head_partial);
+        if (err == RJ_OK)
+            err = rj_vv_join(&os->known, &known);
+        os->dirty = true;
+        rj_vv_done(&known);
+    }
+    return err;
+}
+
+/* The heads of former origins of a device tell nothing any more once a head of a later
+ * one tells as much; kept, they would grow with the square of the number of openings. */
+static void forget_heads(struct rj_space *s, uint32_t by)
+{
+    uint32_t o;
+
+    for (o = 0; o < s->origins.n; o++) {
+        struct rj_origin_state *os = &s->os[o];
+
+        if (o == by || os->head.len == 0 || os->device != s->os[by].device ||
+            s->origins.items[o].replaced_by == RJ_ORIGIN_NONE ||
+            !rj_vv_covers(&s->os[by].known, &os->known))
+            continue;
+        rj_vv_done(&os->known);
+        rj_buf_done(&os->head);
+        os->dirty = true;
+    }
+}
+
+enum rj_err rj_space_offer_head(struct rj_space *s, struct rj_bytes raw,
+                                const uint8_t *sig, struct rj_session *from)
+{
+    struct rj_header h;
+    struct rj_digest hash;
+    struct rj_vv known = {0};
+    struct rj_origin_state *os;
+    enum rj_err err = rj_header_get(raw, &h);
+    bool partial;
+    uint32_t o;
+
+    if (err != RJ_OK)
+        return err;
+    if (h.class != RJ_CLASS_HEAD)
+        return RJ_ECORRUPT;
+    o = rj_origins_find(&s->origins, &h.origin);
+    if (o == RJ_ORIGIN_NONE || s->os[o].device == UINT32_MAX)
+        return RJ_OK; /* its opening comes first; heads come again */
+    os = &s->os[o];
+    if (h.stamp <= os->head_stamp)
+        return RJ_OK;
+    rj_header_hash(s->node->env, &s->id, raw, &hash);
+    if (from != NULL &&
+        !s->node->env->ops->verify(s->node->env, s->members.items[os->device].pubkey,
+                                   RJ_BYTES_OF(hash.b), sig))
+        return RJ_EAUTH;
+    err = decode_known(s, &h, o, &known, &partial);
+    if (err == RJ_OK) {
+        rj_vv_done(&os->known);
+        os->known = known;
+        os->head_stamp = h.stamp;
+        os->head_partial = partial;
+        os->dirty = true;
+        s->dirty = true;
+        if (h.stamp > s->clock)
+            s->clock = h.stamp;
+        rj_buf_clear(&os->head);
+        rj_cbor_put_bytes(&os->head, raw);
+        rj_cbor_put_bytes(&os->head, rj_bytes_of(sig, RJ_SIG_LEN));
+        err = rj_buf_err(&os->head);
+        forget_heads(s, o);
+    } else {
+        rj_vv_done(&known);
+    }
+    return err;
+}
