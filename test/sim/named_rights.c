@@ -169,6 +169,31 @@ static void a_lower_rank_closes_a_higher(struct sim_world *w)
     sim_heal_and_check(w);
 }
 
+/* An admin of lower rank readmits whom one of higher rank has closed: nobody heeds it. */
+static void a_lower_rank_readmits(struct sim_world *w)
+{
+    struct sim_host *a, *b, *c;
+
+    sim_cluster(w, 4);
+    a = &w->hosts[0];
+    b = &w->hosts[1];
+    c = &w->hosts[2];
+    SIM_EXPECT(w, rj_space_member_set(sim_space(a, 0), sim_device_id(w, b), RJ_ROLE_ADMIN,
+                                      sim_now(w, a)) == RJ_OK);
+    sim_host_flush(w, a);
+    sim_run(w, 3000);
+    close_device(w, a, c);
+    sim_run(w, 5000);
+    SIM_EXPECT(w, is_closed_at(w, b, c));
+    SIM_EXPECT(w, sim_peek_lift(sim_space(b, 0), sim_device_id(w, c)) == RJ_OK);
+    sim_host_flush(w, b);
+    b->outsider = true;
+    sim_run(w, 10000);
+    SIM_EXPECT(w, !is_closed_at(w, b, c));
+    SIM_EXPECT(w, is_closed_at(w, a, c) && is_closed_at(w, &w->hosts[3], c));
+    sim_heal_and_check(w);
+}
+
 static enum rj_join_state try_ticket(struct sim_world *w, struct sim_host *inviter,
                                      struct sim_host *h, const uint8_t *secret)
 {
@@ -217,5 +242,6 @@ const struct sim_named sim_named_rights[] = {
     {"a reader's writes are refused", reader_may_not_write},
     {"a demotion races with a write", demotion_races_with_a_write},
     {"a lower rank closes a higher one", a_lower_rank_closes_a_higher},
+    {"a lower rank readmits whom a higher one closed", a_lower_rank_readmits},
     {"tickets: wrong, used twice, expired", tickets},
     {NULL, NULL}};

@@ -108,6 +108,8 @@ bool sim_peek_joining(struct rj_space *s);
 bool sim_peek_unsealed(const struct rj_space *s);
 /* Writes a record that closes a device, whatever the rights: a host that cheats. */
 enum rj_err sim_peek_close(struct rj_space *s, const struct rj_digest *device);
+/* The same of a role record that lifts the first close of the device. */
+enum rj_err sim_peek_lift(struct rj_space *s, const struct rj_digest *device);
 bool sim_peek_guest(const struct rj_node *n, uint64_t peer);
 uint64_t sim_peek_clock_ms(const struct rj_space *s); /* of the greatest stamp known */
 

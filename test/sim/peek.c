@@ -46,6 +46,31 @@ enum rj_err sim_peek_close(struct rj_space *s, const struct rj_digest *device)
     return rj_space_write_record(s, &rec);
 }
 
+enum rj_err sim_peek_lift(struct rj_space *s, const struct rj_digest *device)
+{
+    const struct rj_device *d = rj_members_find(&s->members, device);
+    struct rj_record rec = {.kind = RJ_RECORD_ROLE, .role = RJ_ROLE_WRITER};
+    struct rj_buf lifts = {0};
+    enum rj_err err = RJ_ENOENT;
+    size_t i;
+
+    for (i = 0; i < d->n_records && rec.n_lifts == 0; i++) {
+        struct rj_lift lift = {d->records[i].author, d->records[i].dot.seq};
+
+        if (!d->records[i].close)
+            continue;
+        rj_lifts_put(&lifts, &lift);
+        rec.n_lifts = 1;
+    }
+    rec.device = *device;
+    memcpy(rec.pubkey, d->pubkey, RJ_PUBKEY_LEN);
+    rec.lifts = rj_buf_view(&lifts);
+    if (rec.n_lifts == 1)
+        err = rj_space_write_record(s, &rec);
+    rj_buf_done(&lifts);
+    return err;
+}
+
 bool sim_peek_guest(const struct rj_node *n, uint64_t peer)
 {
     const struct rj_session *ss = rj_node_session(n, peer);
