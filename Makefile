@@ -35,7 +35,7 @@ SUBMAKE = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS
 # ---- folders by floor (tools/floors.tab says who may include whom)
 CRDT_FOLDERS   := base causal crdt
 ENGINE_FOLDERS := $(CRDT_FOLDERS) bucket folder ledger objects node
-LIB_FOLDERS    := $(ENGINE_FOLDERS) store dataset lang posix face
+LIB_FOLDERS    := $(ENGINE_FOLDERS) store dataset lang posix face client driver
 PROG_FOLDERS   := daemon cli
 ifneq ($(ONLY),)
 CRDT_FOLDERS   := $(filter $(ONLY),$(CRDT_FOLDERS))

@@ -5,9 +5,9 @@
 #define RJ_CLI_CLI_H
 
 #include "cli/pace.h"
-#include "daemon/doc.h"
-#include "daemon/home.h"
-#include "daemon/message.h"
+#include "client/doc.h"
+#include "client/message.h"
+#include "driver/home.h"
 
 #include <rejoin/error.h>
 

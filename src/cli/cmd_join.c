@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* join: hands a ticket to the daemon and shows how far it is. */
 #include "cli/cli.h"
-#include "daemon/ticket.h"
+#include "driver/ticket.h"
 
 #include <stdio.h>
 #include <string.h>

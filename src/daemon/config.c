@@ -7,8 +7,8 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
-#include "daemon/logger.h"
-#include "daemon/ticket.h"
+#include "driver/logger.h"
+#include "driver/ticket.h"
 #include "posix/file.h"
 #include "posix/why.h"
 

@@ -6,8 +6,8 @@
 #ifndef RJ_DAEMON_CONTROL_H
 #define RJ_DAEMON_CONTROL_H
 
-#include "daemon/doc.h"
-#include "daemon/message.h"
+#include "client/doc.h"
+#include "client/message.h"
 
 #include <rejoin/node.h>
 

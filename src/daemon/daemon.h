@@ -5,10 +5,10 @@
 
 #include "daemon/config.h"
 #include "daemon/control.h"
-#include "daemon/engine.h"
-#include "daemon/home.h"
-#include "daemon/peers.h"
 #include "daemon/respd.h"
+#include "driver/engine.h"
+#include "driver/home.h"
+#include "driver/peers.h"
 
 enum {
     RJ_DAEMON_WHY_MAX = 768,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rejoind: one node in the foreground. Its home, configuration and log are described in
- * daemon/home.h, config.def and logger.h; everything else is asked for over the control
+ * driver/home.h, config.def and logger.h; everything else is asked for over the control
  * socket by `rejoin`. */
 #include "daemon/daemon.h"
 

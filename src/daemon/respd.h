@@ -13,8 +13,8 @@
 #define RJ_DAEMON_RESPD_H
 
 #include "daemon/config.h"
-#include "daemon/engine.h"
-#include "daemon/peers.h"
+#include "driver/engine.h"
+#include "driver/peers.h"
 
 struct rj_respd;
 

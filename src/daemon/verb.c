@@ -268,8 +268,7 @@ enum rj_err rj_verb_removed(struct rj_call *c, const char *space)
     return rj_call_error(c, RJ_ECLOSED,
                          "ask for a new ticket (rejoin invite there), then: "
                          "rejoin join TICKET",
-                         "this device was removed from %s; what it wrote is kept",
-                         space);
+                         "this device was removed from %s; what it wrote is kept", space);
 }
 
 /* ---- spaces */

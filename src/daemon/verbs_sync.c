@@ -27,9 +27,9 @@ struct sync {
 /* What a look at all members gave. */
 struct look {
     size_t others, reachable, behind;
-    uint64_t writes; /* that are not durable somewhere reachable */
-    uint64_t unsent; /* of these, not even received */
-    bool undecided;  /* connected, but not yet heard of */
+    uint64_t writes;               /* that are not durable somewhere reachable */
+    uint64_t unsent;               /* of these, not even received */
+    bool undecided;                /* connected, but not yet heard of */
     char removed[RJ_NAME_MAX + 1]; /* a space in which this device was closed */
     char unreachable[NAMES_MAX];
     char late[NAMES_MAX];

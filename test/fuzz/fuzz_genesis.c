@@ -17,8 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     if (rj_genesis_get(input, &g) != RJ_OK)
         return 0;
     if (g.kind != RJ_KIND_BUCKET || !rj_space_name_is_valid(g.name) ||
-        g.creator_name.len > RJ_NAME_MAX ||
-        !rj_bytes_is_utf8(g.creator_name))
+        g.creator_name.len > RJ_NAME_MAX || !rj_bytes_is_utf8(g.creator_name))
         abort();
     rj_genesis_put(&again, &g);
     if (!rj_bytes_equal(rj_buf_view(&again), input))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Messages of the control socket, in any pieces: what is taken is within the input, and a
  * request or reply that is accepted is written again as the same bytes. */
-#include "daemon/doc.h"
-#include "daemon/message.h"
+#include "client/doc.h"
+#include "client/message.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A ticket that is accepted is printed again and read as the same ticket; printing it
  * twice gives the same text. */
-#include "daemon/ticket.h"
+#include "driver/ticket.h"
 
 #include <stdlib.h>
 

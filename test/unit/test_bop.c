@@ -44,11 +44,8 @@ static void see(struct rj_seen *seen, uint32_t origin, uint64_t seq)
 
 static void reset(struct rj_resets *resets, uint32_t origin, uint64_t epoch)
 {
-    struct rj_reset r = {.epoch = epoch,
-                         .seq = epoch + 2,
-                         .cum = -7,
-                         .deadline = 1000,
-                         .origin = origin};
+    struct rj_reset r = {
+        .epoch = epoch, .seq = epoch + 2, .cum = -7, .deadline = 1000, .origin = origin};
 
     assert_ok(rj_resets_add(resets, &r));
 }
@@ -202,9 +199,8 @@ TEST(the_plainest_operations_have_the_documented_bytes)
     struct fixture f;
 
     open(&f);
-    f.op = (struct rj_bop){.code = RJ_BOP_SET,
-                           .key = RJ_BYTES_LIT("k"),
-                           .value = RJ_BYTES_LIT("v")};
+    f.op = (struct rj_bop){
+        .code = RJ_BOP_SET, .key = RJ_BYTES_LIT("k"), .value = RJ_BYTES_LIT("v")};
     assert_ok(rj_bop_put(&f.op, &f.w));
     assert_bytes_equal(rj_buf_view(&f.w.ops), RJ_BYTES_OF(set));
     rj_buf_clear(&f.w.ops);
@@ -233,8 +229,7 @@ TEST(every_truncation_is_refused)
         fill(&f.op, (enum rj_bop_code)code);
         assert_ok(rj_bop_put(&f.op, &f.w));
         for (size_t len = 0; len < f.w.ops.len; len++)
-            assert_err(RJ_ECORRUPT,
-                       decode(&f, rj_bytes_of(f.w.ops.ptr, len), &back));
+            assert_err(RJ_ECORRUPT, decode(&f, rj_bytes_of(f.w.ops.ptr, len), &back));
         rj_bop_done(&back);
         done(&f);
     }
@@ -317,10 +312,9 @@ static void spoil_setter(struct rj_bop *op)
 
 TEST(an_increment_must_fit_the_run_that_it_names)
 {
-    static spoil_fn *const spoils[] = {spoil_epoch,     spoil_prev,   spoil_first,
-                                       spoil_floor,     spoil_sum,    spoil_base,
-                                       spoil_resets,    spoil_own,    spoil_setter,
-                                       spoil_floor_end};
+    static spoil_fn *const spoils[] = {
+        spoil_epoch, spoil_prev,   spoil_first, spoil_floor,  spoil_sum,
+        spoil_base,  spoil_resets, spoil_own,   spoil_setter, spoil_floor_end};
     struct rj_bop back = {0};
 
     for (size_t i = 0; i < sizeof(spoils) / sizeof(spoils[0]); i++) {
@@ -471,12 +465,14 @@ TEST(what_has_another_form_is_refused)
     static const uint8_t code_10[] = {0x83, 0x0a, 0x41, 'k', 0xf6};
     static const uint8_t text_key[] = {0x83, 0x02, 0x61, 'k', 0xf6};
     static const uint8_t empty_whole[] = {0x83, 0x02, 0x41, 'k', 0x83, 0x80, 0x80, 0x80};
-    static const uint8_t number_4[] = {0x83, 0x02, 0x41, 'k', 0x83, 0x82, 4, 1, 0x80, 0x80};
+    static const uint8_t number_4[] = {0x83, 0x02, 0x41, 'k',  0x83,
+                                       0x82, 4,    1,    0x80, 0x80};
     static const uint8_t seq_0[] = {0x83, 0x02, 0x41, 'k', 0x83, 0x82, 1, 0, 0x80, 0x80};
     static const uint8_t odd[] = {0x83, 0x02, 0x41, 'k', 0x83, 0x81, 1, 0x80, 0x80};
-    static const uint8_t twice[] = {0x83, 0x02, 0x41, 'k',  0x83, 0x84,
-                                    1,    1,    1,    2,    0x80, 0x80};
-    static const uint8_t again_no_bound[] = {0x83, 0x09, 0x80, 0x83, 0x02, 0x41, 'k', 0xf6};
+    static const uint8_t twice[] = {0x83, 0x02, 0x41, 'k', 0x83, 0x84,
+                                    1,    1,    1,    2,   0x80, 0x80};
+    static const uint8_t again_no_bound[] = {0x83, 0x09, 0x80, 0x83,
+                                             0x02, 0x41, 'k',  0xf6};
     static const uint8_t again_again[] = {0x83, 0x09, 0x82, 1, 1,    0x83, 0x09, 0x82,
                                           1,    1,    0x83, 2, 0x41, 'k',  0xf6};
 

@@ -171,8 +171,7 @@ TEST(a_hash_holds_strings_and_counters)
     assert_int_equal(do_hincr(net, 0, "h", "f", 4), 5);
     assert_int_equal(do_hincr(net, 0, "h", "new", 7), 7);
     assert_string_equal(show(net, 0, "h"), "{f=5 g=yy new=7}");
-    assert_err(RJ_ERANGE,
-               rj_bucket_hincr(net_at(net, 0), str("h"), str("g"), 1, &v));
+    assert_err(RJ_ERANGE, rj_bucket_hincr(net_at(net, 0), str("h"), str("g"), 1, &v));
     assert_ok(rj_bucket_hget(net_at(net, 0), str("h"), str("f"), &value));
     assert_bytes_equal(value, str("5"));
     assert_err(RJ_ENOENT, rj_bucket_hget(net_at(net, 0), str("h"), str("no"), &value));
@@ -368,8 +367,9 @@ static enum rj_err call_set_new(struct rj_bucket *b)
 
 static enum rj_err call_set_longer(struct rj_bucket *b)
 {
-    return rj_bucket_set(b, str("k"), str("a value that is much longer than the one that "
-                                          "is there, so it does not fit its home"),
+    return rj_bucket_set(b, str("k"),
+                         str("a value that is much longer than the one that "
+                             "is there, so it does not fit its home"),
                          NULL);
 }
 
@@ -412,9 +412,10 @@ static enum rj_err call_sadd_new(struct rj_bucket *b)
 
 static enum rj_err call_hset(struct rj_bucket *b)
 {
-    struct rj_pair p[] = {{str("f"), str("a value that does not fit the home of the first")},
-                          {str("g"), str("1")},
-                          {str("f"), str("2")}};
+    struct rj_pair p[] = {
+        {str("f"), str("a value that does not fit the home of the first")},
+        {str("g"), str("1")},
+        {str("f"), str("2")}};
     uint64_t n;
 
     return rj_bucket_hset(b, str("h"), p, 3, &n);
@@ -524,10 +525,9 @@ static bool run_failing(enum rj_err (*fn)(struct rj_bucket *b), unsigned k)
 TEST(a_call_without_memory_leaves_no_trace)
 {
     static enum rj_err (*const calls[])(struct rj_bucket *) = {
-        call_set_new, call_set_longer, call_set_until,    call_incr,
-        call_sadd,    call_sadd_new,   call_hset,         call_hincr,
-        call_scan,    call_expire_set, call_incr_version, call_expire_hash,
-        call_del};
+        call_set_new,      call_set_longer,  call_set_until, call_incr, call_sadd,
+        call_sadd_new,     call_hset,        call_hincr,     call_scan, call_expire_set,
+        call_incr_version, call_expire_hash, call_del};
 
     for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
         unsigned k = 0;

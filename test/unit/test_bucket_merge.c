@@ -160,7 +160,7 @@ TEST(a_set_and_an_increment_of_nothing_do_not_mix)
     do_set(net, 0, "k", "5");
     net->r[1].now_ms += 5;
     do_incr(net, 1, "k", 1);
-    settle(net, "k", "1"); /* the later one: a counter, not 5 + 1 */
+    settle(net, "k", "1");   /* the later one: a counter, not 5 + 1 */
     do_incr(net, 2, "k", 1); /* goes to what is shown, and settles the conflict */
     settle(net, "k", "2");
     assert_true(do_del(net, 0, "k"));
@@ -347,7 +347,8 @@ TEST(a_batch_applied_twice_does_no_harm)
     do_set(net, 0, "k", "v");
     do_incr(net, 0, "n", 5);
     do_sadd(net, 0, "s", "x");
-    do_hset(net, 0, "h", "f", "a value that is too long for the home of some other value");
+    do_hset(net, 0, "h", "f",
+            "a value that is too long for the home of some other value");
     net_sync(net);
     view = net_view(net, 1, &net->batches[0], dict);
     assert_ok(net_kind(net, 1)->ops->check(net_kind(net, 1), &view));
@@ -430,7 +431,8 @@ int main(void)
         cmocka_unit_test(a_delete_of_a_set_leaves_what_was_added_meanwhile),
         cmocka_unit_test(fields_merge_one_by_one),
         cmocka_unit_test(a_field_deleted_with_its_counter_keeps_concurrent_increments),
-        cmocka_unit_test(the_type_of_the_latest_write_shows_and_the_next_write_settles_it),
+        cmocka_unit_test(
+            the_type_of_the_latest_write_shows_and_the_next_write_settles_it),
         cmocka_unit_test(a_removal_settles_the_type_too),
         cmocka_unit_test(a_write_of_another_type_that_was_not_seen_stays),
         cmocka_unit_test(a_batch_applied_twice_does_no_harm),

@@ -15,9 +15,9 @@ struct history {
     struct model m;
     struct rj_prng rng;
     struct rj_store *store[REPLICAS];
-    unsigned source[REPLICAS];   /* while joining */
+    unsigned source[REPLICAS]; /* while joining */
     uint64_t next_from[REPLICAS];
-    bool deadlines, crashing;    /* what this history has much of */
+    bool deadlines, crashing; /* what this history has much of */
 };
 
 static unsigned below(struct history *h, unsigned n)
@@ -168,8 +168,9 @@ static void write_incr(struct history *h, unsigned r, int key, int name)
     enum rj_err err;
 
     w->delta = (int64_t)below(h, 9) - 4;
-    fits = shape == M_NOTHING ||
-           (is_field ? shape == M_HASH : shape == M_STRING_REG || shape == M_STRING_COUNT);
+    fits =
+        shape == M_NOTHING ||
+        (is_field ? shape == M_HASH : shape == M_STRING_REG || shape == M_STRING_COUNT);
     if (is_field)
         err = rj_bucket_hincr(b, str(m_keys[key]), str(m_names[name]), w->delta, &value);
     else
@@ -256,8 +257,8 @@ static void write_remove(struct history *h, unsigned r, int key, bool hash)
     int name = (int)below(h, M_NAMES);
     struct rj_bytes n = str(m_names[name]);
     struct m_write *w = m_add(m, M_REMOVAL, key, name);
-    bool shown = hash ? m_read_place(m, key, name).shape != M_NOTHING
-                      : m_has_elem(m, key, name);
+    bool shown =
+        hash ? m_read_place(m, key, name).shape != M_NOTHING : m_has_elem(m, key, name);
     uint64_t removed = 0;
     enum rj_err err = hash ? rj_bucket_hdel(b, str(m_keys[key]), &n, 1, &removed)
                            : rj_bucket_srem(b, str(m_keys[key]), &n, 1, &removed);
@@ -282,9 +283,7 @@ static void expire_place(struct history *h, int key, int name, enum m_kind kind,
     struct model *m = &h->m;
     struct m_place place = m_read_place(m, key, name);
     bool carry = kind != M_ADD && place.shape == M_STRING_COUNT;
-    enum m_shape part = kind == M_ADD     ? M_SET
-                        : name == M_PLACE ? M_STRING_REG
-                                          : M_HASH;
+    enum m_shape part = kind == M_ADD ? M_SET : name == M_PLACE ? M_STRING_REG : M_HASH;
     struct m_write *w = m_add(m, carry ? M_CARRY : kind, key, name);
 
     w->deadline = deadline;
@@ -296,8 +295,8 @@ static void expire_place(struct history *h, int key, int name, enum m_kind kind,
     for (int i = 0; carry && i < m->n; i++) {
         bool known = false;
 
-        if (m->w[i].kind != M_INC || m->w[i].base != M_NONE ||
-            !m_at(m, i, key, name) || !m_shows(m, i))
+        if (m->w[i].kind != M_INC || m->w[i].base != M_NONE || !m_at(m, i, key, name) ||
+            !m_shows(m, i))
             continue;
         for (unsigned k = 0; k < w->runs_n; k++)
             known = known || m->over[w->runs_at + k] == m->w[i].run;
@@ -478,8 +477,8 @@ static void finish_transfer(struct history *h, unsigned r)
 }
 
 /* The writes that r has not cut get the dots that they have been issued again under. */
-static void rename_pending(struct history *h, uint32_t old_origin, uint64_t from, unsigned r,
-                           uint64_t to)
+static void rename_pending(struct history *h, uint32_t old_origin, uint64_t from,
+                           unsigned r, uint64_t to)
 {
     struct model *m = &h->m;
     const struct replica *rep = &m->net->r[r];
@@ -628,8 +627,7 @@ static void sync_and_drop(struct history *h, unsigned unused)
     for (unsigned r = 0; r < REPLICAS; r++) {
         struct rj_sum before = net_sum(net, r, cutoff), after;
 
-        assert_ok(net_drop(net, r, cutoff,
-                                                1 + below(h, 20), &next));
+        assert_ok(net_drop(net, r, cutoff, 1 + below(h, 20), &next));
         after = net_sum(net, r, cutoff);
         assert_int_equal(before.lo, after.lo);
         assert_int_equal(before.hi, after.hi);
@@ -642,9 +640,9 @@ static const struct {
     unsigned usual, crashing;
     void (*what)(struct history *h, unsigned r);
 } events[] = {
-    {52, 60, write_something},    {8, 3, cut_something}, {20, 14, deliver_something},
-    {3, 1, collect},              {3, 1, restart},       {7, 4, transfer_something},
-    {1, 2, finish_transfer},      {2, 9, reopen},        {1, 4, rebase},
+    {52, 60, write_something}, {8, 3, cut_something}, {20, 14, deliver_something},
+    {3, 1, collect},           {3, 1, restart},       {7, 4, transfer_something},
+    {1, 2, finish_transfer},   {2, 9, reopen},        {1, 4, rebase},
     {3, 2, sync_and_drop},
 };
 
@@ -693,8 +691,7 @@ static void run(uint64_t seed)
         h->m.net->r[r].now_ms += below(h, 3000);
     }
     for (int key = 0; key < M_KEYS; key++)
-        h->m.position[key] =
-            rj_change_position(h->m.net->r[0].bucket, str(m_keys[key]));
+        h->m.position[key] = rj_change_position(h->m.net->r[0].bucket, str(m_keys[key]));
     for (unsigned i = 0; i < STEPS; i++)
         step(h);
     sync_and_drop(h, 0);

@@ -191,7 +191,8 @@ TEST(states_of_a_run_join_in_any_order_and_twice)
     }
 }
 
-/* As some_state, but of a run of which lies are told: a sum for a sequence is anything. */
+/* As some_state, but of a run of which lies are told: a sum for a sequence is anything.
+ */
 static struct rj_run some_lie(struct rj_prng *rng)
 {
     struct rj_run r = some_state(rng);

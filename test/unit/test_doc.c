@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/doc.h"
+#include "client/doc.h"
 #include "support/test.h"
 
 /* {"a": 1, "bb": true, "list": ["x", {"k": "v"}], "zz": "text"}, given in another order.

@@ -27,7 +27,8 @@ static struct rj_run based_run(void)
 
 static struct rj_version *some_version(const char *value)
 {
-    struct rj_rank rank = {.stamp = RJ_STAMP_MAX, .dot = {.seq = RJ_SEQ_MAX, .origin = 3}};
+    struct rj_rank rank = {.stamp = RJ_STAMP_MAX,
+                           .dot = {.seq = RJ_SEQ_MAX, .origin = 3}};
     struct rj_version *v = rj_version_new(strlen(value));
 
     assert_non_null(v);

@@ -3,6 +3,7 @@
 #include "crdt/counter.h"
 #include "crdt/dotmap.h"
 #include "support/test.h"
+
 #include <stdio.h>
 
 enum { NAMES = 12, STEPS = 4000, MANY = 1000 };
@@ -36,8 +37,8 @@ static struct rj_bytes name_of(uint64_t i)
     return rj_bytes_from_str(text);
 }
 
-static struct rj_dotted *put(struct rj_dotmap *m, uint64_t name, const struct rj_rank *rank,
-                             uint64_t deadline)
+static struct rj_dotted *put(struct rj_dotmap *m, uint64_t name,
+                             const struct rj_rank *rank, uint64_t deadline)
 {
     struct rj_version *v = rj_version_new(0);
     struct rj_item *item = NULL;

@@ -519,8 +519,7 @@ int main(void)
         cmocka_unit_test(dropping_goes_on_where_it_stopped),
         cmocka_unit_test(a_deadline_that_moved_is_found_where_it_is_now),
         cmocka_unit_test(what_was_taken_away_of_a_counter_is_known_after_its_deadline),
-        cmocka_unit_test(
-            a_counter_goes_when_all_have_its_last_increment_and_its_setter),
+        cmocka_unit_test(a_counter_goes_when_all_have_its_last_increment_and_its_setter),
         cmocka_unit_test(a_late_touch_brings_back_nothing_that_another_touch_ended),
         cmocka_unit_test(a_late_touch_brings_back_nothing_that_was_overwritten),
         cmocka_unit_test(a_late_touch_of_a_part_of_a_counter_loses_nothing_of_the_rest),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/buf.h"
-#include "daemon/home.h"
+#include "driver/home.h"
 #include "posix/file.h"
 #include "support/temp_dir.h"
 #include "support/test.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/logger.h"
+#include "driver/logger.h"
 #include "support/test.h"
 
 #include <stdio.h>

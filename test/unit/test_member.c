@@ -209,7 +209,8 @@ static void check_truncation(struct rj_bytes whole, enum rj_err (*get)(struct rj
     }
 }
 
-/* A role record with n lifts: (first byte of the origin, sequence), one after the other. */
+/* A role record with n lifts: (first byte of the origin, sequence), one after the other.
+ */
 static enum rj_err try_lifts(size_t n, const uint8_t *lifts)
 {
     struct rj_record r = role_record(), got;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/doc.h"
-#include "daemon/message.h"
+#include "client/doc.h"
+#include "client/message.h"
 #include "support/test.h"
 
 static struct rj_bytes sample_args(struct rj_doc *d)

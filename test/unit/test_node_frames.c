@@ -335,8 +335,8 @@ TEST(a_space_in_which_a_peer_was_closed_flows_no_more)
     nodes_until_agreed(t, 0, 1);
     assert_ok(rj_space_close_device(s, &id, nodes_now(t)));
     nodes_run(t, 1000);
-    assert_ok(rj_bucket_sadd(nodes_bucket(t, 0), RJ_BYTES_LIT("k"),
-                             &RJ_BYTES_LIT("e"), 1, &added));
+    assert_ok(rj_bucket_sadd(nodes_bucket(t, 0), RJ_BYTES_LIT("k"), &RJ_BYTES_LIT("e"), 1,
+                             &added));
     nodes_run(t, 1000);
     assert_int_equal(w->closed[0], RJ_ERR_COUNT);
     assert_int_equal(w->closed[1], RJ_ERR_COUNT);

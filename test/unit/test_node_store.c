@@ -225,8 +225,8 @@ TEST(a_closed_device_keeps_what_it_had_not_sealed)
     assert_ok(rj_vv_put(&ahead, s->os[s->self].device, 1000));
     assert_ok(rj_contexts_join(s->contexts, (struct rj_range){0, 1000}, &ahead));
     s->dirty = true;
-    assert_ok(rj_bucket_sadd(nodes_bucket(t, 1), RJ_BYTES_LIT("k"),
-                             &RJ_BYTES_LIT("e"), 1, &added));
+    assert_ok(rj_bucket_sadd(nodes_bucket(t, 1), RJ_BYTES_LIT("k"), &RJ_BYTES_LIT("e"), 1,
+                             &added));
     nodes_run(t, 1000);
     assert_int_equal(s->writer.count, 1);
     assert_ok(rj_space_close_device(nodes_space(t, 0), &id, nodes_now(t)));

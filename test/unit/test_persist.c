@@ -71,7 +71,8 @@ static void fill(struct net *net)
 
 TEST(everything_comes_back_from_the_store)
 {
-    static const char *const keys[] = {"", "long", "both", "timed", "n", "dead", "s", "h"};
+    static const char *const keys[] = {"",  "long", "both", "timed",
+                                       "n", "dead", "s",    "h"};
     struct net *net = net_open(2);
     struct rj_store *s = open_store();
     struct rj_sum before, after;
@@ -397,8 +398,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everything_comes_back_from_the_store),
-        cmocka_unit_test(
-            large_values_that_nobody_has_overwritten_lie_in_several_records),
+        cmocka_unit_test(large_values_that_nobody_has_overwritten_lie_in_several_records),
         cmocka_unit_test(only_what_changed_is_written),
         cmocka_unit_test(what_is_deleted_does_not_come_back),
         cmocka_unit_test(clear_deletes_the_records_of_before_and_no_others),

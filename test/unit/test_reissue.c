@@ -85,9 +85,8 @@ TEST(a_run_that_was_partly_sent_is_cut_back_and_continued_by_another)
     reopen(net, 0);
     settle(net, "n", "325");
     for (unsigned r = 0; r < 2; r++) {
-        run = rj_counter_find(
-            rj_bkey_first(rj_table_from(&net->r[r].bucket->table, 0)),
-            (struct rj_dot){0}, net_index(net, r, 0), 1);
+        run = rj_counter_find(rj_bkey_first(rj_table_from(&net->r[r].bucket->table, 0)),
+                              (struct rj_dot){0}, net_index(net, r, 0), 1);
         assert_non_null(run);
         assert_int_equal(run->cum, 5);
         assert_int_equal(run->d.seq, 1);
@@ -144,14 +143,13 @@ TEST(a_touched_deadline_goes_back_for_those_who_did_not_see_the_touch)
     net_assert_sums_equal(net, 0);
     for (unsigned r = 0; r < 2; r++) {
         run = rj_counter_find(
-            rj_bkey_first(rj_table_next(
-                &net->r[r].bucket->table,
-                rj_table_from(&net->r[r].bucket->table, 0)) == NULL
-                              ? rj_table_from(&net->r[r].bucket->table, 0)
-                              : rj_table_find(&net->r[r].bucket->table,
-                                              rj_change_position(net->r[r].bucket,
-                                                                 str("n")),
-                                              str("n"))),
+            rj_bkey_first(
+                rj_table_next(&net->r[r].bucket->table,
+                              rj_table_from(&net->r[r].bucket->table, 0)) == NULL
+                    ? rj_table_from(&net->r[r].bucket->table, 0)
+                    : rj_table_find(&net->r[r].bucket->table,
+                                    rj_change_position(net->r[r].bucket, str("n")),
+                                    str("n"))),
             (struct rj_dot){0}, net_index(net, r, 0), 1);
         assert_int_equal(run->cum, 5);
         assert_int_equal(run->d.deadline, 2000000);

@@ -2,7 +2,7 @@
 #include "base/buf.h"
 #include "cli/json.h"
 #include "cli/reply.h"
-#include "daemon/doc.h"
+#include "client/doc.h"
 #include "support/test.h"
 
 static void assert_printed(const char *resp, enum rj_reply_how how, const char *expected)

@@ -36,13 +36,14 @@ static void fill(struct net *net)
 
 static void assert_same(struct net *net, unsigned a, unsigned b)
 {
-    static const char *const keys[] = {"k0", "k1", "k3", "timed", "n", "dead", "based",
-                                       "s",  "h"};
+    static const char *const keys[] = {"k0",   "k1",    "k3", "timed", "n",
+                                       "dead", "based", "s",  "h"};
     struct rj_sum sa = net_sum(net, a, 0), sb = net_sum(net, b, 0);
 
     assert_int_equal(sa.lo, sb.lo);
     assert_int_equal(sa.hi, sb.hi);
-    assert_int_equal(rj_bucket_count(net->r[a].bucket), rj_bucket_count(net->r[b].bucket));
+    assert_int_equal(rj_bucket_count(net->r[a].bucket),
+                     rj_bucket_count(net->r[b].bucket));
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
         char text[256];
 
@@ -201,9 +202,9 @@ TEST(a_range_concerns_its_own_keys_only)
                          SIZE_MAX);
     for (unsigned i = 0; i < 30; i++) {
         (void)snprintf(key, sizeof(key), "k%u", i);
-        assert_string_equal(
-            show(net, 1, key),
-            rj_change_position(net->r[1].bucket, str(key)) >= half ? "v" : "-");
+        assert_string_equal(show(net, 1, key),
+                            rj_change_position(net->r[1].bucket, str(key)) >= half ? "v"
+                                                                                   : "-");
     }
     net_close(net);
 }
@@ -415,8 +416,7 @@ enum { MANY_ORIGINS = RJ_BATCH_DICT_MAX + 300 };
 
 static void apply_one(struct rj_bucket *b, uint32_t origin, const char *key)
 {
-    struct rj_bop op = {
-        .code = RJ_BOP_SET, .key = str(key), .value = str("v")};
+    struct rj_bop op = {.code = RJ_BOP_SET, .key = str(key), .value = str("v")};
     struct rj_writer w = {.self = origin, .first = 1};
     struct rj_kind *k = rj_bucket_kind(b);
     struct rj_batch_view view = {.origin = origin, .first = 1, .count = 1, .stamp = 1};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/ticket.h"
+#include "driver/ticket.h"
 #include "support/test.h"
 
 #include <stdio.h>

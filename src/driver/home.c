@@ -3,7 +3,7 @@
  * that is never removed: it goes with the process, however that ends, no second process
  * can hold one on another inode, and asking for it (F_OFD_GETLK) does not disturb a
  * daemon that is just starting. The file holds the process id for people. */
-#include "daemon/home.h"
+#include "driver/home.h"
 
 #include "posix/file.h"
 #include "posix/why.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The home of one node: where its things are, the lock that keeps a second daemon out,
  * the device key. */
-#ifndef RJ_DAEMON_HOME_H
-#define RJ_DAEMON_HOME_H
+#ifndef RJ_DRIVER_HOME_H
+#define RJ_DRIVER_HOME_H
 
 #include "posix/crypto.h"
 #include "posix/dirs.h"

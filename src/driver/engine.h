@@ -3,10 +3,10 @@
  * its actions, keeps its deadline, runs its commits on a worker thread. When a step or a
  * commit fails for good, the instance ends: the store is closed and opened again, with a
  * new node on it (a new incarnation, R1). */
-#ifndef RJ_DAEMON_ENGINE_H
-#define RJ_DAEMON_ENGINE_H
+#ifndef RJ_DRIVER_ENGINE_H
+#define RJ_DRIVER_ENGINE_H
 
-#include "daemon/logger.h"
+#include "driver/logger.h"
 #include "posix/loop.h"
 
 #include <rejoin/node.h>
@@ -19,7 +19,7 @@ enum {
 
 struct rj_engine;
 
-/* What the driver needs from the rest of the daemon. No slot may be NULL. Called from
+/* What the driver needs from the program around it. No slot may be NULL. Called from
  * within the calls below; must not call back into them. */
 struct rj_engine_ops {
     void (*send)(void *ctx, uint64_t peer, struct rj_bytes bytes);

@@ -2,8 +2,8 @@
 /* Documents: what requests and replies of the control socket carry. A document is one
  * item of deterministic CBOR (base/cbor.h). The builder here takes the pairs of a map in
  * any order and without a count, and sorts them when the map ends. Sticky like rj_buf. */
-#ifndef RJ_DAEMON_DOC_H
-#define RJ_DAEMON_DOC_H
+#ifndef RJ_CLIENT_DOC_H
+#define RJ_CLIENT_DOC_H
 
 #include "base/cbor.h"
 

@@ -8,8 +8,8 @@
  * secret (16), check (4: the first bytes, big-endian, of XXH3-64 of the 48 before). A
  * port of 7340 is left out; an IPv6 address stands in brackets. One ticket has one
  * spelling of its first part; nothing else is accepted. */
-#ifndef RJ_DAEMON_TICKET_H
-#define RJ_DAEMON_TICKET_H
+#ifndef RJ_DRIVER_TICKET_H
+#define RJ_DRIVER_TICKET_H
 
 #include "base/buf.h"
 

@@ -3,7 +3,7 @@
  * each begins is marked; at its end the pairs of a map are sorted by their encoded keys
  * (RFC 8949, 4.2.1) and the head is put in front. That costs one copy a level and frees
  * those who build replies from counting and ordering. */
-#include "daemon/doc.h"
+#include "client/doc.h"
 
 #include "base/alloc.h"
 

@@ -8,7 +8,7 @@
  * While a commit is under way the worker reads the writes that the node owns and writes
  * to the store, so neither may go before it has ended. Between two instances the node is
  * NULL: events are dropped, clients are told to try again. */
-#include "daemon/engine.h"
+#include "driver/engine.h"
 
 #include "base/alloc.h"
 #include "base/bytes.h"

@@ -4,7 +4,7 @@
  * spelling. The check guards against slips of the hand only; what proves a ticket is its
  * secret. Addresses are outside the check, so that a person may correct them (a name
  * instead of a number, a forwarded port). */
-#include "daemon/ticket.h"
+#include "driver/ticket.h"
 
 #include "base/hash.h"
 

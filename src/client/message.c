@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Messages on the control socket. Both ends are programs of one user, but the daemon
  * outlives many of them, so it trusts no length and no form. */
-#include "daemon/message.h"
+#include "client/message.h"
 
 #include "base/cbor.h"
 

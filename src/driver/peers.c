@@ -8,11 +8,11 @@
  * A device's addresses are tried one after the other at once; when all have failed, a
  * jittered wait that doubles comes before the next round. An address that leads to
  * another device counts as failed: addresses get reused, keys do not. */
-#include "daemon/peers.h"
+#include "driver/peers.h"
 
 #include "base/alloc.h"
 #include "base/map.h"
-#include "daemon/addresses.h"
+#include "driver/addresses.h"
 #include "posix/backoff.h"
 #include "posix/conn.h"
 #include "posix/tls.h"

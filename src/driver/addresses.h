@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The addresses under which others may find this machine. */
-#ifndef RJ_DAEMON_ADDRESSES_H
-#define RJ_DAEMON_ADDRESSES_H
+#ifndef RJ_DRIVER_ADDRESSES_H
+#define RJ_DRIVER_ADDRESSES_H
 
-#include "daemon/ticket.h"
+#include "driver/ticket.h"
 
 struct rj_addresses {
     struct rj_ticket_address items[RJ_ADDRESSES_MAX];

@@ -3,8 +3,8 @@
  * bytes, big-endian) and one CBOR item. A request is {"id", "args", "verb"}, a reply
  * {"id", "body", "kind"}. Each request gets any number of progress, event and output
  * replies and then exactly one result or error. */
-#ifndef RJ_DAEMON_MESSAGE_H
-#define RJ_DAEMON_MESSAGE_H
+#ifndef RJ_CLIENT_MESSAGE_H
+#define RJ_CLIENT_MESSAGE_H
 
 #include "base/buf.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Log lines: for people first, but every value has a key, so that grep and cut do. A line
  * that cannot be written is lost: a full log disk must not stop the daemon. */
-#include "daemon/logger.h"
+#include "driver/logger.h"
 
 #include <stdarg.h>
 #include <stdio.h>

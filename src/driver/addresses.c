@@ -2,7 +2,7 @@
 /* Own addresses. Nothing here is trusted by anyone: an address is only where a device is
  * tried, its key proves that it is the one. IPv4 comes first, for that is what people can
  * read in a ticket; both families are tried in turn anyway. */
-#include "daemon/addresses.h"
+#include "driver/addresses.h"
 
 #include <arpa/inet.h>
 #include <ifaddrs.h>

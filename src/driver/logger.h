@@ -5,8 +5,8 @@
  *
  * time (UTC), level, then what the caller gives: "event key=value ...". A line is written
  * whole, with one write. */
-#ifndef RJ_DAEMON_LOGGER_H
-#define RJ_DAEMON_LOGGER_H
+#ifndef RJ_DRIVER_LOGGER_H
+#define RJ_DRIVER_LOGGER_H
 
 #include <rejoin/bytes.h>
 #include <rejoin/error.h>

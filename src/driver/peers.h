@@ -7,11 +7,11 @@
  * dialled, both keep the one that the device with the lower id dialled. Where that cannot
  * be the reason (one end dialled both, or the older one is not that young) the older one
  * is dead and was not yet noticed: the newer stays. */
-#ifndef RJ_DAEMON_PEERS_H
-#define RJ_DAEMON_PEERS_H
+#ifndef RJ_DRIVER_PEERS_H
+#define RJ_DRIVER_PEERS_H
 
-#include "daemon/engine.h"
-#include "daemon/ticket.h"
+#include "driver/engine.h"
+#include "driver/ticket.h"
 #include "posix/crypto.h"
 
 struct rj_tls_ctx;
