@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sync and watch. */
 #include "cli/cli.h"
-#include "cli/json.h"
+#include "face/json.h"
 
 #include <stdio.h>
 #include <string.h>

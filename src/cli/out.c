@@ -3,7 +3,7 @@
  * people. What other machines named (devices, keys) is printed without its control
  * characters, so that nobody can write to a terminal from afar. */
 #include "cli/cli.h"
-#include "cli/json.h"
+#include "face/json.h"
 
 #include <inttypes.h>
 #include <stdarg.h>

@@ -4,7 +4,7 @@
 #include "cli/reply.h"
 
 #include "base/reader.h"
-#include "cli/json.h"
+#include "face/json.h"
 
 #include <stdio.h>
 #include <stdlib.h>

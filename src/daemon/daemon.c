@@ -129,6 +129,7 @@ void rj_daemon_stop(struct rj_daemon *d)
     rj_respd_stop(d->respd);
     rj_peers_stop(d->peers);
     rj_control_stop(d->control);
+    rj_web_stop(d->web);
 }
 
 void rj_daemon_apply_config(struct rj_daemon *d)
@@ -189,11 +190,13 @@ static enum rj_err read_config(struct rj_daemon *d)
     d->name = device_name(c);
     d->listen_peer = copy_of(c, "listen.peer");
     d->listen_resp = copy_of(c, "listen.resp");
+    d->listen_web = copy_of(c, "listen.web");
     d->told_addresses = copy_of(c, "listen.address");
     d->port_peer = (uint16_t)rj_config_uint(c, "port.peer");
     d->port_resp = (uint16_t)rj_config_uint(c, "port.resp");
+    d->port_web = (uint16_t)rj_config_uint(c, "port.web");
     if (d->name == NULL || d->listen_peer == NULL || d->listen_resp == NULL ||
-        d->told_addresses == NULL)
+        d->listen_web == NULL || d->told_addresses == NULL)
         return RJ_ENOMEM;
     return RJ_OK;
 }
@@ -314,12 +317,32 @@ static enum rj_err say_port(struct rj_daemon *d, enum rj_err err, const char *ke
     return err;
 }
 
+/* A page that cannot be there is no reason to stay down, unless it was asked for. */
+static enum rj_err listen_web(struct rj_daemon *d)
+{
+    enum rj_err err = d->port_web != 0 ? rj_web_new(d, &d->web) : RJ_OK;
+
+    if (err == RJ_OK || err == RJ_ENOMEM)
+        return err;
+    if (rj_config_is_set(&d->config, "port.web") && err != RJ_EUPGRADE)
+        return say_port(d, err, "port.web", d->listen_web);
+    rj_logger_line(&d->log, RJ_NOTE_WARN, "web.off port=%u why=\"%s\"", d->port_web,
+                   err == RJ_EUPGRADE ? "built without libmicrohttpd"
+                   : err == RJ_EBUSY  ? "another program has the port"
+                                      : rj_err_text(err));
+    d->port_web = 0;
+    d->why[0] = '\0';
+    return RJ_OK;
+}
+
 static enum rj_err listen_everywhere(struct rj_daemon *d)
 {
     enum rj_err err = say_port(d, rj_peers_listen(d->peers), "port.peer", d->listen_peer);
 
     if (err == RJ_OK)
         err = say_port(d, rj_respd_listen(d->respd), "port.resp", d->listen_resp);
+    if (err == RJ_OK)
+        err = listen_web(d);
     if (err != RJ_OK)
         return err;
     err = rj_control_listen(d->control, d->home.dirs.socket);
@@ -354,8 +377,10 @@ enum rj_err rj_daemon_start(struct rj_daemon *d)
     }
     engine_began(d);
     rj_logger_line(&d->log, RJ_NOTE_INFO,
-                   "daemon.up version=%s name=%s home=%s port.peer=%u port.resp=%u",
-                   RJ_VERSION, d->name, d->home.dirs.data, d->port_peer, d->port_resp);
+                   "daemon.up version=%s name=%s home=%s port.peer=%u port.resp=%u "
+                   "port.web=%u",
+                   RJ_VERSION, d->name, d->home.dirs.data, d->port_peer, d->port_resp,
+                   d->port_web);
     return RJ_OK;
 }
 
@@ -380,6 +405,7 @@ void rj_daemon_done(struct rj_daemon *d)
     d->engine = NULL; /* a loop that never ran takes its turns when it is freed */
     rj_timer_free(d->stop_timer);
     rj_control_free(d->control);
+    rj_web_free(d->web);
     rj_respd_free(d->respd);
     rj_peers_free(d->peers);
     rj_loop_free(d->loop);
@@ -390,6 +416,7 @@ void rj_daemon_done(struct rj_daemon *d)
     free(d->name);
     free(d->listen_peer);
     free(d->listen_resp);
+    free(d->listen_web);
     free(d->told_addresses);
     *d = (struct rj_daemon){.home = {.lock_fd = -1}};
 }

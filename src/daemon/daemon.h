@@ -6,6 +6,7 @@
 #include "daemon/config.h"
 #include "daemon/control.h"
 #include "daemon/respd.h"
+#include "daemon/web.h"
 #include "driver/engine.h"
 #include "driver/home.h"
 #include "driver/peers.h"
@@ -27,11 +28,12 @@ struct rj_daemon {
     struct rj_peers *peers;
     struct rj_respd *respd;
     struct rj_control *control;
+    struct rj_web *web; /* NULL: there is no page */
     struct rj_timer *stop_timer;
 
     /* Settings as they were at the start. */
-    char *name, *listen_peer, *listen_resp, *told_addresses;
-    uint16_t port_peer, port_resp;
+    char *name, *listen_peer, *listen_resp, *listen_web, *told_addresses;
+    uint16_t port_peer, port_resp, port_web;
     struct rj_wall started;
 
     bool stopping, ran;

@@ -207,6 +207,8 @@ enum rj_err rj_verb_devices(struct rj_node *n, struct rj_verb_device **ret, size
         } else {
             (void)snprintf(d->name, sizeof(d->name), "%s", p.name != NULL ? p.name : "");
             d->connected = p.session != 0;
+            d->sent_bytes = p.sent_bytes;
+            d->received_bytes = p.received_bytes;
         }
     }
     for (size_t i = 0; err == RJ_OK && (s = rj_node_space_at(n, i)) != NULL; i++)
@@ -269,87 +271,6 @@ enum rj_err rj_verb_removed(struct rj_call *c, const char *space)
                          "ask for a new ticket (rejoin invite there), then: "
                          "rejoin join TICKET",
                          "this device was removed from %s; what it wrote is kept", space);
-}
-
-/* ---- spaces */
-
-static void put_hex128(struct rj_doc *doc, const char *key, uint64_t hi, uint64_t lo)
-{
-    char text[33];
-
-    (void)snprintf(text, sizeof(text), "%016llx%016llx", (unsigned long long)hi,
-                   (unsigned long long)lo);
-    rj_doc_put_str(doc, key, text);
-}
-
-void rj_verb_put_space(struct rj_call *c, struct rj_doc *doc, struct rj_space *s)
-{
-    const struct rj_daemon *d = rj_call_daemon(c);
-    char id[RJ_VERB_ID_LEN + 1], vector[17];
-    struct rj_space_info i;
-
-    rj_space_info(s, rj_verb_now(c), &i);
-    rj_verb_id(&i.id, id);
-    (void)snprintf(vector, sizeof(vector), "%016llx", (unsigned long long)i.vector_hash);
-    rj_doc_put_str(doc, "id", id);
-    rj_doc_put_str(doc, "name", i.name);
-    rj_doc_put_str(doc, "kind", "bucket");
-    rj_doc_put_bool(doc, "default", strcmp(i.name, rj_respd_default(d->respd)) == 0);
-    rj_doc_put_str(doc, "durability", rj_verb_durability_name(i.durability));
-    rj_doc_put_str(doc, "role", rj_verb_role_name(i.role));
-    rj_doc_put_bool(doc, "joining", i.joining);
-    rj_doc_put_uint(doc, "joined_permille", (uint64_t)(i.joined_part * 1000.0));
-    rj_doc_put_uint(doc, "keys", i.keys);
-    rj_doc_put_uint(doc, "members", i.members);
-    rj_doc_put_uint(doc, "origins", i.origins);
-    rj_doc_put_uint(doc, "own_writes", i.own_seq);
-    rj_doc_put_uint(doc, "writes", i.writes);
-    rj_doc_put_uint(doc, "unstable", i.unstable);
-    rj_doc_put_uint(doc, "missing", i.missing);
-    rj_doc_put_uint(doc, "log_batches", i.log_batches);
-    rj_doc_put_uint(doc, "log_bytes", i.log_bytes);
-    rj_doc_put_uint(doc, "parked_batches", i.parked_batches);
-    rj_doc_put_uint(doc, "truncated_batches", i.truncated);
-    put_hex128(doc, "digest", i.digest.hi, i.digest.lo);
-    rj_doc_put_str(doc, "vector", vector);
-}
-
-void rj_verb_put_limits(struct rj_call *c, struct rj_doc *doc, struct rj_space *s)
-{
-    const struct rj_daemon *d = rj_call_daemon(c);
-    char text[RJ_NAME_MAX + 256];
-    struct rj_space_info i;
-    struct rj_member_info m;
-
-    rj_space_info(s, rj_verb_now(c), &i);
-    rj_doc_key(doc, "limits");
-    rj_doc_array(doc);
-    if (i.refuse != RJ_OK) {
-        (void)snprintf(text, sizeof(text), "no writes here: %s", rj_err_text(i.refuse));
-        rj_doc_text(doc, rj_bytes_from_str(text));
-    }
-    if (i.joining) {
-        (void)snprintf(text, sizeof(text),
-                       "joining: %u %% of what the others have is here",
-                       i.joined_part < 1 ? (unsigned)(i.joined_part * 100.0) : 99);
-        rj_doc_text(doc, rj_bytes_from_str(text));
-    }
-    if (i.parked_batches > 0) {
-        (void)snprintf(text, sizeof(text), "%llu batches wait for what they depend on",
-                       (unsigned long long)i.parked_batches);
-        rj_doc_text(doc, rj_bytes_from_str(text));
-    }
-    for (size_t k = 0; rj_space_member(s, k, &m); k++) {
-        const char *why = rj_peers_why(d->peers, &m.device);
-
-        if (m.self || m.closed || m.role == RJ_ROLE_NONE || m.connected)
-            continue;
-        (void)snprintf(text, sizeof(text),
-                       "%.64s is not reachable, %llu writes wait%s%.150s", m.name,
-                       (unsigned long long)m.lag, why[0] != '\0' ? ": " : "", why);
-        rj_doc_text(doc, rj_bytes_from_str(text));
-    }
-    rj_doc_end(doc);
 }
 
 /* ---- answers */

@@ -41,8 +41,9 @@ struct rj_verb_device {
     struct rj_digest device;
     char name[RJ_NAME_MAX + 1];
     bool member, connected, closed;
-    uint64_t lag, lag_durable;    /* sums over spaces */
-    char spaces[2 * RJ_NAME_MAX]; /* names, comma-separated, cut when too long */
+    uint64_t lag, lag_durable;           /* sums over spaces */
+    uint64_t sent_bytes, received_bytes; /* of the present session */
+    char spaces[2 * RJ_NAME_MAX];        /* names, comma-separated, cut when too long */
 };
 
 /* Gathers all other devices; the caller frees *ret. RJ_ENOMEM. */
@@ -51,11 +52,6 @@ RJ_NODISCARD enum rj_err rj_verb_devices(struct rj_node *n, struct rj_verb_devic
 /* The one that argument "peer" names: a name or the first digits (>= 4) of an id. False:
  * none or several, and the call was answered. */
 bool rj_verb_device(struct rj_call *c, struct rj_node *n, struct rj_verb_device *ret);
-
-/* Adds the fields of a space to the map that is open in doc. */
-void rj_verb_put_space(struct rj_call *c, struct rj_doc *doc, struct rj_space *s);
-/* Adds what keeps the space from being in order, as a list of texts "limits". */
-void rj_verb_put_limits(struct rj_call *c, struct rj_doc *doc, struct rj_space *s);
 
 /* Answers that this device was closed in a space, and what lets it in again. */
 enum rj_err rj_verb_removed(struct rj_call *c, const char *space);

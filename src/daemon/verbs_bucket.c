@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Verbs about buckets as a whole: add, list, show, set, remove. */
+#include "daemon/status.h"
 #include "daemon/verb.h"
 
 #include <stdio.h>
@@ -11,7 +12,7 @@ static enum rj_err answer_space(struct rj_call *c, struct rj_space *s)
     struct rj_doc *doc = rj_call_doc(c);
 
     rj_doc_map(doc);
-    rj_verb_put_space(c, doc, s);
+    rj_status_space(rj_call_daemon(c), doc, s);
     rj_doc_end(doc);
     return rj_verb_done_after_commit(c, s);
 }
@@ -63,7 +64,7 @@ enum rj_err rj_verb_bucket_list(struct rj_call *c)
     rj_doc_array(doc);
     for (size_t i = 0; (s = rj_node_space_at(n, i)) != NULL; i++) {
         rj_doc_map(doc);
-        rj_verb_put_space(c, doc, s);
+        rj_status_space(rj_call_daemon(c), doc, s);
         rj_doc_end(doc);
     }
     rj_doc_end(doc);
@@ -127,8 +128,8 @@ enum rj_err rj_verb_bucket_show(struct rj_call *c)
     }
     doc = rj_call_doc(c);
     rj_doc_map(doc);
-    rj_verb_put_space(c, doc, s);
-    rj_verb_put_limits(c, doc, s);
+    rj_status_space(rj_call_daemon(c), doc, s);
+    rj_status_limits(rj_call_daemon(c), doc, s);
     rj_doc_put_bool(doc, "has_token", rj_config_is_set(&d->config, key));
     rj_doc_put_uint(doc, "port_resp", d->port_resp);
     if (want_token)

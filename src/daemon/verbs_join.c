@@ -3,6 +3,7 @@
  * and what the driver knows (where this device listens). A join is over when the engine
  * has been let in and every new space holds what the inviter had. */
 #include "base/alloc.h"
+#include "daemon/status.h"
 #include "daemon/verb.h"
 
 #include <stdio.h>
@@ -190,7 +191,7 @@ static enum rj_err answer_join(struct rj_call *c, struct rj_node *n)
         if (was_there(j, &info.id))
             continue;
         rj_doc_map(doc);
-        rj_verb_put_space(c, doc, s);
+        rj_status_space(rj_call_daemon(c), doc, s);
         rj_doc_end(doc);
     }
     rj_doc_end(doc);

@@ -71,6 +71,7 @@ node() {
     free_port; port_resp[$1]=$port
     rj "$1" config set port.peer "${port_peer[$1]}" &&
         rj "$1" config set port.resp "${port_resp[$1]}" &&
+        rj "$1" config set port.web 0 &&
         rj "$1" config set listen.peer 127.0.0.1 &&
         rj "$1" config set device.name "$1"
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/buf.h"
-#include "cli/json.h"
+#include "face/json.h"
 #include "cli/reply.h"
 #include "client/doc.h"
 #include "support/test.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* CBOR to JSON with a stack of its own: how deep a document is says the daemon, not the
  * depth of this program's calls. */
-#include "cli/json.h"
+#include "face/json.h"
 
 #include "base/buf.h"
 #include "base/cbor.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From documents of the control socket (CBOR) to JSON. */
-#ifndef RJ_CLI_JSON_H
-#define RJ_CLI_JSON_H
+#ifndef RJ_FACE_JSON_H
+#define RJ_FACE_JSON_H
 
 #include <jansson.h>
 #include <rejoin/bytes.h>
