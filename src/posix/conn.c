@@ -167,7 +167,7 @@ static void take_records(struct rj_conn *conn, struct rj_bytes in)
     if (err == RJ_OK)
         err = rj_tls_input(conn->tls, in, plain, wire);
     if (conn->state == RJ_CONN_HANDSHAKE && err == RJ_OK &&
-        rj_tls_peer(conn->tls) != NULL) {
+        rj_tls_state(conn->tls) != RJ_TLS_HANDSHAKE) {
         conn->info.pubkey = rj_tls_peer(conn->tls);
         open_conn(conn);
     }

@@ -8,11 +8,10 @@
  * matter; it is checked to be a single self-signed Ed25519 one, and TLS itself proves
  * that the peer holds its key. AEAD keys are changed long before their limits (RFC
  * 8446 5.5). */
-#include "posix/tls.h"
-
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "posix/crypto.h"
+#include "posix/tls_inner.h"
 #include "posix/why.h"
 
 #include <openssl/err.h>
@@ -26,16 +25,12 @@ enum {
 
 static const uint8_t alpn[] = {8, 'r', 'e', 'j', 'o', 'i', 'n', '/', '1'};
 
-struct rj_tls_ctx {
-    SSL_CTX *ssl;
-    BIO_METHOD *bio;
-};
-
 struct rj_tls {
     SSL *ssl;
     enum rj_tls_state state;
     enum rj_err err;
     bool is_client, has_peer, said_end;
+    bool for_clients;       /* as its settings */
     bool refused;           /* our check of its certificate failed */
     struct rj_bytes in;     /* during a call: what libssl has not read yet */
     struct rj_buf *out;     /* during a call: where libssl writes to */
@@ -192,7 +187,7 @@ static bool set_up(SSL_CTX *ssl, EVP_PKEY *key)
     return ok;
 }
 
-enum rj_err rj_tls_ctx_new(struct rj_crypto *crypto, struct rj_tls_ctx **ret_ctx)
+enum rj_err rj_tls_ctx_empty(struct rj_tls_ctx **ret_ctx)
 {
     struct rj_tls_ctx *ctx = rj_alloc_zero(1, sizeof(*ctx));
 
@@ -200,8 +195,23 @@ enum rj_err rj_tls_ctx_new(struct rj_crypto *crypto, struct rj_tls_ctx **ret_ctx
         return RJ_ENOMEM;
     ctx->ssl = SSL_CTX_new(TLS_method());
     ctx->bio = make_bio_method();
-    if (ctx->ssl == NULL || ctx->bio == NULL ||
-        !set_up(ctx->ssl, rj_crypto_key(crypto))) {
+    if (ctx->ssl == NULL || ctx->bio == NULL) {
+        ERR_clear_error();
+        rj_tls_ctx_free(ctx);
+        return RJ_ENOMEM;
+    }
+    *ret_ctx = ctx;
+    return RJ_OK;
+}
+
+enum rj_err rj_tls_ctx_new(struct rj_crypto *crypto, struct rj_tls_ctx **ret_ctx)
+{
+    struct rj_tls_ctx *ctx = NULL;
+    enum rj_err err = rj_tls_ctx_empty(&ctx);
+
+    if (err != RJ_OK)
+        return err;
+    if (!set_up(ctx->ssl, rj_crypto_key(crypto))) {
         ERR_clear_error();
         rj_tls_ctx_free(ctx);
         return RJ_ENOMEM;
@@ -239,6 +249,7 @@ enum rj_err rj_tls_new(struct rj_tls_ctx *ctx, bool is_client, struct rj_tls **r
     BIO_set_init(bio, 1);
     SSL_set_bio(tls->ssl, bio, bio);
     tls->is_client = is_client;
+    tls->for_clients = ctx->for_clients;
     if (is_client)
         SSL_set_connect_state(tls->ssl);
     else
@@ -322,6 +333,10 @@ static enum rj_err check_open(struct rj_tls *tls)
     const unsigned char *chosen = NULL;
     unsigned int len = 0;
 
+    if (tls->for_clients) {
+        tls->state = RJ_TLS_OPEN;
+        return RJ_OK;
+    }
     SSL_get0_alpn_selected(tls->ssl, &chosen, &len);
     if (len != sizeof(alpn) - 1 || memcmp(chosen, alpn + 1, len) != 0)
         return fail(tls, RJ_EPROTO, "the peer does not speak " RJ_TLS_ALPN);
@@ -462,7 +477,9 @@ const char *rj_tls_why(const struct rj_tls *tls)
 
 const uint8_t *rj_tls_peer(const struct rj_tls *tls)
 {
-    return tls->state == RJ_TLS_OPEN || tls->state == RJ_TLS_ENDED ? tls->peer : NULL;
+    bool open = tls->state == RJ_TLS_OPEN || tls->state == RJ_TLS_ENDED;
+
+    return open && !tls->for_clients ? tls->peer : NULL;
 }
 
 enum rj_err rj_tls_export(struct rj_tls *tls, const char *label,

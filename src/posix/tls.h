@@ -8,6 +8,7 @@
 #define RJ_POSIX_TLS_H
 
 #include <rejoin/env.h>
+#include <stdbool.h>
 
 struct rj_buf;    /* base/buf.h */
 struct rj_crypto; /* posix/crypto.h */
@@ -36,6 +37,21 @@ struct rj_tls;
 RJ_NODISCARD enum rj_err rj_tls_ctx_new(struct rj_crypto *crypto,
                                         struct rj_tls_ctx **ret_ctx);
 void rj_tls_ctx_free(struct rj_tls_ctx *ctx); /* NULL is accepted */
+
+/* Where a server for ordinary clients has its certificate. */
+struct rj_tls_files {
+    const char *cert, *key; /* PEM; cert: with its chain */
+    const char *ca;         /* "": anybody may come; else who signed the clients' ones */
+    bool make;              /* cert and key are made where neither is there */
+    char *why;              /* detail of a failure, why_len bytes */
+    size_t why_len;
+};
+
+/* Settings of a server for ordinary clients (TLS 1.2 or 1.3, no ALPN): its connections
+ * show no key, rj_tls_peer stays NULL. RJ_EINVAL: a file cannot be used; otherwise as
+ * rj_file_replace. */
+RJ_NODISCARD enum rj_err rj_tls_ctx_server(const struct rj_tls_files *files,
+                                           struct rj_tls_ctx **ret_ctx);
 
 /* One end of one connection. A client speaks first: call rj_tls_start. RJ_ENOMEM. */
 RJ_NODISCARD enum rj_err rj_tls_new(struct rj_tls_ctx *ctx, bool is_client,
@@ -71,10 +87,10 @@ enum rj_err rj_tls_error(const struct rj_tls *tls);
 /* The same for people; empty while it did not fail. Borrowed, lives with tls. */
 const char *rj_tls_why(const struct rj_tls *tls);
 
-/* The peer's raw Ed25519 public key, proven; NULL before the state is RJ_TLS_OPEN and
- * once it failed. A client is open one flight before the server has judged it (RFC
- * 8446 4.4.4): that the server accepts it is known with the first bytes from there.
- * Borrowed, lives with tls. */
+/* The peer's raw Ed25519 public key, proven; NULL at an ordinary client, before the state
+ * is RJ_TLS_OPEN and once it failed. A client is open one flight before the server has
+ * judged it (RFC 8446 4.4.4): that the server accepts it is known with the first bytes
+ * from there. Borrowed, lives with tls. */
 const uint8_t *rj_tls_peer(const struct rj_tls *tls);
 
 /* Keying material of this session under label (RFC 8446 7.5, no context), equal at both
