@@ -6,9 +6,8 @@
  * 512 bytes is old or new, whatever the order of the writes. */
 #include "base/be.h"
 #include "base/prng.h"
+#include "support/lmdb_store.h"
 #include "support/store_model.h"
-#include "support/temp_dir.h"
-#include "support/test.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SECTOR = 512, EVENTS_MAX = 20000, WHY = 200 };
+enum { SECTOR = 512, EVENTS_MAX = 20000 };
 
 /* ---- the disk */
 
@@ -261,10 +260,7 @@ struct work {
 
 static void store_open(struct work *w)
 {
-    char why[WHY];
-
-    if (rj_store_lmdb_open(w->path, 0, why, sizeof(why), &w->s) != RJ_OK)
-        fail_msg("open: %s", why);
+    w->s = lmdb_test_open(w->path, 0);
 }
 
 static int set_up(void **state)
@@ -403,7 +399,7 @@ static bool may_be_last(uint64_t id, size_t cut)
 static void check_cut(struct work *w, size_t cut)
 {
     struct image im = {.b = calloc(1, IMAGE_MAX), .cap = IMAGE_MAX, .len = w->base_len};
-    char path[RJ_TEST_PATH_MAX], file[RJ_TEST_PATH_MAX], why[WHY];
+    char path[RJ_TEST_PATH_MAX], file[RJ_TEST_PATH_MAX], why[LMDB_TEST_WHY];
     struct rj_writes batch = {0};
     struct rj_store *s;
     uint64_t id;
@@ -500,7 +496,6 @@ TEST(what_an_open_reads_is_durable_even_after_a_failed_sync)
 /* After RJ_EIO nothing works; after an open everything does. */
 static void check_finished(struct work *w, uint64_t at_least)
 {
-    struct rj_bytes key, value;
     struct rj_writes batch = {0};
     struct rj_view *v;
     uint64_t room;
@@ -520,8 +515,6 @@ static void check_finished(struct work *w, uint64_t at_least)
     assert_true(w->last >= at_least);
     assert_ok(one_batch(w, true));
     (void)check_store(w, w->s);
-    (void)key;
-    (void)value;
     w->s->ops->close(w->s);
 }
 
@@ -646,7 +639,7 @@ TEST(a_durable_batch_that_changes_nothing_syncs_those_before)
 TEST(an_open_that_cannot_sync_is_refused)
 {
     struct work *w = *cmocka_state;
-    char why[WHY];
+    char why[LMDB_TEST_WHY];
 
     start(w);
     w->s->ops->close(w->s);
@@ -694,12 +687,9 @@ static uint64_t read_number(const char *path)
     struct rj_bytes key = {0}, value;
     uint64_t number = 0;
     size_t keys = 0;
-    struct rj_store *s;
+    struct rj_store *s = lmdb_test_open(path, 0);
     struct rj_view *v;
-    char why[WHY];
 
-    if (rj_store_lmdb_open(path, 0, why, sizeof(why), &s) != RJ_OK)
-        fail_msg("open: %s", why);
     assert_ok(s->ops->view_open(s, &v));
     while (s->ops->seek(v, RJ_SEEK_GT, key, &key, &value) == RJ_OK) {
         if (keys++ == 0)
