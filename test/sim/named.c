@@ -2,7 +2,18 @@
 /* What the named scenarios share. */
 #include "sim/named.h"
 
-enum { SETTLE_MS = 120000, BULK_FIRST = SIM_KEYS - 21 };
+enum {
+    SETTLE_MS = 120000,
+    BULK_FIRST = SIM_KEYS - 21,
+    SMALL_LOG = 16 * 1024,
+    SMALL_PART = 4 * 1024
+};
+
+void sim_small_limits(struct sim_world *w)
+{
+    w->limits.log_bytes = SMALL_LOG;
+    w->limits.part_bytes = SMALL_PART;
+}
 
 void sim_cluster(struct sim_world *w, size_t n)
 {
@@ -15,6 +26,13 @@ void sim_cluster(struct sim_world *w, size_t n)
     if (!w->failed)
         SIM_EXPECT(w, sim_settle(w, SETTLE_MS));
     sim_log(w, "the scenario begins");
+}
+
+void sim_slow_links(struct sim_world *w, uint32_t latency_ms)
+{
+    for (size_t a = 0; a < w->hosts_n; a++)
+        for (size_t b = a + 1; b < w->hosts_n; b++)
+            sim_link(w, a, b)->latency_ms = latency_ms;
 }
 
 void sim_isolate(struct sim_world *w, struct sim_host *h)
@@ -51,6 +69,20 @@ void sim_do(struct sim_world *w, struct sim_host *h, enum sim_class class,
     err = sim_write(w, h, 0, sim_key_of(class), verb, elem, value);
     if (err != RJ_OK)
         sim_fail(w, "%s: a write is refused: %s", h->name, rj_err_name(err));
+}
+
+void sim_add_some(struct sim_world *w, struct sim_host *h)
+{
+    sim_do(w, h, SIM_SET, SIM_DO_SADD, 0, 0);
+    sim_do(w, h, SIM_STRING, SIM_DO_SET, 0, 0);
+    sim_do(w, h, SIM_HASH, SIM_DO_HSET, 0, 0);
+}
+
+void sim_remove_some(struct sim_world *w, struct sim_host *h)
+{
+    sim_do(w, h, SIM_SET, SIM_DO_SREM, 0, 0);
+    sim_do(w, h, SIM_STRING, SIM_DO_DEL, 0, 0);
+    sim_do(w, h, SIM_HASH, SIM_DO_HDEL, 0, 0);
 }
 
 void sim_bulk(struct sim_world *w, struct sim_host *h, size_t n)

@@ -22,8 +22,13 @@ extern const struct sim_named sim_named_transfer[];
 extern const struct sim_named sim_named_readmit[];
 extern const struct sim_named sim_named_trouble[];
 
+/* Logs and parts so small that everybody truncates early and a transfer of some bulk keys
+ * has several parts. Before sim_cluster(). */
+void sim_small_limits(struct sim_world *w);
 /* n hosts A, B, .., all linked, all members of space s0 (A made it), settled. */
 void sim_cluster(struct sim_world *w, size_t n);
+/* The latency of all links. */
+void sim_slow_links(struct sim_world *w, uint32_t latency_ms);
 /* Links a host with nobody, or with everybody of another device. */
 void sim_isolate(struct sim_world *w, struct sim_host *h);
 void sim_rejoin(struct sim_world *w, struct sim_host *h);
@@ -38,6 +43,9 @@ int64_t sim_value(struct sim_world *w, struct sim_host *h, enum sim_class class)
 /* A write to the first key of a class; fails the world when it is refused. */
 void sim_do(struct sim_world *w, struct sim_host *h, enum sim_class class,
             enum sim_verb verb, size_t elem, int64_t value);
+/* Adds to, or removes from, the first keys of a set, a string and a hash. */
+void sim_add_some(struct sim_world *w, struct sim_host *h);
+void sim_remove_some(struct sim_world *w, struct sim_host *h);
 /* n writes to bulk keys, a few milliseconds apart. */
 void sim_bulk(struct sim_world *w, struct sim_host *h, size_t n);
 /* Runs until h takes over state; false: it did not within ms. */

@@ -3,7 +3,7 @@
  * meanwhile, and what the others did, must end as if it had only been away. */
 #include "sim/named.h"
 
-enum { SMALL_LOG = 16 * 1024, SMALL_PART = 4 * 1024, TRIES = 8 };
+enum { TRIES = 8 };
 
 static void mark(struct sim_world *w, const struct sim_host *h, bool outsider)
 {
@@ -274,8 +274,7 @@ static void through_the_state(struct sim_world *w)
 {
     struct sim_host *a, *b, *c;
 
-    w->limits.log_bytes = SMALL_LOG;
-    w->limits.part_bytes = SMALL_PART;
+    sim_small_limits(w);
     sim_cluster(w, 3);
     a = &w->hosts[0];
     b = &w->hosts[1];

@@ -4,32 +4,14 @@
  */
 #include "sim/named.h"
 
-enum { SMALL_LOG = 16 * 1024, SMALL_PART = 4 * 1024 };
-
-static void small_limits(struct sim_world *w)
-{
-    w->limits.log_bytes = SMALL_LOG;
-    w->limits.part_bytes = SMALL_PART;
-}
-
-static void slow_links(struct sim_world *w, uint32_t latency_ms)
-{
-    for (size_t a = 0; a < w->hosts_n; a++)
-        for (size_t b = a + 1; b < w->hosts_n; b++)
-            sim_link(w, a, b)->latency_ms = latency_ms;
-}
-
 /* C is behind, begins to take the state from A, is cut off, goes on with B, writes all
  * the while; A and B write too. */
 static void transfer_cut_and_resumed(struct sim_world *w)
 {
-    struct sim_host *a, *b, *c;
+    struct sim_host *a = &w->hosts[0], *b = &w->hosts[1], *c = &w->hosts[2];
 
-    small_limits(w);
+    sim_small_limits(w);
     sim_cluster(w, 3);
-    a = &w->hosts[0];
-    b = &w->hosts[1];
-    c = &w->hosts[2];
     sim_isolate(w, c);
     sim_bulk(w, c, 10);
     sim_do(w, c, SIM_COUNTER, SIM_DO_INCR, 0, 1);
@@ -38,7 +20,7 @@ static void transfer_cut_and_resumed(struct sim_world *w)
     sim_do(w, a, SIM_COUNTER, SIM_DO_INCR, 0, 10);
     sim_run(w, 2000);
     SIM_EXPECT(w, sim_info(w, a).truncated > 0);
-    slow_links(w, 30);
+    sim_slow_links(w, 30);
     sim_link_set(w, a, c, true);
     SIM_EXPECT(w, sim_until_joining(w, c, 20000));
     sim_do(w, c, SIM_COUNTER, SIM_DO_INCR, 0, 100);
@@ -60,17 +42,14 @@ static void transfer_cut_and_resumed(struct sim_world *w)
 /* The peer changes again and again; the joiner is opened anew in between. */
 static void transfer_from_changing_peers(struct sim_world *w)
 {
-    struct sim_host *a, *b, *c;
+    struct sim_host *a = &w->hosts[0], *b = &w->hosts[1], *c = &w->hosts[2];
 
-    small_limits(w);
+    sim_small_limits(w);
     sim_cluster(w, 3);
-    a = &w->hosts[0];
-    b = &w->hosts[1];
-    c = &w->hosts[2];
     sim_isolate(w, c);
     sim_bulk(w, a, 80);
     sim_run(w, 2000);
-    slow_links(w, 40);
+    sim_slow_links(w, 40);
     for (size_t i = 0; i < 12 && !w->failed; i++) {
         struct sim_host *from = i % 2 == 0 ? a : b;
 
@@ -99,12 +78,10 @@ static void transfer_from_changing_peers(struct sim_world *w)
 /* Both truncated beyond what the other has. */
 static void two_need_each_other(struct sim_world *w)
 {
-    struct sim_host *a, *b;
+    struct sim_host *a = &w->hosts[0], *b = &w->hosts[1];
 
-    small_limits(w);
+    sim_small_limits(w);
     sim_cluster(w, 2);
-    a = &w->hosts[0];
-    b = &w->hosts[1];
     sim_do(w, a, SIM_SET, SIM_DO_SADD, 0, 0);
     sim_do(w, a, SIM_SET, SIM_DO_SADD, 1, 0);
     sim_run(w, 2000);
@@ -126,19 +103,16 @@ static void two_need_each_other(struct sim_world *w)
 
 static void two_need_each_other_and_write(struct sim_world *w)
 {
-    struct sim_host *a, *b, *c;
+    struct sim_host *a = &w->hosts[0], *b = &w->hosts[1], *c = &w->hosts[2];
 
-    small_limits(w);
+    sim_small_limits(w);
     sim_cluster(w, 3);
-    a = &w->hosts[0];
-    b = &w->hosts[1];
-    c = &w->hosts[2];
     sim_isolate(w, a);
     sim_isolate(w, b);
     sim_bulk(w, a, 50);
     sim_bulk(w, b, 50);
     sim_bulk(w, c, 50);
-    slow_links(w, 25);
+    sim_slow_links(w, 25);
     sim_links_all(w, true);
     for (size_t i = 0; i < 40 && !w->failed; i++) {
         sim_do(w, &w->hosts[i % 3], SIM_COUNTER, SIM_DO_INCR, 0, 1);
@@ -153,24 +127,18 @@ static void two_need_each_other_and_write(struct sim_world *w)
 /* What it had not sent counts; what was deleted meanwhile does not return. */
 static void away_for_a_year(struct sim_world *w)
 {
-    struct sim_host *a, *c;
+    struct sim_host *a = &w->hosts[0], *c = &w->hosts[2];
 
-    small_limits(w);
+    sim_small_limits(w);
     sim_cluster(w, 3);
-    a = &w->hosts[0];
-    c = &w->hosts[2];
-    sim_do(w, a, SIM_SET, SIM_DO_SADD, 0, 0);
-    sim_do(w, a, SIM_STRING, SIM_DO_SET, 0, 0);
-    sim_do(w, a, SIM_HASH, SIM_DO_HSET, 0, 0);
+    sim_add_some(w, a);
     sim_run(w, 3000);
     sim_isolate(w, c);
     sim_do(w, c, SIM_COUNTER, SIM_DO_INCR, 0, 5);
     sim_do(w, c, SIM_SET, SIM_DO_SADD, 1, 0);
     sim_run(w, 1000);
     sim_host_crash(w, c);
-    sim_do(w, a, SIM_SET, SIM_DO_SREM, 0, 0);
-    sim_do(w, a, SIM_STRING, SIM_DO_DEL, 0, 0);
-    sim_do(w, a, SIM_HASH, SIM_DO_HDEL, 0, 0);
+    sim_remove_some(w, a);
     sim_bulk(w, a, 60);
     sim_run(w, 10000);
     sim_skip(w, SIM_YEAR_MS);
@@ -187,7 +155,7 @@ static void late_joiner_takes_the_state(struct sim_world *w)
 {
     struct sim_host *d;
 
-    small_limits(w);
+    sim_small_limits(w);
     sim_cluster(w, 3);
     sim_bulk(w, &w->hosts[0], 60);
     sim_bulk(w, &w->hosts[1], 30);
@@ -207,15 +175,14 @@ static void late_joiner_takes_the_state(struct sim_world *w)
 /* A transfer whose joiner crashes at any point; a clone of the joiner goes on as well. */
 static void joiner_crashes(struct sim_world *w)
 {
-    struct sim_host *a, *c;
+    struct sim_host *a = &w->hosts[0], *c;
 
-    small_limits(w);
+    sim_small_limits(w);
     sim_cluster(w, 2);
-    a = &w->hosts[0];
     c = &w->hosts[1];
     sim_isolate(w, c);
     sim_bulk(w, a, 80);
-    slow_links(w, 30);
+    sim_slow_links(w, 30);
     for (size_t i = 0; i < 8 && !w->failed; i++) {
         sim_rejoin(w, c);
         sim_run(w, 100 + sim_below(w, 300));

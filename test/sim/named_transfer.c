@@ -3,31 +3,14 @@
  * random history first. */
 #include "sim/named.h"
 
-enum { SMALL_LOG = 16 * 1024, SMALL_PART = 4 * 1024, AWAY_MS = 180000 };
+enum { LATENCY_MS = 40, AWAY_MS = 180000 };
 
-/* n hosts with small logs and parts, over links of 40 ms. */
+/* n hosts with small logs and parts, over slow links. */
 static void begin(struct sim_world *w, size_t n)
 {
-    w->limits.log_bytes = SMALL_LOG;
-    w->limits.part_bytes = SMALL_PART;
+    sim_small_limits(w);
     sim_cluster(w, n);
-    for (size_t a = 0; a < w->hosts_n; a++)
-        for (size_t b = a + 1; b < w->hosts_n; b++)
-            sim_link(w, a, b)->latency_ms = 40;
-}
-
-static void remove_some(struct sim_world *w, struct sim_host *h)
-{
-    sim_do(w, h, SIM_SET, SIM_DO_SREM, 0, 0);
-    sim_do(w, h, SIM_STRING, SIM_DO_DEL, 0, 0);
-    sim_do(w, h, SIM_HASH, SIM_DO_HDEL, 0, 0);
-}
-
-static void add_some(struct sim_world *w, struct sim_host *h)
-{
-    sim_do(w, h, SIM_SET, SIM_DO_SADD, 0, 0);
-    sim_do(w, h, SIM_STRING, SIM_DO_SET, 0, 0);
-    sim_do(w, h, SIM_HASH, SIM_DO_HSET, 0, 0);
+    sim_slow_links(w, LATENCY_MS);
 }
 
 /* Ranges with removals need several rounds. A, the only one that has them, goes away at
@@ -35,21 +18,18 @@ static void add_some(struct sim_world *w, struct sim_host *h)
  * nothing half is left when A returns for good. */
 static void holder_goes_away_in_a_range(struct sim_world *w)
 {
-    struct sim_host *a, *b, *c;
+    struct sim_host *a = &w->hosts[0], *b = &w->hosts[1], *c = &w->hosts[2];
 
     begin(w, 3);
-    a = &w->hosts[0];
-    b = &w->hosts[1];
-    c = &w->hosts[2];
-    add_some(w, a);
+    sim_add_some(w, a);
     sim_bulk(w, a, 40);
     sim_run(w, 3000);
     sim_isolate(w, a);
     for (size_t i = 0; i < 12 && !w->failed; i++) {
         if (i % 2 == 0)
-            remove_some(w, a);
+            sim_remove_some(w, a);
         else
-            add_some(w, a);
+            sim_add_some(w, a);
         sim_bulk(w, a, 25);
         sim_run(w, 1000);
         sim_link_set(w, a, c, true);
@@ -72,12 +52,10 @@ static void holder_goes_away_in_a_range(struct sim_world *w)
  * ranges afresh from B, and is whole. */
 static void stranded_joiner(struct sim_world *w)
 {
-    struct sim_host *a, *c;
+    struct sim_host *a = &w->hosts[0], *c = &w->hosts[2];
 
     begin(w, 3);
-    a = &w->hosts[0];
-    c = &w->hosts[2];
-    add_some(w, a);
+    sim_add_some(w, a);
     sim_bulk(w, a, 40);
     sim_run(w, 3000);
     sim_host_backup(w, a);
@@ -85,7 +63,7 @@ static void stranded_joiner(struct sim_world *w)
     sim_isolate(w, c);
     sim_do(w, c, SIM_COUNTER, SIM_DO_INCR, 0, 3);
     sim_run(w, 3000);
-    remove_some(w, a);
+    sim_remove_some(w, a);
     sim_bulk(w, a, 60);
     sim_run(w, 2000);
     sim_link_set(w, a, c, true);
@@ -106,11 +84,9 @@ static void stranded_joiner(struct sim_world *w)
  * it: else it would hold the new member's opening back for ever. */
 static void role_given_between_parts(struct sim_world *w)
 {
-    struct sim_host *a, *c, *d;
+    struct sim_host *a = &w->hosts[0], *c = &w->hosts[2], *d;
 
     begin(w, 3);
-    a = &w->hosts[0];
-    c = &w->hosts[2];
     sim_isolate(w, c);
     sim_bulk(w, a, 80);
     sim_run(w, 2000);
@@ -133,11 +109,9 @@ static void role_given_between_parts(struct sim_world *w)
  * what it lost lives nowhere. */
 static void full_holder_gives_what_it_has(struct sim_world *w)
 {
-    struct sim_host *a, *c;
+    struct sim_host *a = &w->hosts[0], *c = &w->hosts[2];
 
     begin(w, 3);
-    a = &w->hosts[0];
-    c = &w->hosts[2];
     sim_isolate(w, c);
     sim_bulk(w, a, 80);
     sim_run(w, 2000);
@@ -160,11 +134,9 @@ static void full_holder_gives_what_it_has(struct sim_world *w)
  * sealed when the other asks, though neither is whole. */
 static void two_joiners_write(struct sim_world *w)
 {
-    struct sim_host *a, *b;
+    struct sim_host *a = &w->hosts[0], *b = &w->hosts[1];
 
     begin(w, 2);
-    a = &w->hosts[0];
-    b = &w->hosts[1];
     sim_isolate(w, a);
     sim_bulk(w, a, 60);
     sim_bulk(w, b, 60);
