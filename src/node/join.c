@@ -162,10 +162,12 @@ static enum rj_err welcome_one(struct rj_node *n, struct rj_reader *r)
         return RJ_EPROTO;
     count = n->n_spaces;
     err = enter(n, genesis, name, durability, &s);
+    if (err != RJ_OK)
+        return err;
     fresh = n->n_spaces > count;
-    lifts = s != NULL ? own_lifts(s) : 0;
+    lifts = own_lifts(s);
     count = rj_cbor_get_array(r);
-    if (err == RJ_OK && count > RJ_MEMBER_BATCHES_MAX)
+    if (r->failed || count > RJ_MEMBER_BATCHES_MAX)
         err = RJ_EPROTO;
     for (i = 0; i < count && err == RJ_OK; i++) {
         struct rj_bytes bytes = rj_cbor_get_bytes(r);

@@ -7,8 +7,9 @@
 
 struct welcome {
     const char *name, *genesis_name;
-    bool trailing; /* bytes behind a batch */
-    size_t more;   /* times that the batches come once more */
+    bool trailing;   /* bytes behind a batch */
+    bool no_batches; /* something else in their place */
+    size_t more;     /* times that the batches come once more */
 };
 
 static void put_welcome(struct nodes *t, const struct welcome *c, struct rj_buf *b)
@@ -41,8 +42,11 @@ static void put_welcome(struct nodes *t, const struct welcome *c, struct rj_buf 
     rj_cbor_put_bytes(b, raw);
     rj_cbor_put_text(b, rj_bytes_from_str(c->name));
     rj_cbor_put_uint(b, RJ_DURABLE_SECOND);
-    rj_cbor_put_array(b, 2 + 2 * c->more);
-    for (size_t i = 0; i <= c->more; i++) {
+    if (c->no_batches)
+        rj_cbor_put_null(b);
+    else
+        rj_cbor_put_array(b, 2 + 2 * c->more);
+    for (size_t i = 0; !c->no_batches && i <= c->more; i++) {
         rj_cbor_put_bytes(b, rj_buf_view(&opening));
         rj_cbor_put_bytes(b, rj_buf_view(&role));
     }
@@ -108,6 +112,7 @@ TEST(a_welcome_that_is_not_right_leaves_no_space)
 {
     static const struct welcome cases[] = {
         {.name = "s", .genesis_name = "s", .trailing = true},
+        {.name = "s", .genesis_name = "s", .no_batches = true},
         {.name = "a b", .genesis_name = "s"},
         {.name = "", .genesis_name = "s"},
         {.name = "s", .genesis_name = "b\xc3\xbcro"},
