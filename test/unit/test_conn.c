@@ -2,25 +2,9 @@
 #include "posix/conn.h"
 #include "support/net.h"
 
-#include <fcntl.h>
-
-static const struct rj_conn_options no_options = {0};
-
-static bool is_client(const struct end *end)
-{
-    return end->info.is_client;
-}
-
 static void stop(void)
 {
     rj_loop_stop(net.loop, 5000);
-}
-
-static void stop_when_a_client_closes(struct net *n, struct end *end)
-{
-    (void)n;
-    if (is_client(end))
-        stop();
 }
 
 /* ---- echo */
@@ -32,7 +16,7 @@ static void echo(struct net *n, struct end *end)
     struct rj_buf back = {0};
 
     (void)n;
-    if (is_client(end)) {
+    if (net_is_client(end)) {
         if (end->heard.len >= sent.len)
             rj_conn_close(end->conn);
         return;
@@ -47,7 +31,7 @@ static void echo(struct net *n, struct end *end)
 static void send_much(struct net *n, struct end *end)
 {
     (void)n;
-    if (!is_client(end))
+    if (!net_is_client(end))
         return;
     for (uint32_t i = 0; i < 3000; i++) {
         struct rj_buf message = {0};
@@ -67,18 +51,13 @@ static void send_much(struct net *n, struct end *end)
 
 static void check_echo(enum net_kind kind)
 {
-    struct end *client;
-
     net.on_open = send_much;
     net.on_data = echo;
-    net.on_close = stop_when_a_client_closes;
-    net_listen(kind, no_options);
-    client = net_dial(kind, no_options);
-    rj_loop_run(net.loop);
-    assert_int_equal(client->closes, 1);
-    assert_ok(client->err);
+    net_talk(kind, no_options);
+    assert_int_equal(net.ends[0].closes, 1);
+    assert_ok(net.ends[0].err);
     assert_true(sent.len > 2000000);
-    assert_bytes_equal(rj_buf_view(&client->heard), rj_buf_view(&sent));
+    assert_bytes_equal(rj_buf_view(&net.ends[0].heard), rj_buf_view(&sent));
     assert_int_equal(net.ends_count, 2);
     assert_int_equal(net.ends[1].closes, 1);
     assert_ok(net.ends[1].err);
@@ -118,7 +97,7 @@ TEST(an_echo_comes_back_over_a_unix_socket)
 static void send_many_small(struct net *n, struct end *end)
 {
     (void)n;
-    if (is_client(end))
+    if (net_is_client(end))
         for (int i = 0; i < 500; i++)
             rj_conn_write(end->conn, RJ_BYTES_LIT("0123456789abcdef"));
 }
@@ -134,10 +113,7 @@ static void check_one_write(enum net_kind kind)
 {
     net.on_open = send_many_small;
     net.on_data = close_after_8000;
-    net.on_close = stop_when_a_client_closes;
-    net_listen(kind, no_options);
-    (void)net_dial(kind, no_options);
-    rj_loop_run(net.loop);
+    net_talk(kind, no_options);
     assert_int_equal(net.ends[1].heard.len, 8000);
     assert_int_equal(net.ends[1].reads, 1);
 }
@@ -154,7 +130,7 @@ TEST(what_is_sent_in_a_turn_shares_a_record)
 
 static void remember(struct net *n, struct end *end)
 {
-    if (!is_client(end))
+    if (!net_is_client(end))
         rj_conn_write(end->conn, RJ_BYTES_LIT("reply,"));
     else if (end->heard.len > 0)
         rj_conn_close(end->conn);
@@ -173,7 +149,7 @@ static void commit(struct net *n)
 static void ask(struct net *n, struct end *end)
 {
     (void)n;
-    if (is_client(end))
+    if (net_is_client(end))
         rj_conn_write(end->conn, RJ_BYTES_LIT("question"));
 }
 
@@ -182,10 +158,7 @@ TEST(the_end_of_a_turn_comes_before_its_output)
     net.on_open = ask;
     net.on_data = remember;
     net.on_turn = commit;
-    net.on_close = stop_when_a_client_closes;
-    net_listen(NET_TCP, no_options);
-    (void)net_dial(NET_TCP, no_options);
-    rj_loop_run(net.loop);
+    net_talk(NET_TCP, no_options);
     assert_bytes_equal(rj_buf_view(&net.ends[0].heard), RJ_BYTES_LIT("reply,commit"));
     assert_int_equal(net.ends[0].reads, 1);
 }
@@ -199,7 +172,7 @@ static void flood(struct net *n, struct end *end)
 {
     static const uint8_t chunk[CHUNK];
 
-    if (is_client(end)) {
+    if (net_is_client(end)) {
         if (end == &n->ends[0])
             rj_conn_pause(end->conn);
         return;
@@ -215,12 +188,11 @@ static void flood(struct net *n, struct end *end)
 /* Once the client has paused and the server is full. */
 static void resume_slow(void *ctx)
 {
-    struct rj_timer **timer = ctx;
-
+    (void)ctx;
     if (net.ends[0].opens > 0 && net.number > 0)
         rj_conn_resume(net.ends[0].conn);
     else
-        rj_timer_set(*timer, net_in_ms(20));
+        net_after(20, resume_slow);
 }
 
 static void enough(struct net *n, struct end *end)
@@ -232,17 +204,11 @@ static void enough(struct net *n, struct end *end)
 static void check_drain(enum net_kind kind)
 {
     const struct rj_conn_options options = {.queue_high_bytes = 3 << 20};
-    struct rj_timer *timer;
 
     net.on_open = net.on_drain = flood;
     net.on_data = enough;
-    net.on_close = stop_when_a_client_closes;
-    net_listen(kind, options);
-    (void)net_dial(kind, no_options);
-    assert_ok(rj_timer_new(net.loop, resume_slow, &timer, &timer));
-    rj_timer_set(timer, net_in_ms(200));
-    rj_loop_run(net.loop);
-    rj_timer_free(timer);
+    net_after(200, resume_slow);
+    net_talk(kind, options);
     assert_true(net.ends[1].drains >= 2);
     assert_true(net.number >= net.ends[0].heard.len);
     for (size_t i = 0; i < net.ends[0].heard.len; i += 997)
@@ -299,12 +265,11 @@ static void expect_a_hundred_more(struct net *n, struct end *end)
 
 static void stop_after_rounds(void *ctx)
 {
-    struct rj_timer **timer = ctx;
-
+    (void)ctx;
     if (net.ends[1].closes == 1 && net.number > 100)
         rj_loop_stop(net.loop, 100);
     else
-        rj_timer_set(*timer, net_in_ms(20));
+        net_after(20, stop_after_rounds);
 }
 
 static void dial_second(struct net *n, struct end *end)
@@ -317,18 +282,13 @@ static void dial_second(struct net *n, struct end *end)
 TEST(a_reader_beyond_the_limit_is_cut_and_others_are_not)
 {
     const struct rj_conn_options options = {.queue_max_bytes = 8 << 20};
-    struct rj_timer *timer;
 
     net.on_open = dial_second;
     net.on_data = ping_pong;
     net.on_turn = go_on_regardless;
     net.on_close = expect_a_hundred_more;
-    net_listen(NET_TLS, options);
-    (void)net_dial(NET_TLS, no_options);
-    assert_ok(rj_timer_new(net.loop, stop_after_rounds, &timer, &timer));
-    rj_timer_set(timer, net_in_ms(20));
-    rj_loop_run(net.loop);
-    rj_timer_free(timer);
+    net_after(20, stop_after_rounds);
+    net_talk(NET_TLS, options);
     assert_err(RJ_ELIMIT, net.ends[1].err);
     assert_string_not_equal(net.ends[1].why, "");
     assert_int_equal(net.ends[0].drains + net.ends[1].drains, 0);
@@ -342,7 +302,7 @@ TEST(a_reader_beyond_the_limit_is_cut_and_others_are_not)
 static void answer_at_eof(struct net *n, struct end *end)
 {
     (void)n;
-    if (!is_client(end))
+    if (!net_is_client(end))
         rj_conn_write(end->conn, RJ_BYTES_LIT("bye"));
     rj_conn_close(end->conn);
 }
@@ -380,7 +340,7 @@ static void send_and_close(struct net *n, struct end *end)
     struct rj_buf large = {0};
 
     (void)n;
-    if (is_client(end))
+    if (net_is_client(end))
         return;
     for (uint32_t i = 0; i < 1 << 20; i++)
         rj_buf_u32be(&large, i);
@@ -395,10 +355,7 @@ static void send_and_close(struct net *n, struct end *end)
 static void check_close_flushes(enum net_kind kind)
 {
     net.on_open = send_and_close;
-    net.on_close = stop_when_a_client_closes;
-    net_listen(kind, no_options);
-    (void)net_dial(kind, no_options);
-    rj_loop_run(net.loop);
+    net_talk(kind, no_options);
     assert_int_equal(net.ends[0].heard.len, 4 << 20);
     for (uint32_t i = 0; i < 1 << 20; i += 999)
         assert_int_equal(rj_be_load32(net.ends[0].heard.ptr + 4 * i), i);
@@ -424,7 +381,7 @@ TEST(a_close_sends_what_was_queued_over_a_unix_socket)
 
 static void pause_client(struct net *n, struct end *end)
 {
-    if (is_client(end))
+    if (net_is_client(end))
         rj_conn_pause(end->conn);
     else
         send_and_close(n, end);
@@ -433,7 +390,7 @@ static void pause_client(struct net *n, struct end *end)
 static void stop_if_server(struct net *n, struct end *end)
 {
     (void)n;
-    if (!is_client(end))
+    if (!net_is_client(end))
         rj_loop_stop(net.loop, 0);
 }
 
@@ -443,9 +400,7 @@ TEST(a_close_does_not_linger_for_ever)
 
     net.on_open = pause_client;
     net.on_close = stop_if_server;
-    net_listen(NET_TLS, hasty);
-    (void)net_dial(NET_TLS, no_options);
-    rj_loop_run(net.loop);
+    net_talk(NET_TLS, hasty);
     assert_err(RJ_ETIMEOUT, net.ends[1].err);
     assert_err(RJ_ECLOSED, net.ends[0].err); /* the stop could not wait */
 }
@@ -466,10 +421,7 @@ static void check_abort_in(end_fn **slot, enum net_kind kind)
     *slot = abort_it;
     if (net.on_open == NULL)
         net.on_open = ask;
-    net.on_close = stop_when_a_client_closes;
-    net_listen(kind, no_options);
-    (void)net_dial(kind, no_options);
-    rj_loop_run(net.loop);
+    net_talk(kind, no_options);
     for (unsigned i = 0; i < net.ends_count; i++)
         assert_int_equal(net.ends[i].closes, 1);
 }
@@ -504,10 +456,7 @@ TEST(a_callback_may_cut_another_connection)
 {
     net.on_open = ask;
     net.on_data = cut_the_other;
-    net.on_close = stop_when_a_client_closes;
-    net_listen(NET_TCP, no_options);
-    (void)net_dial(NET_TCP, no_options);
-    rj_loop_run(net.loop);
+    net_talk(NET_TCP, no_options);
     assert_err(RJ_EDENIED, net.ends[0].err);
     assert_int_equal(net.ends[1].closes, 1);
 }
@@ -515,7 +464,7 @@ TEST(a_callback_may_cut_another_connection)
 static void set_deadline(struct net *n, struct end *end)
 {
     (void)n;
-    if (!is_client(end))
+    if (!net_is_client(end))
         return;
     net.number = rj_loop_now(net.loop).mono.ms;
     rj_conn_deadline(end->conn, net_in_ms(1));
@@ -525,10 +474,7 @@ static void set_deadline(struct net *n, struct end *end)
 TEST(a_deadline_cuts)
 {
     net.on_open = set_deadline;
-    net.on_close = stop_when_a_client_closes;
-    net_listen(NET_UNIX, no_options);
-    (void)net_dial(NET_UNIX, no_options);
-    rj_loop_run(net.loop);
+    net_talk(NET_UNIX, no_options);
     assert_err(RJ_ETIMEOUT, net.ends[0].err);
     assert_true(rj_loop_now(net.loop).mono.ms - net.number >= 300);
 }
@@ -536,7 +482,7 @@ TEST(a_deadline_cuts)
 static void clear_deadline(struct net *n, struct end *end)
 {
     set_deadline(n, end);
-    if (is_client(end))
+    if (net_is_client(end))
         rj_conn_deadline(end->conn, (struct rj_mono){0});
 }
 
@@ -548,148 +494,10 @@ static void close_first(void *ctx)
 
 TEST(a_deadline_can_be_lifted)
 {
-    struct rj_timer *timer;
-
     net.on_open = clear_deadline;
-    net.on_close = stop_when_a_client_closes;
-    net_listen(NET_UNIX, no_options);
-    (void)net_dial(NET_UNIX, no_options);
-    assert_ok(rj_timer_new(net.loop, close_first, NULL, &timer));
-    rj_timer_set(timer, net_in_ms(800));
-    rj_loop_run(net.loop);
-    rj_timer_free(timer);
+    net_after(800, close_first);
+    net_talk(NET_UNIX, no_options);
     assert_ok(net.ends[0].err);
-}
-
-/* ---- TLS and its failures */
-
-TEST(a_cut_during_the_handshake_is_noticed)
-{
-    net.on_close = stop_when_a_client_closes;
-    net_listen(NET_TCP, no_options); /* talks no TLS and closes */
-    net.on_data = abort_it;
-    (void)net_dial(NET_TLS, no_options);
-    rj_loop_run(net.loop);
-    assert_int_equal(net.ends[0].opens, 0);
-    assert_err(RJ_EUNREACH, net.ends[0].err);
-}
-
-static void say_http(struct net *n, struct end *end)
-{
-    (void)n;
-    rj_conn_write(end->conn, RJ_BYTES_LIT("HTTP/1.1 400 Bad Request\r\n\r\n"));
-}
-
-TEST(a_server_of_another_protocol_is_refused)
-{
-    net.on_open = say_http;
-    net.on_close = stop_when_a_client_closes;
-    net_listen(NET_TCP, no_options);
-    (void)net_dial(NET_TLS, no_options);
-    rj_loop_run(net.loop);
-    assert_err(RJ_EPROTO, net.ends[0].err);
-}
-
-/* ---- connecting */
-
-static void stop_at_any_close(struct net *n, struct end *end)
-{
-    (void)n, (void)end;
-    rj_loop_stop(net.loop, 0);
-}
-
-TEST(a_closed_port_is_unreachable)
-{
-    uint16_t port;
-    struct end *end = &net.ends[0];
-    struct rj_conn_options options = {.ops = &net_ops, .ctx = end};
-
-    net.on_close = stop_at_any_close;
-    net_listen(NET_TCP, no_options);
-    port = rj_listener_port(net.listener);
-    rj_listener_close(net.listener);
-    net.listener = NULL;
-    net.ends_count = 1;
-    assert_ok(rj_conn_tcp(net.loop, "127.0.0.1", port, &options, &end->conn));
-    rj_loop_run(net.loop);
-    assert_int_equal(end->opens, 0);
-    assert_int_equal(end->closes, 1);
-    assert_err(RJ_EUNREACH, end->err);
-    assert_non_null(strstr(end->why, "127.0.0.1"));
-}
-
-TEST(a_missing_socket_is_unreachable)
-{
-    net.on_close = stop_at_any_close;
-    (void)net_dial(NET_UNIX, no_options);
-    rj_loop_run(net.loop);
-    assert_err(RJ_EUNREACH, net.ends[0].err);
-}
-
-static void close_it(struct net *n, struct end *end)
-{
-    (void)n;
-    if (is_client(end))
-        rj_conn_close(end->conn);
-}
-
-TEST(a_name_is_looked_up_and_each_address_tried)
-{
-    struct end *end = &net.ends[0];
-    struct rj_conn_options options = {.ops = &net_ops, .ctx = end};
-
-    net.on_open = close_it;
-    net.on_close = stop_when_a_client_closes;
-    net_listen(NET_TCP, no_options); /* on 127.0.0.1; ::1 refuses if it comes first */
-    net.ends_count = 1;
-    assert_ok(rj_conn_tcp(net.loop, "localhost", rj_listener_port(net.listener), &options,
-                          &end->conn));
-    rj_loop_run(net.loop);
-    assert_int_equal(end->opens, 1);
-    assert_ok(end->err);
-}
-
-TEST(a_dial_can_be_given_up_at_any_time)
-{
-    struct end *end = &net.ends[0];
-    struct rj_conn_options options = {.ops = &net_ops, .ctx = end};
-
-    net.on_close = stop_at_any_close;
-    net.ends_count = 1;
-    assert_ok(rj_conn_tcp(net.loop, "localhost", 1, &options, &end->conn));
-    rj_conn_close(end->conn);
-    rj_loop_run(net.loop);
-    assert_int_equal(end->opens, 0);
-    assert_int_equal(end->closes, 1);
-    assert_ok(end->err);
-}
-
-TEST(a_dial_without_an_answer_times_out)
-{
-    const struct rj_conn_options hasty = {.handshake_ms = 200};
-
-    net.on_close = stop_when_a_client_closes;
-    net_listen(NET_TCP, no_options); /* accepts and says nothing */
-    (void)net_dial(NET_TLS, hasty);
-    rj_loop_run(net.loop);
-    assert_int_equal(net.ends[0].opens, 0);
-    assert_err(RJ_ETIMEOUT, net.ends[0].err);
-}
-
-TEST(bad_addresses_are_refused_at_once)
-{
-    struct rj_conn_options options = {.ops = &net_ops};
-    struct rj_conn *conn = NULL;
-    char name[300];
-
-    memset(name, 'a', sizeof(name));
-    name[sizeof(name) - 1] = '\0';
-    assert_err(RJ_EINVAL, rj_conn_tcp(net.loop, "", 1, &options, &conn));
-    assert_err(RJ_EINVAL, rj_conn_tcp(net.loop, NULL, 1, &options, &conn));
-    assert_err(RJ_EINVAL, rj_conn_tcp(net.loop, "127.0.0.1", 0, &options, &conn));
-    assert_err(RJ_EINVAL, rj_conn_tcp(net.loop, name, 1, &options, &conn));
-    assert_err(RJ_ELIMIT, rj_conn_unix(net.loop, name, &options, &conn));
-    assert_null(conn);
 }
 
 /* ---- stopping */
@@ -699,7 +507,7 @@ static void send_and_stop(struct net *n, struct end *end)
     struct rj_buf large = {0};
 
     (void)n;
-    if (is_client(end))
+    if (net_is_client(end))
         return;
     for (uint32_t i = 0; i < 1 << 20; i++)
         rj_buf_u32be(&large, i);
@@ -829,7 +637,7 @@ static enum rj_err converse(void *ctx)
 static void echo_once(struct net *n, struct end *end)
 {
     (void)n;
-    if (is_client(end))
+    if (net_is_client(end))
         rj_conn_close(end->conn);
     else
         rj_conn_write(end->conn, rj_buf_view(&end->heard));
@@ -844,7 +652,7 @@ TEST(out_of_memory_ends_connections_and_not_the_loop)
     net.watchdog = NULL;
     net.on_open = ask;
     net.on_data = echo_once;
-    net.on_close = stop_when_a_client_closes;
+    net.on_close = net_stop_at_client;
     for (int i = 0; i < 2; i++)
         rj_test_with_one_failing_alloc(converse, &kinds[i]);
     rj_test_with_failing_alloc(converse, &kinds[0]);
@@ -872,14 +680,6 @@ int main(void)
         WITH_NET(a_callback_may_cut_another_connection),
         WITH_NET(a_deadline_cuts),
         WITH_NET(a_deadline_can_be_lifted),
-        WITH_NET(a_cut_during_the_handshake_is_noticed),
-        WITH_NET(a_server_of_another_protocol_is_refused),
-        WITH_NET(a_closed_port_is_unreachable),
-        WITH_NET(a_missing_socket_is_unreachable),
-        WITH_NET(a_name_is_looked_up_and_each_address_tried),
-        WITH_NET(a_dial_can_be_given_up_at_any_time),
-        WITH_NET(a_dial_without_an_answer_times_out),
-        WITH_NET(bad_addresses_are_refused_at_once),
         WITH_NET(a_stop_sends_what_was_queued),
         WITH_NET(a_stop_does_not_wait_beyond_its_deadline),
         WITH_NET(a_stop_cuts_who_does_not_read),

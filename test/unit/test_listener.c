@@ -6,9 +6,6 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-static const struct rj_conn_options no_options = {0};
-static struct rj_timer *timer;
-
 static void stop(void)
 {
     rj_loop_stop(net.loop, 100);
@@ -144,8 +141,7 @@ static uint64_t wanted; /* connections that must have come before the test ends 
 static void after(uint64_t ms, uint64_t accepted, rj_timer_fn *fn)
 {
     wanted = accepted;
-    assert_ok(rj_timer_new(net.loop, fn, NULL, &timer));
-    rj_timer_set(timer, net_in_ms(ms));
+    net_after(ms, fn);
 }
 
 static void stop_now(void *ctx)
@@ -155,7 +151,7 @@ static void stop_now(void *ctx)
     if (rj_listener_stats(net.listener).accepted >= wanted)
         stop();
     else
-        rj_timer_set(timer, net_in_ms(20));
+        net_after(20, stop_now);
 }
 
 TEST(connections_beyond_the_limit_are_closed)
@@ -183,7 +179,6 @@ TEST(connections_beyond_the_limit_are_closed)
         (void)close(fd[i]);
     }
     assert_int_equal(refused, 10); /* by now all of them were closed */
-    rj_timer_free(timer);
 }
 
 static unsigned most_in_a_turn;
@@ -219,7 +214,7 @@ TEST(only_so_many_are_accepted_in_one_turn)
 static void stop_at_client_open(struct net *n, struct end *end)
 {
     (void)n;
-    if (end->info.is_client)
+    if (net_is_client(end))
         stop();
 }
 
@@ -294,7 +289,7 @@ static void stop_when_empty(void *ctx)
     if (stats.accepted >= wanted && stats.conns == 0)
         stop();
     else
-        rj_timer_set(timer, net_in_ms(20));
+        net_after(20, stop_when_empty);
 }
 
 TEST(a_handshake_that_takes_too_long_is_cut)
@@ -318,7 +313,6 @@ TEST(a_handshake_that_takes_too_long_is_cut)
         assert_int_equal(read(fd[i], &byte, 1), 0);
         (void)close(fd[i]);
     }
-    rj_timer_free(timer);
 }
 
 TEST(garbage_is_answered_with_an_alert_and_closed)
@@ -337,7 +331,6 @@ TEST(garbage_is_answered_with_an_alert_and_closed)
     len = read(fd, reply, sizeof(reply));
     assert_true(len <= 0 || reply[0] == 21); /* alert */
     (void)close(fd);
-    rj_timer_free(timer);
 }
 
 static void close_listener(struct net *n, struct end *end)
@@ -350,7 +343,7 @@ static void close_listener(struct net *n, struct end *end)
 static void answer(struct net *n, struct end *end)
 {
     (void)n;
-    if (end->info.is_client) {
+    if (net_is_client(end)) {
         rj_conn_close(end->conn);
         stop();
     } else {
@@ -360,7 +353,7 @@ static void answer(struct net *n, struct end *end)
 
 static void greet(struct net *n, struct end *end)
 {
-    if (end->info.is_client)
+    if (net_is_client(end))
         rj_conn_write(end->conn, RJ_BYTES_LIT("hello"));
     else
         close_listener(n, end);

@@ -39,8 +39,8 @@ typedef void end_fn(struct net *net, struct end *end);
 
 struct net {
     struct rj_loop *loop;
-    struct rj_timer *watchdog;
-    struct rj_crypto *crypto[2]; /* 0: clients, 1: servers */
+    struct rj_timer *watchdog, *timer; /* timer: of net_after() */
+    struct rj_crypto *crypto[2];       /* 0: clients, 1: servers */
     struct rj_tls_ctx *tls[2];
     struct rj_listener *listener;
     struct end ends[ENDS_MAX];
@@ -160,6 +160,14 @@ static inline struct rj_mono net_in_ms(uint64_t ms)
     return (struct rj_mono){rj_loop_now(net.loop).mono.ms + ms};
 }
 
+/* fn is called after so many milliseconds; it may say net_after() again. */
+static inline void net_after(uint64_t ms, rj_timer_fn *fn)
+{
+    if (net.timer == NULL)
+        assert_ok(rj_timer_new(net.loop, fn, NULL, &net.timer));
+    rj_timer_set(net.timer, net_in_ms(ms));
+}
+
 static inline int net_open(void **state)
 {
     const struct rj_loop_options options = {.ops = &net_loop_ops};
@@ -184,6 +192,7 @@ static inline int net_close(void **state)
 {
     (void)state;
     rj_timer_free(net.watchdog);
+    rj_timer_free(net.timer);
     rj_listener_close(net.listener);
     rj_loop_free(net.loop);
     for (int i = 0; i < 2; i++) {
@@ -196,6 +205,8 @@ static inline int net_close(void **state)
 }
 
 enum net_kind { NET_TCP, NET_TLS, NET_UNIX };
+
+static const struct rj_conn_options no_options = {0};
 
 static inline const char *net_path(void)
 {
@@ -232,6 +243,28 @@ static inline struct end *net_dial(enum net_kind kind, struct rj_conn_options op
         assert_ok(rj_conn_tcp(net.loop, "127.0.0.1", rj_listener_port(net.listener),
                               &options, &end->conn));
     return end;
+}
+
+static inline bool net_is_client(const struct end *end)
+{
+    return end->info.is_client;
+}
+
+static inline void net_stop_at_client(struct net *n, struct end *end)
+{
+    if (net_is_client(end))
+        rj_loop_stop(n->loop, 5000);
+}
+
+/* A listener and a client, whose ends are then 1 and 0. They do what net.on_.. say until
+ * the client's connection is closed, or what net.on_close says. */
+static inline void net_talk(enum net_kind kind, struct rj_conn_options server)
+{
+    if (net.on_close == NULL)
+        net.on_close = net_stop_at_client;
+    net_listen(kind, server);
+    (void)net_dial(kind, no_options);
+    rj_loop_run(net.loop);
 }
 
 /* A socket of the system, connected to the listener; it blocks. */
