@@ -216,6 +216,24 @@ enum rj_err rj_join_on_welcome(struct rj_node *n, struct rj_session *ss,
 
 /* ---- the inviter */
 
+/* Drops what is used up or expired. */
+static void sweep(struct rj_node *n)
+{
+    size_t kept = 0, i;
+
+    for (i = 0; i < n->n_invites; i++) {
+        struct rj_invitation inv = n->invites[i];
+
+        if (inv.uses > 0 && n->now.wall.ms < inv.expires_ms) {
+            n->invites[kept++] = inv;
+        } else {
+            free(inv.spaces);
+            n->invites_dirty = true;
+        }
+    }
+    n->n_invites = kept;
+}
+
 enum rj_err rj_node_invite(struct rj_node *n, const struct rj_invite_opts *opts,
                            struct rj_now now, uint8_t ret_secret[RJ_SECRET_LEN])
 {
@@ -230,6 +248,7 @@ enum rj_err rj_node_invite(struct rj_node *n, const struct rj_invite_opts *opts,
         return RJ_EINVAL;
     if (count == 0)
         return RJ_ENOENT;
+    sweep(n);
     if (n->n_invites >= RJ_INVITES_MAX)
         return RJ_ELIMIT;
     inv.spaces = rj_alloc_array(count, sizeof(*inv.spaces));
@@ -251,6 +270,9 @@ enum rj_err rj_node_invite(struct rj_node *n, const struct rj_invite_opts *opts,
             goto out;
         inv.spaces[inv.n_spaces++] = s->id;
     }
+    err = RJ_ENOENT; /* those that are left are on their way out */
+    if (inv.n_spaces == 0)
+        goto out;
     err = n->env->ops->random(n->env, inv.secret, sizeof(inv.secret));
     if (err != RJ_OK)
         goto out;
@@ -267,24 +289,6 @@ enum rj_err rj_node_invite(struct rj_node *n, const struct rj_invite_opts *opts,
 out:
     free(inv.spaces);
     return err;
-}
-
-/* Drops what is used up or expired. */
-static void sweep(struct rj_node *n)
-{
-    size_t kept = 0, i;
-
-    for (i = 0; i < n->n_invites; i++) {
-        struct rj_invitation inv = n->invites[i];
-
-        if (inv.uses > 0 && n->now.wall.ms < inv.expires_ms) {
-            n->invites[kept++] = inv;
-        } else {
-            free(inv.spaces);
-            n->invites_dirty = true;
-        }
-    }
-    n->n_invites = kept;
 }
 
 static struct rj_space *space_by_id(struct rj_node *n, const struct rj_digest *id)

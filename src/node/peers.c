@@ -87,9 +87,11 @@ enum rj_err rj_node_set_addresses(struct rj_node *n, const struct rj_bytes *addr
     if (count > RJ_ADDRESSES_MAX)
         return RJ_ELIMIT;
     for (i = 0; i < count; i++) {
-        copies[i] = addresses[i].len <= RJ_ADDRESS_MAX
-                        ? (char *)rj_alloc_copy(addresses[i])
-                        : NULL;
+        if (addresses[i].len > RJ_ADDRESS_MAX)
+            return RJ_ELIMIT;
+    }
+    for (i = 0; i < count; i++) {
+        copies[i] = (char *)rj_alloc_copy(addresses[i]);
         if (copies[i] == NULL) {
             while (i-- > 0)
                 free(copies[i]);
