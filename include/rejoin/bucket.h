@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The data calls of a bucket: keys that hold strings (last-writer-wins register or
  * counter), sets and hashes, all of which merge by themselves. The handle comes from
- * rj_node_bucket() and is borrowed until the next rj_node_step(); it carries the time of
- * that moment, so that expired values are hidden. Calls are not thread-safe.
+ * rj_space_bucket() and is borrowed until the next rj_node_step(); it carries the time of
+ * that moment, so that expired values are hidden. Calls are not thread-safe. What they
+ * are given is copied where it is kept; what they return is borrowed as each one says.
  *
  * A write takes effect at once on this node and travels in the next batch. Every write
- * call can also fail with RJ_ENOMEM, with RJ_ELIMIT (key, value or batch too large) and
- * with what makes the space refuse local writes at the moment (RJ_EDENIED, RJ_ECLOSED,
- * RJ_EFULL, RJ_ECLOCK); a failed call changes nothing.
- * Reads that find nothing give RJ_ENOENT, another type RJ_ETYPE. */
+ * call can also fail with RJ_ENOMEM; with RJ_ELIMIT (key, value, or the call with the
+ * atomic group around it, too large); with RJ_EBUSY (the pending batch is full: call
+ * rj_node_step with RJ_EV_FLUSH, then again); and with what makes the space refuse local
+ * writes at the moment (RJ_EDENIED, RJ_ECLOSED, RJ_EFULL, RJ_EJOINING, see
+ * rj_space_info.refuse). A failed call changes nothing, also not what it would return.
+ * A call that meets another type gives RJ_ETYPE; set and del take any. Reads that find
+ * nothing give RJ_ENOENT where nothing else is said; they too can fail with RJ_ENOMEM. */
 #ifndef REJOIN_BUCKET_H
 #define REJOIN_BUCKET_H
 
@@ -49,35 +53,39 @@ RJ_API uint64_t rj_bucket_now(const struct rj_bucket *b);
 
 /* ---- strings: last-writer-wins register, or counter */
 
-/* The value, borrowed until the next call on b. A counter reads as its decimal digits. */
+/* The value, borrowed until the next call on b. A counter reads as its decimal digits.
+ * RJ_ENOENT; RJ_ETYPE: a set or a hash. */
 RJ_API enum rj_err rj_bucket_get(struct rj_bucket *b, struct rj_bytes key,
                                  struct rj_bytes *ret_value);
 /* Sets key to value whatever it held; overwrites exactly what this node has seen.
  * opts NULL = defaults. A deadline that has passed deletes the key. */
 RJ_API enum rj_err rj_bucket_set(struct rj_bucket *b, struct rj_bytes key,
                                  struct rj_bytes value, const struct rj_set_opts *opts);
-/* Adds delta to a counter, or to a register that holds a decimal integer. RJ_ERANGE: not
- * an integer, or the sum leaves int64. *ret_value: the sum. */
+/* Adds delta to a counter, or to a register that holds a decimal integer; a key that does
+ * not exist counts as 0. *ret_value: the sum. RJ_ERANGE: not an integer, or the sum
+ * leaves int64. RJ_ETYPE: a set or a hash. */
 RJ_API enum rj_err rj_bucket_incr(struct rj_bucket *b, struct rj_bytes key, int64_t delta,
                                   int64_t *ret_value);
 
 /* ---- any type */
 
-/* Deletes what this node has seen of key. *ret_existed: whether it was shown. */
+/* Deletes what this node has seen of key, of whatever type. *ret_existed: whether it was
+ * shown; no key is no error. */
 RJ_API enum rj_err rj_bucket_del(struct rj_bucket *b, struct rj_bytes key,
                                  bool *ret_existed);
 /* Gives the key a deadline (0 = removes it). The whole value travels with it, so a touch
  * beats an expiry elsewhere. RJ_ENOENT: no such key. A passed deadline deletes. */
 RJ_API enum rj_err rj_bucket_expire(struct rj_bucket *b, struct rj_bytes key,
                                     uint64_t deadline_ms);
-/* The greatest deadline among what is shown; 0 when something shown never expires. */
+/* The greatest deadline among what is shown; 0 when something shown never expires.
+ * RJ_ENOENT. */
 RJ_API enum rj_err rj_bucket_deadline(struct rj_bucket *b, struct rj_bytes key,
                                       uint64_t *ret_deadline_ms);
 
 /* Walks the keys in the order of their positions (a hash; the same order on all nodes of
  * the space). Start with *cursor = 0; it is 0 again at the end. At least one and about
  * count keys a call; keys present during the whole walk are returned exactly once.
- * *ret_keys is borrowed until the next call on b. */
+ * *ret_keys is borrowed until the next call on b. RJ_ENOMEM: the cursor stays. */
 RJ_API enum rj_err rj_bucket_scan(struct rj_bucket *b, uint64_t *cursor, size_t count,
                                   const struct rj_bytes **ret_keys, size_t *ret_n);
 
@@ -87,12 +95,15 @@ RJ_API enum rj_err rj_bucket_scan(struct rj_bucket *b, uint64_t *cursor, size_t 
 RJ_API enum rj_err rj_bucket_sadd(struct rj_bucket *b, struct rj_bytes key,
                                   const struct rj_bytes *elems, size_t n,
                                   uint64_t *ret_added);
+/* Removes what this node has seen of n elements. *ret_removed: how many were in the set;
+ * 0 for a key that does not exist. RJ_ETYPE. */
 RJ_API enum rj_err rj_bucket_srem(struct rj_bucket *b, struct rj_bytes key,
                                   const struct rj_bytes *elems, size_t n,
                                   uint64_t *ret_removed);
+/* Whether elem is in the set; false for a key that does not exist. RJ_ETYPE. */
 RJ_API enum rj_err rj_bucket_sismember(struct rj_bucket *b, struct rj_bytes key,
                                        struct rj_bytes elem, bool *ret_is);
-/* 0 for a key that does not exist. */
+/* Number of elements that are shown; 0 for a key that does not exist. RJ_ETYPE. */
 RJ_API enum rj_err rj_bucket_scard(struct rj_bucket *b, struct rj_bytes key,
                                    uint64_t *ret_n);
 
@@ -102,17 +113,26 @@ struct rj_pair {
     struct rj_bytes field, value;
 };
 
+/* Sets n fields, each as rj_bucket_set() would; a deadline of the hash stays. *ret_added:
+ * how many were not there. RJ_ETYPE: not a hash. */
 RJ_API enum rj_err rj_bucket_hset(struct rj_bucket *b, struct rj_bytes key,
                                   const struct rj_pair *pairs, size_t n,
                                   uint64_t *ret_added);
+/* The value of a field, borrowed until the next call on b. RJ_ENOENT: no such key or
+ * field; RJ_ETYPE. */
 RJ_API enum rj_err rj_bucket_hget(struct rj_bucket *b, struct rj_bytes key,
                                   struct rj_bytes field, struct rj_bytes *ret_value);
+/* Deletes what this node has seen of n fields. *ret_removed: how many were there; 0 for a
+ * key that does not exist. RJ_ETYPE. */
 RJ_API enum rj_err rj_bucket_hdel(struct rj_bucket *b, struct rj_bytes key,
                                   const struct rj_bytes *fields, size_t n,
                                   uint64_t *ret_removed);
+/* rj_bucket_incr() of a field; a field that does not exist counts as 0. RJ_ETYPE,
+ * RJ_ERANGE. */
 RJ_API enum rj_err rj_bucket_hincr(struct rj_bucket *b, struct rj_bytes key,
                                    struct rj_bytes field, int64_t delta,
                                    int64_t *ret_value);
+/* Number of fields that are shown; 0 for a key that does not exist. RJ_ETYPE. */
 RJ_API enum rj_err rj_bucket_hlen(struct rj_bucket *b, struct rj_bytes key,
                                   uint64_t *ret_n);
 
@@ -130,9 +150,10 @@ RJ_API void rj_bucket_fetch(struct rj_bucket *b, struct rj_bytes key);
 
 /* Between begin and end all writes travel in one batch and are applied as one unit
  * everywhere. begin may fail with RJ_EBUSY when the pending batch must be cut first (call
- * rj_node_step with RJ_EV_FLUSH, then again), and with RJ_EJOINING while the node takes
- * over the state: what a group overwrites must have been seen at one vector. Never
- * nested. */
+ * rj_node_step with RJ_EV_FLUSH, then again), with RJ_EJOINING while the node takes
+ * over the state: what a group overwrites must have been seen at one vector; and with
+ * what the space refuses writes with. Never nested (RJ_EINVAL). No step between the two.
+ */
 RJ_API enum rj_err rj_bucket_begin(struct rj_bucket *b);
 RJ_API void rj_bucket_end(struct rj_bucket *b);
 

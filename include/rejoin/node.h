@@ -128,8 +128,10 @@ struct rj_actions {
     struct rj_mono deadline; /* call RJ_EV_TIMER at this time; UINT64_MAX: never */
 };
 
-/* One step. Bad input from a peer closes its session and is no error here. RJ_EIO,
- * RJ_ENOMEM, RJ_ECORRUPT are final: close the node, reopen it. */
+/* One step: takes what happened, gives what is to be done. ev is borrowed for the call,
+ * what *ret_actions points to until the next step. Bad input from a peer closes its
+ * session and is no error here. RJ_EIO, RJ_ENOMEM, RJ_ECORRUPT are final: close the node,
+ * reopen it. */
 RJ_NODISCARD RJ_API enum rj_err rj_node_step(struct rj_node *n, const struct rj_event *ev,
                                              struct rj_actions *ret_actions);
 /* The commit that will cover what clients do now; and the last one that is done. */
@@ -137,7 +139,9 @@ RJ_API uint64_t rj_node_group(const struct rj_node *n);
 RJ_API uint64_t rj_node_committed(const struct rj_node *n);
 /* Whether anything is in no finished commit yet (before an orderly end, wait for it). */
 RJ_API bool rj_node_unsaved(const struct rj_node *n);
-RJ_API const char *rj_node_why(const struct rj_node *n); /* detail of the last error */
+/* Detail of the last error, for people; may be empty, never NULL. Borrowed until the next
+ * step. */
+RJ_API const char *rj_node_why(const struct rj_node *n);
 
 /* ---- spaces */
 
@@ -147,23 +151,27 @@ struct rj_space_opts {
     enum rj_durability durability;
 };
 
-/* Makes a new space with this device as its admin (genesis). RJ_EEXIST, RJ_EINVAL. */
+/* Makes a new space with this device as its admin (genesis). *ret_space is the node's.
+ * RJ_EEXIST: the name is taken here; RJ_EINVAL: a name, kind or durability that there is
+ * not; RJ_ELIMIT: RJ_SPACES_MAX; RJ_EFULL, RJ_EIO, RJ_ENOMEM: nothing was made. */
 RJ_NODISCARD RJ_API enum rj_err rj_node_space_add(struct rj_node *n,
                                                   const struct rj_space_opts *opts,
                                                   struct rj_now now,
                                                   struct rj_space **ret_space);
-/* Forgets a space here; others keep theirs. */
+/* Forgets a space here; others keep theirs. s and its bucket are used no more; the next
+ * commits delete what is stored of it. Cannot fail at present. */
 RJ_NODISCARD RJ_API enum rj_err rj_node_space_remove(struct rj_node *n,
                                                      struct rj_space *s);
-/* Changes the durability that this node uses for a space. */
+/* Changes the durability that this node uses for a space; stored with the next commit. */
 RJ_API void rj_space_set_durability(struct rj_space *s, enum rj_durability d);
 /* Its durability and name (borrowed while the space lives), without the cost of
  * rj_space_info. */
 RJ_API enum rj_durability rj_space_durability(const struct rj_space *s);
 RJ_API const char *rj_space_name(const struct rj_space *s);
-/* RJ_ENOENT. name as given at add or join. */
-RJ_API struct rj_space *rj_node_space(struct rj_node *n, struct rj_bytes name); /* or NULL */
-RJ_API struct rj_space *rj_node_space_at(struct rj_node *n, size_t i); /* NULL at the end */
+/* The space of that name (as it was given at add, or found at join), or NULL. */
+RJ_API struct rj_space *rj_node_space(struct rj_node *n, struct rj_bytes name);
+/* The i-th space, NULL at the end. i stays the same until a space is added or removed. */
+RJ_API struct rj_space *rj_node_space_at(struct rj_node *n, size_t i);
 /* The bucket of a space, with this time. NULL for another kind. Borrowed until the next
  * step. While a node joins (rj_space_info.joining) reads may be incomplete. */
 RJ_API struct rj_bucket *rj_space_bucket(struct rj_space *s, struct rj_now now);
@@ -189,6 +197,7 @@ struct rj_space_info {
     uint64_t vector_hash;      /* equal iff the vectors are equal (by origin ids) */
     enum rj_err refuse;        /* why local writes are refused, or RJ_OK */
 };
+/* What a space looks like now. Goes through members and origins: not for a hot path. */
 RJ_API void rj_space_info(struct rj_space *s, struct rj_now now, struct rj_space_info *ret);
 
 /* A member of a space. */
@@ -198,17 +207,20 @@ struct rj_member_info {
     enum rj_role role;
     bool self, connected, closed;
     uint64_t lag;     /* own writes that it is not known to have received */
-    uint64_t lag_durable;
+    uint64_t lag_durable; /* .. to have durably */
 };
-/* False when there is no i-th member. */
+/* The i-th member, in ret. False when there is none: ret is unchanged. */
 RJ_API bool rj_space_member(struct rj_space *s, size_t i, struct rj_member_info *ret);
-/* Sets another device's role. RJ_EDENIED: this device may not; RJ_ECLOSED: the other was
- * closed, only an invitation brings it back. */
+/* Sets another device's role. RJ_EDENIED: this device is no admin, or of no higher rank;
+ * RJ_ECLOSED: the other was closed, only an invitation brings it back; RJ_ENOENT: no
+ * member; RJ_EINVAL: not reader, writer or admin. As a data call: RJ_EBUSY, RJ_EJOINING,
+ * RJ_ENOMEM, RJ_ELIMIT; and RJ_EIO: it cannot be signed. */
 RJ_NODISCARD RJ_API enum rj_err rj_space_member_set(struct rj_space *s,
                                                     const struct rj_digest *device,
                                                     enum rj_role role, struct rj_now now);
 /* Closes a device (R8): what active members have seen of it stays valid, what comes later
- * is kept aside until it joins again with a new invitation (R6). RJ_EDENIED, RJ_ENOENT. */
+ * is kept aside until it joins again with a new invitation (R6). RJ_EDENIED, RJ_ENOENT
+ * and the rest as for rj_space_member_set(). */
 RJ_NODISCARD RJ_API enum rj_err rj_space_close_device(struct rj_space *s,
                                                       const struct rj_digest *device,
                                                       struct rj_now now);
@@ -235,19 +247,25 @@ struct rj_invite_opts {
     uint32_t uses;
 };
 
-/* Makes a one-time secret that lets a device into spaces; kept until used or expired. The
- * driver forms the ticket from it (device id, secret, addresses). RJ_EDENIED: not admin. */
+/* Makes a secret that lets as many devices as `uses` into spaces; kept until used up or
+ * expired. The driver forms the ticket from it (device id, secret, addresses). opts is
+ * borrowed for the call. RJ_EDENIED: not admin of one of them; RJ_ENOENT: no space of a
+ * name, or none at all; RJ_EINVAL: role or uses; RJ_ELIMIT: too many are open; RJ_EIO: no
+ * randomness; RJ_ENOMEM. */
 RJ_NODISCARD RJ_API enum rj_err rj_node_invite(struct rj_node *n,
                                                const struct rj_invite_opts *opts,
                                                struct rj_now now,
                                                uint8_t ret_secret[RJ_SECRET_LEN]);
 /* Remembers that this node wants in: as soon as a session with that device is up, it
- * proves the secret (HMAC over the binding) and takes what it is given. */
+ * proves the secret (HMAC over the binding) and takes what it is given. A join that was
+ * under way is replaced; the secret is not stored. RJ_EINVAL: this device itself;
+ * RJ_ELIMIT: too many devices are known; RJ_ENOMEM. */
 RJ_NODISCARD RJ_API enum rj_err rj_node_join(struct rj_node *n,
                                              const struct rj_digest *inviter,
                                              const uint8_t secret[RJ_SECRET_LEN]);
 enum rj_join_state { RJ_JOIN_NONE, RJ_JOIN_WAITING, RJ_JOIN_DONE, RJ_JOIN_REFUSED };
-/* State of the last rj_node_join; *ret_err says why it was refused. */
+/* State of the last rj_node_join; *ret_err (unless NULL) says why it was refused, RJ_OK
+ * otherwise. */
 RJ_API enum rj_join_state rj_node_join_state(const struct rj_node *n, enum rj_err *ret_err);
 
 /* ---- peers */
@@ -261,14 +279,19 @@ struct rj_peer_info {
     uint64_t session;                  /* the driver's peer number, 0 = not connected */
     uint64_t sent_bytes, received_bytes; /* of the present session */
 };
+/* The id of this device; borrowed for the node's life. */
 RJ_API const struct rj_digest *rj_node_device(const struct rj_node *n);
-/* All devices known; false when there is no i-th. */
+/* The i-th of all devices known, in ret; false when there is none: ret is unchanged. */
 RJ_API bool rj_node_peer(struct rj_node *n, size_t i, struct rj_peer_info *ret);
-/* Own addresses, told to peers at hello and when they change. Copied. RJ_ELIMIT. */
+/* Own addresses instead of those before, told to peers at their next hello. Copied.
+ * RJ_ELIMIT: more than RJ_ADDRESSES_MAX, or one longer than RJ_ADDRESS_MAX; RJ_ENOMEM. On
+ * failure those before stay. */
 RJ_NODISCARD RJ_API enum rj_err rj_node_set_addresses(struct rj_node *n,
                                                       const struct rj_bytes *addresses,
                                                       size_t count);
-/* Adds an address at which a device was or may be found. */
+/* Adds an address at which a device was or may be found, as the first to try; of too many
+ * the last one goes. Copied and stored. RJ_EINVAL: empty or longer than RJ_ADDRESS_MAX;
+ * RJ_ELIMIT: too many devices; RJ_ENOMEM. */
 RJ_NODISCARD RJ_API enum rj_err rj_node_add_address(struct rj_node *n,
                                                     const struct rj_digest *device,
                                                     struct rj_bytes address);
