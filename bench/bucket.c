@@ -2,9 +2,10 @@
 /* Measures a bucket: bench/bucket [KEYS]. Two buckets in one process, one writes, the
  * other applies its batches; keys of 16 bytes, values of 8, in random order. Processor
  * time, so that ratios hold on a busy machine. */
+#include "bucket/bucket.h"
+
 #include "base/be.h"
 #include "base/prng.h"
-#include "bucket/bucket.h"
 
 #include <malloc.h>
 #include <stdio.h>
@@ -64,9 +65,8 @@ static void reset_writer(struct rj_writer *w)
 static void open_side(struct side *s, uint32_t self)
 {
     static const uint8_t prefix[] = {'b'};
-    struct rj_bucket_config c = {.writer = &s->writer,
-                                 .origins = &s->origins,
-                                 .prefix = RJ_BYTES_OF(prefix)};
+    struct rj_bucket_config c = {
+        .writer = &s->writer, .origins = &s->origins, .prefix = RJ_BYTES_OF(prefix)};
 
     for (uint8_t i = 1; i <= 2; i++) {
         struct rj_origin_id id = {{0}};

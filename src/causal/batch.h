@@ -84,7 +84,8 @@ RJ_NODISCARD enum rj_err rj_batch_get(struct rj_reader *r, struct rj_env *env,
 void rj_dict_put(struct rj_buf *b, const struct rj_origins *origins, const uint32_t *dict,
                  uint32_t n);
 /* Reads a dictionary into ret_dict (room for RJ_BATCH_DICT_MAX). RJ_ECORRUPT: malformed,
- * an origin twice, or one that the table does not know (whoever has its deps knows it). */
+ * an origin twice, or one that the table does not know (whoever has its deps knows it).
+ */
 RJ_NODISCARD enum rj_err rj_dict_get(struct rj_reader *r,
                                      const struct rj_origins *origins, uint32_t *ret_dict,
                                      uint32_t *ret_n);

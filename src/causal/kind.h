@@ -31,7 +31,7 @@ struct rj_writer {
     uint32_t *dict;    /* origin indexes that the writes name; dict[0] = self */
     uint32_t dict_n, dict_cap;
     uint32_t dict_max; /* most of them; 0: RJ_BATCH_DICT_MAX */
-    uint32_t self; /* own origin index */
+    uint32_t self;     /* own origin index */
     uint32_t count;
     uint64_t first;     /* sequence of the first pending write */
     uint64_t stamp;     /* of the pending batch */
@@ -69,7 +69,7 @@ struct rj_batch_view {
     uint64_t stamp;
     const uint32_t *dict; /* number in the ops -> origin index; dict[0] = origin */
     uint32_t dict_n;
-    struct rj_bytes ops; /* `count` encoded writes */
+    struct rj_bytes ops;      /* `count` encoded writes */
     const struct rj_vv *have; /* what the receiver has; NULL: check does not look at it */
 };
 

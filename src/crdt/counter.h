@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Counter as runs of increments. A run is what one origin has added in one go: it is named
- * by (origin, epoch), epoch being the sequence of its first increment; only that origin
- * lengthens it. A reset takes away what it has observed of a run, a prefix, so concurrent
- * increments survive it. A run that was taken away wholly is dead: a removal record. A run
- * may hang on a version of a register (its base), whose value it adds to; such a run is
- * never reset, it lives and dies with that version. */
+/* Counter as runs of increments. A run is what one origin has added in one go: it is
+ * named by (origin, epoch), epoch being the sequence of its first increment; only that
+ * origin lengthens it. A reset takes away what it has observed of a run, a prefix, so
+ * concurrent increments survive it. A run that was taken away wholly is dead: a removal
+ * record. A run may hang on a version of a register (its base), whose value it adds to;
+ * such a run is never reset, it lives and dies with that version. */
 #ifndef RJ_CRDT_COUNTER_H
 #define RJ_CRDT_COUNTER_H
 
 #include "crdt/dotfun.h"
 
 struct rj_run {
-    struct rj_dotted d;   /* seq, stamp: of the last increment (stamp 0: not known) */
-    uint64_t epoch;       /* sequence of the first increment */
-    int64_t cum;          /* sum of the run up to d.seq */
-    uint64_t floor_seq;   /* what resets have taken away: up to this increment ... */
-    int64_t floor_cum;    /* ... and the sum there. 0, 0: nothing */
-    struct rj_dot base;   /* seq 0: none */
-    struct rj_rank setter; /* the write that set d.deadline; nothing: the first increment */
+    struct rj_dotted d; /* seq, stamp: of the last increment (stamp 0: not known) */
+    uint64_t epoch;     /* sequence of the first increment */
+    int64_t cum;        /* sum of the run up to d.seq */
+    uint64_t floor_seq; /* what resets have taken away: up to this increment ... */
+    int64_t floor_cum;  /* ... and the sum there. 0, 0: nothing */
+    struct rj_dot base; /* seq 0: none */
+    struct rj_rank
+        setter; /* the write that set d.deadline; nothing: the first increment */
 };
 
 static inline struct rj_run *rj_run_of(struct rj_dotted *d)
@@ -61,8 +62,8 @@ struct rj_run *rj_counter_find(struct rj_dotted *first, struct rj_dot base,
                                uint32_t origin, uint64_t epoch);
 /* The run that origin would lengthen by delta: its youngest on that base that is not due
  * and stays within int64. NULL: it begins one. */
-struct rj_run *rj_counter_own(struct rj_dotted *first, struct rj_dot base, uint32_t origin,
-                              uint64_t now_ms, int64_t delta);
+struct rj_run *rj_counter_own(struct rj_dotted *first, struct rj_dot base,
+                              uint32_t origin, uint64_t now_ms, int64_t delta);
 /* start plus all on that base that is not due. Beyond int64 it stops at the end of int64:
  * false. */
 bool rj_counter_sum(const struct rj_dotted *first, struct rj_dot base, uint64_t now_ms,

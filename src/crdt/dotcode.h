@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Encoding of dot functions: in records of the store, where an origin is its index, and in
- * parts of a state transfer, where it is a number of a dictionary (doc/format.md,
+/* Encoding of dot functions: in records of the store, where an origin is its index, and
+ * in parts of a state transfer, where it is a number of a dictionary (doc/format.md,
  * "Places"). */
 #ifndef RJ_CRDT_DOTCODE_H
 #define RJ_CRDT_DOTCODE_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Dot functions: the live writes at one place (a key, an element of a set, a field of a
- * hash), each a dot with what it wrote. Two sorts: versions (crdt/register.h; an element's
- * add is a version without a value) and runs of increments (crdt/counter.h). A place with
- * an empty list holds nothing.
+ * hash), each a dot with what it wrote. Two sorts: versions (crdt/register.h; an
+ * element's add is a version without a value) and runs of increments (crdt/counter.h). A
+ * place with an empty list holds nothing.
  *
  * Nothing here allocates or frees: whoever owns the place brings the memory and takes it
  * back, so that it may lie inside a larger node (`home`). */
@@ -21,9 +21,9 @@ struct rj_dotted {
     uint64_t stamp;    /* of that write */
     uint64_t deadline; /* wall ms, 0 = never */
     uint32_t origin;
-    uint8_t sort;      /* enum rj_dotted_sort */
-    bool home;         /* lies inside the node that owns the place */
-    bool mark;         /* for whoever walks the list, false otherwise */
+    uint8_t sort; /* enum rj_dotted_sort */
+    bool home;    /* lies inside the node that owns the place */
+    bool mark;    /* for whoever walks the list, false otherwise */
 };
 
 /* (stamp, dot): the order that decides what is shown. dot.seq 0: nothing. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Dot maps with what must not cost a walk kept beside them: how much is live, the greatest
- * deadline, the greatest rank. The greatest values are forgotten when their holder goes
- * and found again by a walk when next asked for.
- * Almeida, Shoker, Baquero 2018, "Delta state replicated data types", sections 5 and 6. */
+/* Dot maps with what must not cost a walk kept beside them: how much is live, the
+ * greatest deadline, the greatest rank. The greatest values are forgotten when their
+ * holder goes and found again by a walk when next asked for. Almeida, Shoker, Baquero
+ * 2018, "Delta state replicated data types", sections 5 and 6. */
 #include "crdt/dotmap.h"
 
 #include "base/alloc.h"

@@ -16,11 +16,11 @@ struct rj_item {
     struct rj_map_node node;
     struct rj_item *dirty_next; /* the owner's list of changed items */
     struct rj_dotted *first;
-    uint32_t len;    /* of the name, which follows */
-    bool dirty;      /* in that list */
-    bool stored;     /* the owner has a record of it */
-    bool live;       /* as rj_dotfun_is_live said last */
-    bool home : 1;   /* there is a home ... */
+    uint32_t len;       /* of the name, which follows */
+    bool dirty;         /* in that list */
+    bool stored;        /* the owner has a record of it */
+    bool live;          /* as rj_dotfun_is_live said last */
+    bool home : 1;      /* there is a home ... */
     bool home_used : 1; /* ... and a version in it */
     bool split : 1;     /* stored in more than one record */
 };

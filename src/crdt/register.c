@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Multi-value register read as last-writer-wins. Keeping the losers until a write has seen
- * them costs little and makes the winner the same whatever the order of delivery.
+/* Multi-value register read as last-writer-wins. Keeping the losers until a write has
+ * seen them costs little and makes the winner the same whatever the order of delivery.
  * Shapiro et al. 2011, "A comprehensive study of CRDTs", 3.2.1 and 3.2.2. */
 #include "crdt/register.h"
 

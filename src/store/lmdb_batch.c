@@ -9,17 +9,16 @@
 #include "base/alloc.h"
 #include "base/be.h"
 
-/* The beginning of a key, so that sorting seldom has to look at keys themselves, which lie
- * all over memory. */
+/* The beginning of a key, so that sorting seldom has to look at keys themselves, which
+ * lie all over memory. */
 static struct rj_lmdb_op make_op(const struct rj_write *w)
 {
     uint8_t b[2 * sizeof(uint64_t)] = {0};
 
     if (w->key.len > 0)
         memcpy(b, w->key.ptr, w->key.len < sizeof(b) ? w->key.len : sizeof(b));
-    return (struct rj_lmdb_op){.write = *w,
-                               .head = rj_be_load64(b),
-                               .next = rj_be_load64(b + sizeof(uint64_t))};
+    return (struct rj_lmdb_op){
+        .write = *w, .head = rj_be_load64(b), .next = rj_be_load64(b + sizeof(uint64_t))};
 }
 
 static int compare_keys(const struct rj_lmdb_op *a, const struct rj_lmdb_op *b)

@@ -29,13 +29,13 @@ struct m_write {
     int key, name;
     char value[M_VALUE_MAX];
     uint64_t deadline;
-    int base;        /* INC: the version it adds to */
+    int base; /* INC: the version it adds to */
     int64_t delta;
     int run;
-    bool touch;      /* INC: sets the run's deadline */
+    bool touch;               /* INC: sets the run's deadline */
     unsigned over_at, over_n; /* in m->over */
     unsigned runs_at, runs_n; /* CARRY: in m->over too */
-    bool hidden;     /* waits for being issued again */
+    bool hidden;              /* waits for being issued again */
 };
 
 /* Increments of one origin that share a deadline. */
@@ -200,9 +200,9 @@ static inline void m_read_register(const struct model *m, int key, int name,
     }
     (void)snprintf(p->text, sizeof(p->text), "%s", m->w[p->top].value);
     if (counted)
-        (void)snprintf(p->text, sizeof(p->text), "%lld",
-                       (long long)(atoll(m->w[p->top].value) +
-                                   m_sum(m, key, name, p->top)));
+        (void)snprintf(
+            p->text, sizeof(p->text), "%lld",
+            (long long)(atoll(m->w[p->top].value) + m_sum(m, key, name, p->top)));
     p->deadline = m->w[p->top].deadline;
 }
 
@@ -437,7 +437,8 @@ static inline int m_own_run(const struct model *m, int key, int name, int base)
     return m_due(m_run_deadline(m, run, &setter), m->now) ? M_NONE : run;
 }
 
-static inline int m_new_run(struct model *m, int key, int name, int base, uint64_t deadline)
+static inline int m_new_run(struct model *m, int key, int name, int base,
+                            uint64_t deadline)
 {
     assert_true(m->n_runs < M_RUNS_MAX);
     m->runs[m->n_runs] = (struct m_run){.key = key,

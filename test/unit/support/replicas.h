@@ -10,8 +10,8 @@
 #include "bucket/state.h"
 #include "causal/contexts.h"
 #include "support/test.h"
-#include <stdio.h>
 
+#include <stdio.h>
 
 enum { NET_REPLICAS_MAX = 4, NET_ORIGINS_MAX = 64, NET_BATCHES_MAX = 4096 };
 
@@ -30,12 +30,12 @@ struct replica {
     struct rj_origins origins;
     struct rj_writer writer;
     struct rj_bucket *bucket;
-    struct rj_vv vv;   /* by own index; while joining the minimum over ctx */
+    struct rj_vv vv; /* by own index; while joining the minimum over ctx */
     struct rj_contexts ctx;
-    bool joining;      /* a state transfer is under way: ctx counts */
-    uint64_t stamp;    /* greatest seen */
+    bool joining;   /* a state transfer is under way: ctx counts */
+    uint64_t stamp; /* greatest seen */
     uint64_t now_ms;
-    uint32_t self;     /* number of its origin in the net */
+    uint32_t self; /* number of its origin in the net */
 };
 
 struct net {
@@ -252,8 +252,8 @@ static inline void net_deliver(struct net *net, unsigned r, unsigned i)
     assert_ok(net_kind(net, r)->ops->apply(net_kind(net, r), &view,
                                            rep->joining ? &rep->ctx : NULL));
     if (rep->joining) {
-        assert_ok(rj_contexts_applied(&rep->ctx, view.origin,
-                                      batch->first + batch->count - 1));
+        assert_ok(
+            rj_contexts_applied(&rep->ctx, view.origin, batch->first + batch->count - 1));
         assert_ok(rj_contexts_min(&rep->ctx, &rep->vv));
     } else {
         assert_ok(rj_vv_put(&rep->vv, view.origin, batch->first + batch->count - 1));
@@ -316,8 +316,8 @@ static inline void net_translate(struct net *net, unsigned from, const struct rj
                                  unsigned to, struct rj_vv *ret)
 {
     for (uint32_t o = 0; o < net->n_origins; o++)
-        assert_ok(rj_vv_put(ret, net_index(net, to, o),
-                            rj_vv_get(v, net_index(net, from, o))));
+        assert_ok(
+            rj_vv_put(ret, net_index(net, to, o), rj_vv_get(v, net_index(net, from, o))));
 }
 
 /* What r may take as had by all who may still write what it has not: nothing while it has
@@ -345,8 +345,8 @@ static inline enum rj_err net_drop(struct net *net, unsigned r, uint64_t cutoff,
     enum rj_err err;
 
     net_settled(net, r, &settled);
-    err = net_kind(net, r)->ops->expire(net_kind(net, r), cutoff, most, &settled,
-                                        ret_next);
+    err =
+        net_kind(net, r)->ops->expire(net_kind(net, r), cutoff, most, &settled, ret_next);
     rj_vv_done(&settled);
     return err;
 }
@@ -378,8 +378,7 @@ static inline uint64_t net_transfer(struct net *net, unsigned from, unsigned to,
                                   .dict_n = part.dict_n,
                                   .ops = rj_buf_view(&part.ops)};
     given = (struct rj_given){.range = range, .part = &view};
-    assert_ok(
-        net_kind(net, to)->ops->take(net_kind(net, to), &given, &S, C, how->full));
+    assert_ok(net_kind(net, to)->ops->take(net_kind(net, to), &given, &S, C, how->full));
     rj_buf_done(&part.ops);
     free(part.dict);
     rj_vv_done(&have);
@@ -580,9 +579,9 @@ static inline const char *show(struct net *net, unsigned r, const char *key)
     }
     text[len++] = '{';
     while (rj_bucket_next(b, str(key), first ? NULL : &after, &p) == RJ_OK) {
-        len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%.*s",
-                                first ? "" : " ", (int)p.field.len,
-                                (const char *)p.field.ptr);
+        len +=
+            (size_t)snprintf(text + len, sizeof(text) - len, "%s%.*s", first ? "" : " ",
+                             (int)p.field.len, (const char *)p.field.ptr);
         if (type == RJ_TYPE_HASH)
             len += (size_t)snprintf(text + len, sizeof(text) - len, "=%.*s",
                                     (int)p.value.len, (const char *)p.value.ptr);
