@@ -25,10 +25,10 @@ extern "C" {
 #endif
 
 enum {
-    RJ_KEY_MAX = 64 * 1024,            /* bytes of a key, an element, a field */
-    RJ_VALUE_MAX = 16 * 1024 * 1024,   /* bytes of a value */
-    /* Bytes of all elements and fields of a key, about 50 counted for each beside name and
-     * value: a key that holds so much takes no more (RJ_ELIMIT), it only gives. */
+    RJ_KEY_MAX = 64 * 1024,          /* bytes of a key, an element, a field */
+    RJ_VALUE_MAX = 16 * 1024 * 1024, /* bytes of a value */
+    /* Bytes of all elements and fields of a key, about 50 counted for each beside name
+     * and value: a key that holds so much takes no more (RJ_ELIMIT), it only gives. */
     RJ_KEY_BYTES_MAX = 256 * 1024 * 1024
 };
 
@@ -55,57 +55,61 @@ RJ_API uint64_t rj_bucket_now(const struct rj_bucket *b);
 
 /* The value, borrowed until the next call on b. A counter reads as its decimal digits.
  * RJ_ENOENT; RJ_ETYPE: a set or a hash. */
-RJ_API enum rj_err rj_bucket_get(struct rj_bucket *b, struct rj_bytes key,
-                                 struct rj_bytes *ret_value);
+RJ_NODISCARD RJ_API enum rj_err rj_bucket_get(struct rj_bucket *b, struct rj_bytes key,
+                                              struct rj_bytes *ret_value);
 /* Sets key to value whatever it held; overwrites exactly what this node has seen.
  * opts NULL = defaults. A deadline that has passed deletes the key. */
-RJ_API enum rj_err rj_bucket_set(struct rj_bucket *b, struct rj_bytes key,
-                                 struct rj_bytes value, const struct rj_set_opts *opts);
+RJ_NODISCARD RJ_API enum rj_err rj_bucket_set(struct rj_bucket *b, struct rj_bytes key,
+                                              struct rj_bytes value,
+                                              const struct rj_set_opts *opts);
 /* Adds delta to a counter, or to a register that holds a decimal integer; a key that does
  * not exist counts as 0. *ret_value: the sum. RJ_ERANGE: not an integer, or the sum
  * leaves int64. RJ_ETYPE: a set or a hash. */
-RJ_API enum rj_err rj_bucket_incr(struct rj_bucket *b, struct rj_bytes key, int64_t delta,
-                                  int64_t *ret_value);
+RJ_NODISCARD RJ_API enum rj_err rj_bucket_incr(struct rj_bucket *b, struct rj_bytes key,
+                                               int64_t delta, int64_t *ret_value);
 
 /* ---- any type */
 
 /* Deletes what this node has seen of key, of whatever type. *ret_existed: whether it was
  * shown; no key is no error. */
-RJ_API enum rj_err rj_bucket_del(struct rj_bucket *b, struct rj_bytes key,
-                                 bool *ret_existed);
+RJ_NODISCARD RJ_API enum rj_err rj_bucket_del(struct rj_bucket *b, struct rj_bytes key,
+                                              bool *ret_existed);
 /* Gives the key a deadline (0 = removes it). The whole value travels with it, so a touch
  * beats an expiry elsewhere. RJ_ENOENT: no such key. A passed deadline deletes. */
-RJ_API enum rj_err rj_bucket_expire(struct rj_bucket *b, struct rj_bytes key,
-                                    uint64_t deadline_ms);
+RJ_NODISCARD RJ_API enum rj_err rj_bucket_expire(struct rj_bucket *b, struct rj_bytes key,
+                                                 uint64_t deadline_ms);
 /* The greatest deadline among what is shown; 0 when something shown never expires.
  * RJ_ENOENT. */
-RJ_API enum rj_err rj_bucket_deadline(struct rj_bucket *b, struct rj_bytes key,
-                                      uint64_t *ret_deadline_ms);
+RJ_NODISCARD RJ_API enum rj_err
+rj_bucket_deadline(struct rj_bucket *b, struct rj_bytes key, uint64_t *ret_deadline_ms);
 
 /* Walks the keys in the order of their positions (a hash; the same order on all nodes of
  * the space). Start with *cursor = 0; it is 0 again at the end. At least one and about
  * count keys a call; keys present during the whole walk are returned exactly once.
  * *ret_keys is borrowed until the next call on b. RJ_ENOMEM: the cursor stays. */
-RJ_API enum rj_err rj_bucket_scan(struct rj_bucket *b, uint64_t *cursor, size_t count,
-                                  const struct rj_bytes **ret_keys, size_t *ret_n);
+RJ_NODISCARD RJ_API enum rj_err rj_bucket_scan(struct rj_bucket *b, uint64_t *cursor,
+                                               size_t count,
+                                               const struct rj_bytes **ret_keys,
+                                               size_t *ret_n);
 
 /* ---- sets: add wins over a concurrent remove */
 
 /* Adds n elements. *ret_added: how many were not in the set. RJ_ETYPE: not a set. */
-RJ_API enum rj_err rj_bucket_sadd(struct rj_bucket *b, struct rj_bytes key,
-                                  const struct rj_bytes *elems, size_t n,
-                                  uint64_t *ret_added);
+RJ_NODISCARD RJ_API enum rj_err rj_bucket_sadd(struct rj_bucket *b, struct rj_bytes key,
+                                               const struct rj_bytes *elems, size_t n,
+                                               uint64_t *ret_added);
 /* Removes what this node has seen of n elements. *ret_removed: how many were in the set;
  * 0 for a key that does not exist. RJ_ETYPE. */
-RJ_API enum rj_err rj_bucket_srem(struct rj_bucket *b, struct rj_bytes key,
-                                  const struct rj_bytes *elems, size_t n,
-                                  uint64_t *ret_removed);
+RJ_NODISCARD RJ_API enum rj_err rj_bucket_srem(struct rj_bucket *b, struct rj_bytes key,
+                                               const struct rj_bytes *elems, size_t n,
+                                               uint64_t *ret_removed);
 /* Whether elem is in the set; false for a key that does not exist. RJ_ETYPE. */
-RJ_API enum rj_err rj_bucket_sismember(struct rj_bucket *b, struct rj_bytes key,
-                                       struct rj_bytes elem, bool *ret_is);
+RJ_NODISCARD RJ_API enum rj_err rj_bucket_sismember(struct rj_bucket *b,
+                                                    struct rj_bytes key,
+                                                    struct rj_bytes elem, bool *ret_is);
 /* Number of elements that are shown; 0 for a key that does not exist. RJ_ETYPE. */
-RJ_API enum rj_err rj_bucket_scard(struct rj_bucket *b, struct rj_bytes key,
-                                   uint64_t *ret_n);
+RJ_NODISCARD RJ_API enum rj_err rj_bucket_scard(struct rj_bucket *b, struct rj_bytes key,
+                                                uint64_t *ret_n);
 
 /* ---- hashes: each field is a register or a counter */
 
@@ -115,35 +119,37 @@ struct rj_pair {
 
 /* Sets n fields, each as rj_bucket_set() would; a deadline of the hash stays. *ret_added:
  * how many were not there. RJ_ETYPE: not a hash. */
-RJ_API enum rj_err rj_bucket_hset(struct rj_bucket *b, struct rj_bytes key,
-                                  const struct rj_pair *pairs, size_t n,
-                                  uint64_t *ret_added);
+RJ_NODISCARD RJ_API enum rj_err rj_bucket_hset(struct rj_bucket *b, struct rj_bytes key,
+                                               const struct rj_pair *pairs, size_t n,
+                                               uint64_t *ret_added);
 /* The value of a field, borrowed until the next call on b. RJ_ENOENT: no such key or
  * field; RJ_ETYPE. */
-RJ_API enum rj_err rj_bucket_hget(struct rj_bucket *b, struct rj_bytes key,
-                                  struct rj_bytes field, struct rj_bytes *ret_value);
+RJ_NODISCARD RJ_API enum rj_err rj_bucket_hget(struct rj_bucket *b, struct rj_bytes key,
+                                               struct rj_bytes field,
+                                               struct rj_bytes *ret_value);
 /* Deletes what this node has seen of n fields. *ret_removed: how many were there; 0 for a
  * key that does not exist. RJ_ETYPE. */
-RJ_API enum rj_err rj_bucket_hdel(struct rj_bucket *b, struct rj_bytes key,
-                                  const struct rj_bytes *fields, size_t n,
-                                  uint64_t *ret_removed);
+RJ_NODISCARD RJ_API enum rj_err rj_bucket_hdel(struct rj_bucket *b, struct rj_bytes key,
+                                               const struct rj_bytes *fields, size_t n,
+                                               uint64_t *ret_removed);
 /* rj_bucket_incr() of a field; a field that does not exist counts as 0. RJ_ETYPE,
  * RJ_ERANGE. */
-RJ_API enum rj_err rj_bucket_hincr(struct rj_bucket *b, struct rj_bytes key,
-                                   struct rj_bytes field, int64_t delta,
-                                   int64_t *ret_value);
+RJ_NODISCARD RJ_API enum rj_err rj_bucket_hincr(struct rj_bucket *b, struct rj_bytes key,
+                                                struct rj_bytes field, int64_t delta,
+                                                int64_t *ret_value);
 /* Number of fields that are shown; 0 for a key that does not exist. RJ_ETYPE. */
-RJ_API enum rj_err rj_bucket_hlen(struct rj_bucket *b, struct rj_bytes key,
-                                  uint64_t *ret_n);
+RJ_NODISCARD RJ_API enum rj_err rj_bucket_hlen(struct rj_bucket *b, struct rj_bytes key,
+                                               uint64_t *ret_n);
 
 /* Walks the elements of a set (value empty) or the fields of a hash in byte order.
  * after: the one returned last, or NULL to begin. RJ_ENOENT: the end, or no such key;
  * RJ_ETYPE: neither set nor hash. *ret is borrowed until the next call on b. */
-RJ_API enum rj_err rj_bucket_next(struct rj_bucket *b, struct rj_bytes key,
-                                  const struct rj_bytes *after, struct rj_pair *ret);
+RJ_NODISCARD RJ_API enum rj_err rj_bucket_next(struct rj_bucket *b, struct rj_bytes key,
+                                               const struct rj_bytes *after,
+                                               struct rj_pair *ret);
 
-/* A hint for who has many calls to make: one on key comes soon, after one on the key named
- * before. Asks for the memory that they need. */
+/* A hint for who has many calls to make: one on key comes soon, after one on the key
+ * named before. Asks for the memory that they need. */
 RJ_API void rj_bucket_fetch(struct rj_bucket *b, struct rj_bytes key);
 
 /* ---- atomic groups */
@@ -154,7 +160,7 @@ RJ_API void rj_bucket_fetch(struct rj_bucket *b, struct rj_bytes key);
  * over the state: what a group overwrites must have been seen at one vector; and with
  * what the space refuses writes with. Never nested (RJ_EINVAL). No step between the two.
  */
-RJ_API enum rj_err rj_bucket_begin(struct rj_bucket *b);
+RJ_NODISCARD RJ_API enum rj_err rj_bucket_begin(struct rj_bucket *b);
 RJ_API void rj_bucket_end(struct rj_bucket *b);
 
 #ifdef __cplusplus

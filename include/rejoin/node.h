@@ -29,14 +29,14 @@ extern "C" {
 #endif
 
 enum {
-    RJ_PROTOCOL = 1,              /* version of the peer protocol */
-    RJ_NAME_MAX = 64,             /* bytes of a space's or device's name */
-    RJ_ADDRESSES_MAX = 16,        /* addresses of one device */
-    RJ_ADDRESS_MAX = 255,         /* bytes of one address "host:port" */
-    RJ_SPACES_MAX = 1024,         /* spaces of one node */
-    RJ_SESSIONS_MAX = 1024,       /* sessions of one node */
+    RJ_PROTOCOL = 1,                 /* version of the peer protocol */
+    RJ_NAME_MAX = 64,                /* bytes of a space's or device's name */
+    RJ_ADDRESSES_MAX = 16,           /* addresses of one device */
+    RJ_ADDRESS_MAX = 255,            /* bytes of one address "host:port" */
+    RJ_SPACES_MAX = 1024,            /* spaces of one node */
+    RJ_SESSIONS_MAX = 1024,          /* sessions of one node */
     RJ_FRAME_MAX = 40 * 1024 * 1024, /* bytes of one frame between peers */
-    RJ_SECRET_LEN = 16            /* bytes of a ticket's one-time secret */
+    RJ_SECRET_LEN = 16               /* bytes of a ticket's one-time secret */
 };
 
 enum rj_kind_id { RJ_KIND_BUCKET = 1 };
@@ -49,21 +49,21 @@ struct rj_space; /* owned by the node; borrowed until it is removed */
 
 /* Limits with their defaults; 0 = default. Each is checked before memory is taken. */
 struct rj_limits {
-    uint64_t log_bytes;       /* 256 MiB: a longer log is truncated at its front */
-    uint64_t parked_bytes;    /* 16 MiB a peer: batches that wait for their deps */
-    uint64_t unacked_bytes;   /* 4 MiB a peer: sent and not yet received (credit) */
-    uint64_t clock_bound_ms;  /* 60,000: how far ahead an author's stamp may be (R2) */
-    uint64_t part_bytes;      /* 256 KiB: one part of a state transfer */
-    uint64_t commit_ms;       /* 500: commit interval of durability second and none */
+    uint64_t log_bytes;      /* 256 MiB: a longer log is truncated at its front */
+    uint64_t parked_bytes;   /* 16 MiB a peer: batches that wait for their deps */
+    uint64_t unacked_bytes;  /* 4 MiB a peer: sent and not yet received (credit) */
+    uint64_t clock_bound_ms; /* 60,000: how far ahead an author's stamp may be (R2) */
+    uint64_t part_bytes;     /* 256 KiB: one part of a state transfer */
+    uint64_t commit_ms;      /* 500: commit interval of durability second and none */
 };
 
 struct rj_node_config {
-    size_t size; /* sizeof(struct rj_node_config) */
+    size_t size;            /* sizeof(struct rj_node_config) */
     struct rj_env *env;     /* borrowed for the node's life */
     struct rj_store *store; /* borrowed for the node's life */
     uint64_t seed;          /* of the engine's PRNG (timing jitter only, never ids) */
     struct rj_now now;
-    struct rj_bytes name;   /* of this device, for people; copied */
+    struct rj_bytes name; /* of this device, for people; copied */
     struct rj_limits limits;
 };
 
@@ -79,25 +79,25 @@ RJ_API void rj_node_close(struct rj_node *n);
 /* ---- steps */
 
 enum rj_event_kind {
-    RJ_EV_TIMER,      /* a deadline came (early or needless ones are harmless) */
-    RJ_EV_PEER_UP,    /* a connection to a peer is there and its key is proven */
-    RJ_EV_PEER_BYTES, /* bytes came on it, cut anywhere */
+    RJ_EV_TIMER,        /* a deadline came (early or needless ones are harmless) */
+    RJ_EV_PEER_UP,      /* a connection to a peer is there and its key is proven */
+    RJ_EV_PEER_BYTES,   /* bytes came on it, cut anywhere */
     RJ_EV_PEER_DRAINED, /* its output queue is short again (see RJ_ACT_SEND) */
-    RJ_EV_PEER_DOWN,  /* it is gone */
-    RJ_EV_FLUSH,      /* end of a turn: cut batches, send, commit */
-    RJ_EV_COMMITTED   /* a commit ended */
+    RJ_EV_PEER_DOWN,    /* it is gone */
+    RJ_EV_FLUSH,        /* end of a turn: cut batches, send, commit */
+    RJ_EV_COMMITTED     /* a commit ended */
 };
 
 struct rj_event {
     enum rj_event_kind kind;
     struct rj_now now;
-    uint64_t peer;                   /* PEER_*: the driver's number, never 0, never reused */
-    struct rj_bytes bytes;           /* PEER_BYTES: borrowed for the step */
-    const uint8_t *pubkey;           /* PEER_UP: the peer's raw key, RJ_PUBKEY_LEN */
-    const uint8_t *binding;          /* PEER_UP: 32 bytes both ends share (TLS exporter) */
-    bool dialled;                    /* PEER_UP: this side opened the connection */
-    uint64_t commit;                 /* COMMITTED: its number */
-    enum rj_err result;              /* COMMITTED: RJ_OK, RJ_EFULL or RJ_EIO */
+    uint64_t peer;          /* PEER_*: the driver's number, never 0, never reused */
+    struct rj_bytes bytes;  /* PEER_BYTES: borrowed for the step */
+    const uint8_t *pubkey;  /* PEER_UP: the peer's raw key, RJ_PUBKEY_LEN */
+    const uint8_t *binding; /* PEER_UP: 32 bytes both ends share (TLS exporter) */
+    bool dialled;           /* PEER_UP: this side opened the connection */
+    uint64_t commit;        /* COMMITTED: its number */
+    enum rj_err result;     /* COMMITTED: RJ_OK, RJ_EFULL or RJ_EIO */
 };
 
 enum rj_action_kind {
@@ -147,7 +147,7 @@ RJ_API const char *rj_node_why(const struct rj_node *n);
 
 struct rj_space_opts {
     enum rj_kind_id kind;
-    struct rj_bytes name;            /* 1..RJ_NAME_MAX of [A-Za-z0-9._-], unique here */
+    struct rj_bytes name; /* 1..RJ_NAME_MAX of [A-Za-z0-9._-], unique here */
     enum rj_durability durability;
 };
 
@@ -181,24 +181,27 @@ struct rj_space_info {
     const char *name; /* borrowed while the space lives */
     enum rj_kind_id kind;
     enum rj_durability durability;
-    enum rj_role role;         /* of this device, now */
-    bool joining;              /* a state transfer or first catch-up is under way */
-    double joined_part;        /* 0..1 of the positions taken over; in a first catch-up from
-                                  the log: of the writes that peers have */
-    uint64_t keys;             /* bucket: number of keys */
+    enum rj_role role;  /* of this device, now */
+    bool joining;       /* a state transfer or first catch-up is under way */
+    double joined_part; /* 0..1 of the positions taken over; in a first catch-up from
+                           the log: of the writes that peers have */
+    uint64_t keys;      /* bucket: number of keys */
     uint64_t members, origins;
-    uint64_t own_seq;          /* sequence of the last own write */
-    uint64_t writes;           /* sum of the vector: all writes known here */
+    uint64_t own_seq; /* sequence of the last own write */
+    uint64_t writes;  /* sum of the vector: all writes known here */
     uint64_t log_batches, log_bytes, parked_batches;
-    uint64_t unstable;         /* writes that some member is not known to have */
-    uint64_t missing;          /* writes that connected peers have and this node has not */
-    uint64_t truncated;        /* batches dropped from the front of the log */
-    struct { uint64_t lo, hi; } digest; /* of the state; equal at equal vectors */
-    uint64_t vector_hash;      /* equal iff the vectors are equal (by origin ids) */
-    enum rj_err refuse;        /* why local writes are refused, or RJ_OK */
+    uint64_t unstable;  /* writes that some member is not known to have */
+    uint64_t missing;   /* writes that connected peers have and this node has not */
+    uint64_t truncated; /* batches dropped from the front of the log */
+    struct {
+        uint64_t lo, hi;
+    } digest;             /* of the state; equal at equal vectors */
+    uint64_t vector_hash; /* equal iff the vectors are equal (by origin ids) */
+    enum rj_err refuse;   /* why local writes are refused, or RJ_OK */
 };
 /* What a space looks like now. Goes through members and origins: not for a hot path. */
-RJ_API void rj_space_info(struct rj_space *s, struct rj_now now, struct rj_space_info *ret);
+RJ_API void rj_space_info(struct rj_space *s, struct rj_now now,
+                          struct rj_space_info *ret);
 
 /* A member of a space. */
 struct rj_member_info {
@@ -206,7 +209,7 @@ struct rj_member_info {
     const char *name; /* borrowed until the next step */
     enum rj_role role;
     bool self, connected, closed;
-    uint64_t lag;     /* own writes that it is not known to have received */
+    uint64_t lag;         /* own writes that it is not known to have received */
     uint64_t lag_durable; /* .. to have durably */
 };
 /* The i-th member, in ret. False when there is none: ret is unchanged. */
@@ -266,17 +269,18 @@ RJ_NODISCARD RJ_API enum rj_err rj_node_join(struct rj_node *n,
 enum rj_join_state { RJ_JOIN_NONE, RJ_JOIN_WAITING, RJ_JOIN_DONE, RJ_JOIN_REFUSED };
 /* State of the last rj_node_join; *ret_err (unless NULL) says why it was refused, RJ_OK
  * otherwise. */
-RJ_API enum rj_join_state rj_node_join_state(const struct rj_node *n, enum rj_err *ret_err);
+RJ_API enum rj_join_state rj_node_join_state(const struct rj_node *n,
+                                             enum rj_err *ret_err);
 
 /* ---- peers */
 
 struct rj_peer_info {
     struct rj_digest device;
-    const char *name;                  /* borrowed until the next step */
-    const char *const *addresses;      /* "host:port", borrowed until the next step */
+    const char *name;             /* borrowed until the next step */
+    const char *const *addresses; /* "host:port", borrowed until the next step */
     size_t n_addresses;
-    bool wanted;                       /* a member of a space of ours: dial it */
-    uint64_t session;                  /* the driver's peer number, 0 = not connected */
+    bool wanted;                         /* a member of a space of ours: dial it */
+    uint64_t session;                    /* the driver's peer number, 0 = not connected */
     uint64_t sent_bytes, received_bytes; /* of the present session */
 };
 /* The id of this device; borrowed for the node's life. */
@@ -286,9 +290,8 @@ RJ_API bool rj_node_peer(struct rj_node *n, size_t i, struct rj_peer_info *ret);
 /* Own addresses instead of those before, told to peers at their next hello. Copied.
  * RJ_ELIMIT: more than RJ_ADDRESSES_MAX, or one longer than RJ_ADDRESS_MAX; RJ_ENOMEM. On
  * failure those before stay. */
-RJ_NODISCARD RJ_API enum rj_err rj_node_set_addresses(struct rj_node *n,
-                                                      const struct rj_bytes *addresses,
-                                                      size_t count);
+RJ_NODISCARD RJ_API enum rj_err
+rj_node_set_addresses(struct rj_node *n, const struct rj_bytes *addresses, size_t count);
 /* Adds an address at which a device was or may be found, as the first to try; of too many
  * the last one goes. Copied and stored. RJ_EINVAL: empty or longer than RJ_ADDRESS_MAX;
  * RJ_ELIMIT: too many devices; RJ_ENOMEM. */
