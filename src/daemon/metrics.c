@@ -8,7 +8,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum { LINE_MAX_BYTES = 512 };
+enum {
+    LINE_MAX_BYTES = 512,
+    LABEL_MAX = 2 * RJ_NAME_MAX /* every byte of a name escaped */
+};
 
 static void line(struct rj_buf *out, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -36,11 +39,11 @@ static void family(struct rj_buf *out, const char *name, const char *type,
 }
 
 /* A label's value: names of devices may hold anything. */
-static const char *label(const char *value, char room[2 * RJ_NAME_MAX + 1])
+static const char *label(const char *value, char room[LABEL_MAX + 1])
 {
     size_t n = 0;
 
-    for (; *value != '\0' && n + 2 < 2 * RJ_NAME_MAX; value++) {
+    for (; *value != '\0' && n + 2 <= LABEL_MAX; value++) {
         if (*value == '"' || *value == '\\')
             room[n++] = '\\';
         room[n++] = *value == '\n' ? ' ' : *value;
@@ -99,7 +102,7 @@ static const struct figure figures[] = {
 
 static void put_spaces(const struct rj_daemon *d, struct rj_node *n, struct rj_buf *out)
 {
-    char room[2 * RJ_NAME_MAX + 1];
+    char room[LABEL_MAX + 1];
     struct rj_space_info info;
     struct rj_space *s;
 
@@ -116,7 +119,7 @@ static void put_spaces(const struct rj_daemon *d, struct rj_node *n, struct rj_b
 /* Each family of the members of each space. */
 static void put_lag(struct rj_node *n, struct rj_buf *out, bool durable)
 {
-    char space[2 * RJ_NAME_MAX + 1], peer[2 * RJ_NAME_MAX + 1];
+    char space[LABEL_MAX + 1], peer[LABEL_MAX + 1];
     const char *name = durable ? "peer_lag_durable_writes" : "peer_lag_writes";
     struct rj_member_info m;
     struct rj_space *s;
@@ -143,7 +146,7 @@ static void put_peers(struct rj_node *n, struct rj_buf *out)
         {"peer_received_bytes", "gauge", "Bytes received in the present session."},
     };
     struct rj_verb_device *all = NULL;
-    char room[2 * RJ_NAME_MAX + 1];
+    char room[LABEL_MAX + 1];
     size_t count = 0;
 
     if (rj_verb_devices(n, &all, &count) != RJ_OK)

@@ -335,6 +335,7 @@ static enum MHD_Result answer(struct rj_http *h, struct MHD_Connection *conn,
                      response_of(page->fixed, MHD_RESPMEM_PERSISTENT));
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the parameters are those of libmicrohttpd */
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn,
                                   const char *path, const char *method,
                                   const char *version, const char *body, size_t *body_len,
