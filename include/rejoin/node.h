@@ -190,6 +190,10 @@ struct rj_space_info {
     enum rj_err refuse;        /* why local writes are refused, or RJ_OK */
 };
 RJ_API void rj_space_info(struct rj_space *s, struct rj_now now, struct rj_space_info *ret);
+/* How many writes of other origins are here (own ones of an earlier incarnation count as
+ * another's); it grows whenever some are applied, and with the end of a state transfer.
+ * Costs a walk over the origins. */
+RJ_API uint64_t rj_space_received(const struct rj_space *s);
 
 /* A member of a space. */
 struct rj_member_info {
