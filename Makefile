@@ -124,7 +124,9 @@ $(BUILD)/list: FORCE
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC) $(CC) $(ALL_CFLAGS) $(EXTRA) -MMD -MP -c $< -o $@
-$(BUILD)/obj/test/%.o: EXTRA := -Itest -Itest/unit -Wno-missing-prototypes
+GLIB := $(if $(call pkg_exists,glib-2.0),glib-2.0) # a host's loop, for tests
+$(BUILD)/obj/test/%.o: EXTRA := -Itest -Itest/unit -Wno-missing-prototypes \
+  $(if $(GLIB),-DRJ_HAVE_glib=1 $(shell pkg-config --cflags-only-I $(GLIB) | sed 's/-I/-isystem /g'))
 $(BUILD)/obj/src/daemon/http_web.o: $(wildcard src/daemon/page/*)
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
@@ -169,7 +171,7 @@ TESTED = $(if $(PROG_OBJ),$(BUILD)/programs.a) $(BUILD)/librejoin.a
 $(BUILD)/support.a: $(SUPPORT)
 	$(call archive,$(SUPPORT))
 $(UNIT): $(BUILD)/test/%: $(BUILD)/obj/test/unit/%.o $(BUILD)/support.a $(TESTED)
-	$(call program,$(WRAP) $^ -lcmocka)
+	$(call program,$(WRAP) $^ -lcmocka $(if $(GLIB),$(shell pkg-config --libs $(GLIB))))
 define tool_rule
 $(BUILD)/test/$(1): $(call objects,$(wildcard test/$(1)/*.c)) $(TESTED)
 	$$(call program,$$^)
