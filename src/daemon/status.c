@@ -25,8 +25,6 @@ void rj_status_self(const struct rj_daemon *d, struct rj_doc *doc)
     rj_doc_put_uint(doc, "port_peer", d->port_peer);
     rj_doc_put_uint(doc, "port_resp", d->port_resp);
     rj_doc_put_uint(doc, "port_web", d->port_web);
-    rj_doc_put_uint(doc, "control", RJ_MESSAGE_VERSION);
-    rj_doc_put_uint(doc, "control_least", RJ_MESSAGE_LEAST);
 }
 
 /* ---- spaces */
