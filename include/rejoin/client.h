@@ -54,6 +54,8 @@ struct rj_client_opts {
     const char *socket;  /* path; default: where `rejoin` looks (REJOIN_SOCKET,
                             REJOIN_HOME,  XDG_RUNTIME_DIR ...) */
     uint32_t timeout_ms; /* of each call; 0: 60,000 */
+    bool interruptible;  /* a signal that a handler has caught ends a call that waits,
+                            with RJ_ECANCELED: for languages whose handlers run later */
 };
 
 /* Connects to the daemon and checks that the two understand each other. opts NULL: all
@@ -85,7 +87,8 @@ RJ_API enum rj_err rj_client_use(struct rj_client *c, const char *bucket);
 
 /* ---- one operation a call: effect, results and errors as in bucket.h. While the daemon
  * still joins the bucket (rj_client_status: "joining") reads may be incomplete. Under
- * durability `always` a write returns when it is durable on this node. */
+ * durability `always` a write returns when it is durable on this node. Pointers for
+ * counts and sums, and for whether a key existed, may be NULL. */
 
 RJ_API enum rj_err rj_client_type(struct rj_client *c, struct rj_bytes key,
                                   enum rj_type *ret_type);
@@ -144,11 +147,14 @@ RJ_API enum rj_err rj_client_hgetall(struct rj_client *c, struct rj_bytes key,
 
 /* ---- several operations in one request */
 
-/* The operations: X(NAME, word on the socket, what it takes, what it gives).
- * Takes: k key; v value, element or field; d delta; n number; c cursor; t ttl; l items; p
- * items as field, value, field, value ...; a value, its ptr NULL: from the beginning.
+/* The operations, added to at the end only: X(NAME, word on the socket, what it takes,
+ * what it gives).
+ *
+ * Takes: k key; v value (element, field); d delta; n number; c cursor; t ttl; l items;
+ * p items: field, value, field, value ...; a value, whose ptr NULL is the beginning.
+ *
  * Gives: - nothing; v value; i number; s cursor and items; w the type in number, whether
- * there is more in cursor, and items (of a hash: field, value, field ...). */
+ * there is more in cursor, and items (of a hash: field, value, field, value ...). */
 #define RJ_CLIENT_OPS(X)                                                                 \
     X(GET, get, "k", 'v')                                                                \
     X(SET, set, "kvtn", '-') /* ttl; number: deadline_ms */                              \
@@ -205,8 +211,8 @@ struct rj_op_result {
  * of the others. Any other error: none was done (but see the top for what is not known).
  *
  * atomic: all writes are one unit, seen together or not at all on every node; at most
- * 65,536 writes of 16 MiB (RJ_ELIMIT); RJ_EJOINING: not while the daemon takes over the
- * state. RJ_EINVAL: an operation that is malformed; RJ_ENOENT: no such bucket. */
+ * 65,536, an item counted as one (RJ_ELIMIT); RJ_EJOINING: not while the daemon takes over
+ * the state. RJ_EINVAL: an operation that is malformed; RJ_ENOENT: no such bucket. */
 RJ_API enum rj_err rj_client_run(struct rj_client *c, const struct rj_op *ops, size_t n,
                                  bool atomic, struct rj_op_result *ret_results);
 

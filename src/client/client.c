@@ -45,7 +45,7 @@ enum rj_err rj_client_lost(struct rj_client *c, enum rj_err err)
     case RJ_ETIMEOUT:
         return rj_client_fail(c, err, "the daemon did not answer in time");
     case RJ_ECANCELED:
-        if (read(c->cancel_fd, &count, sizeof(count)) < 0)
+        if (read(c->cancel_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
             return rj_client_fail(c, RJ_EIO, "%s", strerror(errno));
         return rj_client_fail(c, err, "the call was cancelled");
     case RJ_EPROTO:
@@ -226,6 +226,7 @@ static enum rj_err open_it(struct rj_client *c, const struct rj_client_opts *opt
     if (c->cancel_fd < 0)
         return rj_client_fail(c, RJ_EIO, "%s", strerror(errno));
     c->wire.cancel_fd = c->cancel_fd;
+    c->wire.interruptible = opts->interruptible;
     rj_client_set_timeout(c, opts->timeout_ms);
     err = find_socket(c, opts->socket);
     return err == RJ_OK ? reach(c, rj_client_until(c, 0)) : err;

@@ -50,6 +50,8 @@ static enum rj_err await(const struct rj_wire *w, int fd, short events, uint64_t
         n = poll(p, 2, wait);
         if (n < 0 && errno != EINTR)
             return RJ_EIO;
+        if (n < 0 && w->interruptible)
+            return RJ_ECANCELED;
         if (n > 0 && p[0].revents != 0)
             return RJ_ECANCELED;
         if (n > 0)

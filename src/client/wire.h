@@ -11,8 +11,9 @@ enum { RJ_WIRE_RETRY_MS = 10 }; /* while the daemon has no room for a connection
 #define RJ_WIRE_NEVER UINT64_MAX /* a time that never comes */
 
 struct rj_wire {
-    int fd;        /* -1: not connected */
-    int cancel_fd; /* readable: give up. -1: none; the owner's */
+    int fd;             /* -1: not connected */
+    int cancel_fd;      /* readable: give up. -1: none; the owner's */
+    bool interruptible; /* a caught signal: give up */
     struct rj_buf in, out;
     size_t used;      /* bytes of in that the last reply took */
     uint64_t last_id; /* of requests */
