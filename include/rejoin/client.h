@@ -211,8 +211,9 @@ struct rj_op_result {
  * of the others. Any other error: none was done (but see the top for what is not known).
  *
  * atomic: all writes are one unit, seen together or not at all on every node; at most
- * 65,536, an item counted as one (RJ_ELIMIT); RJ_EJOINING: not while the daemon takes over
- * the state. RJ_EINVAL: an operation that is malformed; RJ_ENOENT: no such bucket. */
+ * 65,536, an item counted as one (RJ_ELIMIT); RJ_EJOINING: not while the daemon takes
+ * over the state. RJ_EINVAL: an operation that is malformed; RJ_ENOENT: no such bucket.
+ */
 RJ_API enum rj_err rj_client_run(struct rj_client *c, const struct rj_op *ops, size_t n,
                                  bool atomic, struct rj_op_result *ret_results);
 

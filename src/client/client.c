@@ -86,7 +86,7 @@ enum rj_err rj_client_refused(struct rj_client *c, struct rj_bytes body)
 static enum rj_err receive(struct rj_client *c, uint64_t id, uint64_t until_ms,
                            struct rj_bytes *ret_body)
 {
-    struct rj_message_reply reply;
+    struct rj_message_reply reply = {0};
     enum rj_err err;
 
     do {
@@ -130,9 +130,9 @@ static enum rj_err check_version(struct rj_client *c, struct rj_bytes self)
 static enum rj_err reach(struct rj_client *c, uint64_t until_ms)
 {
     static const uint8_t empty_map[] = {0xa0};
-    struct rj_bytes self;
+    struct rj_bytes self = {0};
+    uint64_t id = 0;
     enum rj_err err;
-    uint64_t id;
 
     if (c->wire.fd >= 0 && !rj_wire_is_stale(&c->wire))
         return RJ_OK;
@@ -192,7 +192,7 @@ enum rj_err rj_client_send(struct rj_client *c, const char *verb, uint64_t until
 enum rj_err rj_client_ask(struct rj_client *c, const char *verb, uint64_t until_ms,
                           struct rj_bytes *ret_body)
 {
-    uint64_t id;
+    uint64_t id = 0;
     enum rj_err err = rj_client_send(c, verb, until_ms, &id);
 
     return err == RJ_OK ? receive(c, id, until_ms, ret_body) : err;
@@ -346,7 +346,7 @@ enum rj_err rj_client_verb(struct rj_client *c, const char *verb,
                            const char **ret_json)
 {
     struct rj_doc *doc = rj_client_begin(c);
-    struct rj_bytes body;
+    struct rj_bytes body = {0};
     enum rj_err err;
 
     for (size_t i = 0; i < n; i++)
@@ -387,8 +387,8 @@ static bool tell(struct rj_bytes body, rj_client_event_fn *fn, void *ctx)
 
 enum rj_err rj_client_watch(struct rj_client *c, rj_client_event_fn *fn, void *ctx)
 {
-    uint64_t until = rj_client_until(c, 0), id, ping;
-    struct rj_message_reply reply;
+    uint64_t until = rj_client_until(c, 0), id = 0, ping = 0;
+    struct rj_message_reply reply = {0};
     enum rj_err err;
 
     (void)rj_client_begin(c);

@@ -100,7 +100,7 @@ static enum rj_err one(struct rj_client *c, const struct rj_op *op,
 /* The same for those that give a number. ret may be NULL. */
 static enum rj_err number(struct rj_client *c, const struct rj_op *op, int64_t *ret)
 {
-    struct rj_op_result r;
+    struct rj_op_result r = {0};
     enum rj_err err = one(c, op, &r);
 
     if (err == RJ_OK && ret != NULL)
@@ -131,7 +131,7 @@ static enum rj_err flag(struct rj_client *c, const struct rj_op *op, bool *ret)
 static enum rj_err value(struct rj_client *c, const struct rj_op *op,
                          struct rj_bytes *ret)
 {
-    struct rj_op_result r;
+    struct rj_op_result r = {0};
     enum rj_err err = one(c, op, &r);
 
     if (err == RJ_OK)
@@ -173,7 +173,7 @@ enum rj_err rj_client_set(struct rj_client *c, struct rj_bytes key, struct rj_by
                           const struct rj_set_opts *opts)
 {
     struct rj_op op = {.code = RJ_OP_SET, .key = key, .value = v};
-    struct rj_op_result r;
+    struct rj_op_result r = {0};
 
     if (opts != NULL) {
         op.ttl = opts->ttl;
@@ -197,7 +197,7 @@ enum rj_err rj_client_incr(struct rj_client *c, struct rj_bytes key, int64_t del
 enum rj_err rj_client_expire(struct rj_client *c, struct rj_bytes key,
                              uint64_t deadline_ms)
 {
-    struct rj_op_result r;
+    struct rj_op_result r = {0};
 
     return one(
         c, &(struct rj_op){.code = RJ_OP_EXPIRE, .key = key, .number = deadline_ms}, &r);
@@ -213,7 +213,7 @@ enum rj_err rj_client_scan(struct rj_client *c, uint64_t *cursor, size_t n,
                            const struct rj_bytes **ret_keys, size_t *ret_n)
 {
     const struct rj_op op = {.code = RJ_OP_SCAN, .cursor = *cursor, .number = n};
-    struct rj_op_result r;
+    struct rj_op_result r = {0};
     enum rj_err err = one(c, &op, &r);
 
     if (err != RJ_OK)

@@ -100,7 +100,7 @@ static void put_separator(struct rj_buf *out, struct level *l)
 
 void rj_docjson_put(struct rj_bytes doc, struct rj_buf *out)
 {
-    struct level levels[RJ_CBOR_DEPTH_MAX];
+    struct level levels[RJ_CBOR_DEPTH_MAX] = {{0}};
     struct rj_reader r = rj_reader_of(doc);
     size_t depth = 0;
 

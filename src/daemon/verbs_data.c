@@ -240,57 +240,56 @@ static enum rj_err op_hlen(struct rj_bucket *b, const struct rj_op *op,
     return err;
 }
 
-/* A page of a set or hash into items; how many there are, and whether more follow. */
+/* A page of a walk. */
+struct page {
+    struct rj_buf items;
+    size_t n;
+    bool more; /* follow */
+};
+
 static enum rj_err take_page(struct rj_bucket *b, const struct rj_op *op, bool is_hash,
-                             struct rj_buf *items, size_t *ret_n, bool *ret_more)
+                             struct page *p)
 {
     struct rj_bytes after = op->value;
     bool begin = op->value.ptr == NULL;
     struct rj_pair pair;
-    size_t n = 0;
     enum rj_err err;
 
-    for (;;) {
-        err = rj_bucket_next(b, op->key, begin ? NULL : &after, &pair);
-        if (err == RJ_OK && (items->len >= PAGE_BYTES || n >= PAGE_ITEMS))
+    while ((err = rj_bucket_next(b, op->key, begin ? NULL : &after, &pair)) == RJ_OK) {
+        p->more = p->items.len >= PAGE_BYTES || p->n >= PAGE_ITEMS;
+        if (p->more)
             break;
-        if (err != RJ_OK)
-            break;
-        rj_cbor_put_bytes(items, pair.field);
+        rj_cbor_put_bytes(&p->items, pair.field);
         if (is_hash)
-            rj_cbor_put_bytes(items, pair.value);
-        if (items->failed)
-            return rj_buf_err(items);
+            rj_cbor_put_bytes(&p->items, pair.value);
         after = pair.field; /* borrowed: until the next call that is given it */
         begin = false;
-        n += is_hash ? 2 : 1;
+        p->n += is_hash ? 2 : 1;
     }
-    *ret_n = n;
-    *ret_more = err == RJ_OK;
-    return err == RJ_ENOENT ? RJ_OK : err;
+    if (err == RJ_ENOENT)
+        err = RJ_OK;
+    return err == RJ_OK ? rj_buf_err(&p->items) : err;
 }
 
 static enum rj_err op_walk(struct rj_bucket *b, const struct rj_op *op,
                            struct rj_buf *out)
 {
     enum rj_type type = rj_bucket_type(b, op->key);
-    struct rj_buf items = {0};
-    bool more = false;
-    size_t n = 0;
+    struct page p = {0};
     enum rj_err err = RJ_OK;
 
     if (type == RJ_TYPE_STRING)
         return RJ_ETYPE;
     if (type != RJ_TYPE_NONE)
-        err = take_page(b, op, type == RJ_TYPE_HASH, &items, &n, &more);
+        err = take_page(b, op, type == RJ_TYPE_HASH, &p);
     if (err == RJ_OK) {
         rj_cbor_put_array(out, 3);
         rj_cbor_put_uint(out, (uint64_t)type);
-        rj_cbor_put_bool(out, more);
-        rj_cbor_put_array(out, n);
-        rj_buf_append(out, rj_buf_view(&items));
+        rj_cbor_put_bool(out, p.more);
+        rj_cbor_put_array(out, p.n);
+        rj_buf_append(out, rj_buf_view(&p.items));
     }
-    rj_buf_done(&items);
+    rj_buf_done(&p.items);
     return err;
 }
 
