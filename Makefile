@@ -63,6 +63,7 @@ objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 CRDT_OBJ   := $(call objects,$(call sources,$(CRDT_FOLDERS)))
 ENGINE_OBJ := $(call objects,$(call sources,$(ENGINE_FOLDERS)))
 LIB_OBJ    := $(call objects,$(call sources,$(LIB_FOLDERS)))
+CLIENT_OBJ := $(call objects,$(call sources,base client) src/posix/dirs.c src/posix/why.c)
 PROG_OBJ   := $(filter-out %/main.o,$(call objects,$(call sources,$(PROG_FOLDERS))))
 
 # ---- flags
@@ -91,10 +92,10 @@ LIBS = $(PKG_LIBS) $(LDLIBS)
 # ---- what is made
 PROGRAMS := $(if $(wildcard src/cli/main.c),$(BUILD)/rejoin) \
             $(if $(wildcard src/daemon/main.c),$(BUILD)/rejoind)
-LIBRARIES := $(BUILD)/librejoin.a $(BUILD)/librejoin-crdt.a
+LIB_NAMES := librejoin librejoin-client librejoin-crdt
+LIBRARIES := $(LIB_NAMES:%=$(BUILD)/%.a)
 ifeq ($(SAN),)
-LIBRARIES += $(BUILD)/librejoin.so.0 $(BUILD)/librejoin-crdt.so.0 $(BUILD)/rejoin.pc \
-             $(BUILD)/rejoin-crdt.pc
+LIBRARIES += $(LIB_NAMES:%=$(BUILD)/%.so.0) $(LIB_NAMES:lib%=$(BUILD)/%.pc)
 endif
 EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,$(wildcard examples/*.c))
 BENCHES  := $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
@@ -106,8 +107,8 @@ TOOLS    := $(addprefix $(BUILD)/test/,$(TOOL_DIRS))
 SUPPORT  := $(call objects,$(wildcard test/unit/support/*.c))
 MAN      := $(patsubst doc/man/%.scd,$(BUILD)/man/%,$(wildcard doc/man/*.scd))
 
-.PHONY: all test-tools demo check check-zfs check-web sim planted bench lint fuzz format install uninstall \
-        clean FORCE fuzz-programs bench-programs engine
+.PHONY: all test-tools demo check check-zfs check-web sim planted bench lint fuzz format \
+        install install-python uninstall clean FORCE fuzz-programs bench-programs engine
 all: $(LIBRARIES) $(PROGRAMS) $(EXAMPLES)
 	$(if $(strip $(SKIPPED)),@echo 'left out for want of their libraries: $(SKIPPED)')
 test-tools: $(UNIT) $(TOOLS) $(addprefix $(BUILD)/test/,$(FUZZ))
@@ -124,24 +125,28 @@ $(BUILD)/list: FORCE
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC) $(CC) $(ALL_CFLAGS) $(EXTRA) -MMD -MP -c $< -o $@
-$(BUILD)/obj/test/%.o: EXTRA := -Itest -Itest/unit -Wno-missing-prototypes
+GLIB := $(if $(call pkg_exists,glib-2.0),glib-2.0) # a host's loop, for tests
+$(BUILD)/obj/test/%.o: EXTRA := -Itest -Itest/unit -Wno-missing-prototypes \
+  $(if $(GLIB),-DRJ_HAVE_glib=1 $(shell pkg-config --cflags-only-I $(GLIB) | sed 's/-I/-isystem /g'))
 $(BUILD)/obj/src/daemon/http_web.o: $(wildcard src/daemon/page/*)
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
 archive = $(call say,AR) rm -f $@ && ar rcs $@ $(1)
-$(BUILD)/librejoin.a: $(LIB_OBJ) $(BUILD)/list
-	$(call archive,$(LIB_OBJ))
-$(BUILD)/librejoin-crdt.a: $(CRDT_OBJ) $(BUILD)/list
-	$(call archive,$(CRDT_OBJ))
+# A library of some objects; shared, it exports what its map names, and links what else.
+define library
+$(BUILD)/$(1).a: $(2) $(BUILD)/list
+	$$(call archive,$(2))
+$(BUILD)/$(1).so.0: $(2) src/$(1).map $(BUILD)/list
+	$$(call say,LD) $$(LINK) -shared -Wl,-soname,$$(@F),--no-undefined \
+	  -Wl,--version-script=src/$(1).map -o $$@ $(2) $(3)
+	@ln -sf $$(@F) $(BUILD)/$(1).so
+endef
+$(eval $(call library,librejoin,$(LIB_OBJ),$(LIBS)))
+$(eval $(call library,librejoin-client,$(CLIENT_OBJ)))
+$(eval $(call library,librejoin-crdt,$(CRDT_OBJ)))
 # The parts of the programs, for their tests.
 $(BUILD)/programs.a: $(PROG_OBJ) $(BUILD)/list
 	$(call archive,$(PROG_OBJ))
-$(BUILD)/librejoin.so.0: $(LIB_OBJ) $(BUILD)/list
-	$(call say,LD) $(LINK) -shared -Wl,-soname,$(@F) -Wl,--no-undefined -o $@ $(LIB_OBJ) $(LIBS)
-	@ln -sf $(@F) $(BUILD)/librejoin.so
-$(BUILD)/librejoin-crdt.so.0: $(CRDT_OBJ) $(BUILD)/list
-	$(call say,LD) $(LINK) -shared -Wl,-soname,$(@F) -Wl,--no-undefined -o $@ $(CRDT_OBJ)
-	@ln -sf $(@F) $(BUILD)/librejoin-crdt.so
 # Floors 0 to 4 joined, for tools/floors.
 $(BUILD)/engine.o: $(ENGINE_OBJ) $(BUILD)/list
 	$(call say,LD) ld -r -o $@ $(ENGINE_OBJ)
@@ -151,7 +156,7 @@ $(BUILD)/%.pc: FORCE
 	  'includedir=$${prefix}/include' '' 'Name: $*' \
 	  'Description: data that stays the same on machines that come and go' \
 	  'Version: $(VERSION)' 'Cflags: -I$${includedir}' 'Libs: -L$${libdir} -l$*' \
-	  'Requires.private: $(if $(findstring crdt,$*),,lmdb libuv libssl libcrypto)' >$@
+	  'Requires.private: $(if $(filter rejoin,$*),lmdb libuv libssl libcrypto)' >$@
 
 program = $(call say,LD) mkdir -p $(@D) && $(LINK) -pie -o $@ $(1) $(LIBS)
 $(BUILD)/rejoin: $(call objects,src/cli/main.c) $(BUILD)/programs.a $(BUILD)/librejoin.a
@@ -169,7 +174,7 @@ TESTED = $(if $(PROG_OBJ),$(BUILD)/programs.a) $(BUILD)/librejoin.a
 $(BUILD)/support.a: $(SUPPORT)
 	$(call archive,$(SUPPORT))
 $(UNIT): $(BUILD)/test/%: $(BUILD)/obj/test/unit/%.o $(BUILD)/support.a $(TESTED)
-	$(call program,$(WRAP) $^ -lcmocka)
+	$(call program,$(WRAP) $^ -lcmocka $(if $(GLIB),$(shell pkg-config --libs $(GLIB))))
 define tool_rule
 $(BUILD)/test/$(1): $(call objects,$(wildcard test/$(1)/*.c)) $(TESTED)
 	$$(call program,$$^)
@@ -179,11 +184,11 @@ $(addprefix $(BUILD)/test/,$(FUZZ)): $(BUILD)/test/%: $(BUILD)/obj/test/fuzz/%.o
         $(BUILD)/obj/test/fuzz/replay.o $(TESTED)
 	$(call program,$^)
 
-# Packages first, then a make that sees them; the engine once without sanitizers, for its
-# symbols; everything else with them.
+# Packages first, then a make that sees them; engine and libraries once without sanitizers,
+# for their symbols and to be installed; everything else with them.
 check:
 	@tools/deps build test
-	@$(SUBMAKE) BUILD=$(BUILD) SAN= engine $(BUILD)/test/sim
+	@$(SUBMAKE) BUILD=$(BUILD) SAN= all engine $(BUILD)/test/sim
 	@$(SUBMAKE) BUILD=$(BUILD)/san SAN=$(or $(SAN),address,undefined) all test-tools
 	@tools/run-tests $(BUILD)
 check-zfs:
@@ -234,6 +239,7 @@ format:
 
 # ---- installation
 DEST := $(DESTDIR)$(PREFIX)
+PYTHON_DIR := lib/python3/dist-packages
 $(BUILD)/man/%: doc/man/%.scd
 	@mkdir -p $(@D)
 	$(call say,MAN) scdoc <$< >$@
@@ -243,15 +249,16 @@ install: all $(if $(shell command -v scdoc),$(MAN))
 	install -m 644 include/rejoin/*.h $(DEST)/include/rejoin
 	install -m 644 $(filter %.a %.so.0,$(LIBRARIES)) $(DEST)/lib
 	install -m 644 $(filter %.pc,$(LIBRARIES)) $(DEST)/lib/pkgconfig
-	ln -sf librejoin.so.0 $(DEST)/lib/librejoin.so
-	ln -sf librejoin-crdt.so.0 $(DEST)/lib/librejoin-crdt.so
+	for l in $(LIB_NAMES); do ln -sf $$l.so.0 $(DEST)/lib/$$l.so || exit 1; done
 	@for m in $(MAN); do d=$(DEST)/share/man/man$${m##*.}; test -e $$m || continue; \
 	  install -d $$d && install -m 644 $$m $$d || exit 1; done
+install-python:
+	install -d $(DEST)/$(PYTHON_DIR)/rejoin
+	install -m 644 python/rejoin/*.py $(DEST)/$(PYTHON_DIR)/rejoin
 uninstall:
-	rm -f $(DEST)/bin/rejoin $(DEST)/bin/rejoind $(DEST)/lib/librejoin.* \
-	  $(DEST)/lib/librejoin-crdt.* $(DEST)/lib/pkgconfig/rejoin.pc \
-	  $(DEST)/lib/pkgconfig/rejoin-crdt.pc
-	rm -rf $(DEST)/include/rejoin
+	rm -f $(DEST)/bin/rejoin $(DEST)/bin/rejoind $(LIB_NAMES:%=$(DEST)/lib/%.*) \
+	  $(LIB_NAMES:lib%=$(DEST)/lib/pkgconfig/%.pc)
+	rm -rf $(DEST)/include/rejoin $(DEST)/$(PYTHON_DIR)/rejoin
 	@for m in $(notdir $(MAN)); do rm -f $(DEST)/share/man/man$${m##*.}/$$m; done
 clean:
 	rm -rf $(BUILD)

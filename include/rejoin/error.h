@@ -42,7 +42,8 @@ extern "C" {
     X(EREADONLY, "read-only here", 6)                                                    \
     X(EUNREACH, "peer unreachable", 7)                                                   \
     X(ETIMEOUT, "timed out", 8)                                                          \
-    X(ENODAEMON, "the daemon is not running", 10)
+    X(ENODAEMON, "the daemon is not running", 10)                                        \
+    X(ECANCELED, "cancelled", 130)
 
 enum rj_err {
 #define RJ_X(name, text, status) RJ_##name,

@@ -202,6 +202,10 @@ struct rj_space_info {
 /* What a space looks like now. Goes through members and origins: not for a hot path. */
 RJ_API void rj_space_info(struct rj_space *s, struct rj_now now,
                           struct rj_space_info *ret);
+/* How many writes of other origins are here (own ones of an earlier incarnation count as
+ * another's); it grows whenever some are applied, and with the end of a state transfer.
+ * Costs a walk over the origins. */
+RJ_API uint64_t rj_space_received(const struct rj_space *s);
 
 /* A member of a space. */
 struct rj_member_info {

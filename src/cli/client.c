@@ -2,18 +2,9 @@
 /* One conversation with the daemon: connect, one request at a time, read replies until
  * the final one. Blocking, with a limit in time. */
 #include "cli/cli.h"
-#include "posix/why.h"
+#include "client/wire.h"
 
-#include <errno.h>
-#include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <time.h>
-#include <unistd.h>
-
-enum { READ_SIZE = 64 * 1024, REQUEST_ID = 1 };
+enum { CONNECT_TIMEOUT_MS = 30000 }; /* while the daemon is too busy to accept */
 
 static const char *socket_path(struct rj_cli *cli)
 {
@@ -22,101 +13,30 @@ static const char *socket_path(struct rj_cli *cli)
 
 enum rj_err rj_cli_connect(struct rj_cli *cli, char *why, size_t why_len)
 {
-    struct sockaddr_un addr = {.sun_family = AF_UNIX};
-    const char *path = socket_path(cli);
-    int fd, n = snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
+    struct rj_wire wire;
+    enum rj_err err;
 
-    if (n < 0 || (size_t)n >= sizeof(addr.sun_path)) {
-        rj_why_set(why, why_len, "the socket's path is too long: %s", path);
-        return RJ_EINVAL;
-    }
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
-        rj_why_set(why, why_len, "%s", strerror(errno));
-        return RJ_EIO;
-    }
-    if (connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) == 0) {
-        cli->fd = fd;
-        return RJ_OK;
-    }
-    rj_why_set(why, why_len, "%s: %s", path, strerror(errno));
-    n = errno;
-    (void)close(fd);
-    if (n == ENOENT || n == ECONNREFUSED || n == ENOTDIR)
-        return RJ_ENODAEMON;
-    return n == EACCES || n == EPERM ? RJ_EDENIED : RJ_EIO;
+    rj_wire_init(&wire, -1);
+    err = rj_wire_connect(&wire, socket_path(cli), rj_cli_now_ms() + CONNECT_TIMEOUT_MS,
+                          why, why_len);
+    if (err == RJ_OK)
+        cli->fd = wire.fd;
+    return err;
 }
 
 void rj_cli_disconnect(struct rj_cli *cli)
 {
-    if (cli->fd >= 0)
-        (void)close(cli->fd);
+    struct rj_wire wire;
+
+    rj_wire_init(&wire, -1);
+    wire.fd = cli->fd;
+    rj_wire_done(&wire);
     cli->fd = -1;
 }
 
 uint64_t rj_cli_now_ms(void)
 {
-    struct timespec ts = {0};
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
-static bool send_all(int fd, struct rj_bytes b)
-{
-    while (b.len > 0) {
-        ssize_t n = send(fd, b.ptr, b.len, MSG_NOSIGNAL);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        b = rj_bytes_skip(b, (size_t)n);
-    }
-    return true;
-}
-
-/* Reads some more. RJ_ETIMEOUT, RJ_ECLOSED. */
-static enum rj_err receive(int fd, struct rj_buf *in, uint64_t until_ms)
-{
-    struct pollfd p = {.fd = fd, .events = POLLIN};
-    uint8_t *room;
-    ssize_t n;
-
-    for (;;) {
-        uint64_t now = rj_cli_now_ms();
-        int wait = -1;
-
-        if (until_ms != UINT64_MAX) {
-            if (now >= until_ms)
-                return RJ_ETIMEOUT;
-            wait = until_ms - now < 1000 ? (int)(until_ms - now) : 1000;
-        }
-        n = poll(&p, 1, wait);
-        if (n < 0 && errno != EINTR)
-            return RJ_EIO;
-        if (n > 0)
-            break;
-    }
-    room = rj_buf_reserve(in, READ_SIZE);
-    if (room == NULL)
-        return rj_buf_err(in);
-    n = recv(fd, room, READ_SIZE, 0);
-    if (n < 0 && errno == EINTR)
-        return RJ_OK;
-    if (n <= 0)
-        return RJ_ECLOSED;
-    rj_buf_commit(in, (size_t)n);
-    return RJ_OK;
-}
-
-static enum rj_err err_of_name(struct rj_bytes name)
-{
-    for (int e = 0; e < RJ_ERR_COUNT; e++) {
-        if (rj_bytes_equal(name, rj_bytes_from_str(rj_err_name((enum rj_err)e))))
-            return (enum rj_err)e;
-    }
-    return RJ_EIO;
+    return rj_wire_now_ms();
 }
 
 /* Prints an error reply. Returns the exit status. */
@@ -128,56 +48,53 @@ static int say_error(struct rj_cli *cli, struct rj_bytes body)
     (void)rj_doc_get_text(body, "code", &code);
     (void)rj_cli_text(body, "why", why, sizeof(why));
     (void)rj_cli_text(body, "hint", hint, sizeof(hint));
-    return rj_cli_fail(cli, err_of_name(code), hint, "%s", why);
+    return rj_cli_fail(cli, rj_message_err(code), hint, "%s", why);
 }
 
-/* Handles the messages in `in`. RJ_EGAP: more must come; otherwise *ret_status is final.
- */
-static enum rj_err handle(struct rj_cli *cli, struct rj_buf *in, struct rj_buf *ret_body,
-                          int *ret_status)
+/* Reads replies until the final one. RJ_OK: *ret_status is final. */
+static enum rj_err await_final(struct rj_cli *cli, struct rj_wire *wire,
+                               uint64_t until_ms, struct rj_buf *ret_body,
+                               int *ret_status)
 {
     struct rj_message_reply reply;
-    struct rj_bytes item;
-    enum rj_err err;
-    size_t used, off = 0;
-    bool final = false;
 
-    while (!final) {
-        err = rj_message_next(rj_bytes_skip(rj_buf_view(in), off), &item, &used);
-        if (err == RJ_OK)
-            err = rj_message_reply(item, &reply);
+    for (;;) {
+        enum rj_err err = rj_wire_next(wire, until_ms, &reply);
+
         if (err != RJ_OK)
+            return err;
+        if (reply.kind == RJ_MESSAGE_RESULT || reply.kind == RJ_MESSAGE_ERROR)
             break;
-        final = reply.kind == RJ_MESSAGE_RESULT || reply.kind == RJ_MESSAGE_ERROR;
-        if (final)
-            rj_cli_progress_end(cli);
-        if (reply.kind == RJ_MESSAGE_RESULT) {
-            rj_buf_append(ret_body, reply.body);
-            err = rj_buf_err(ret_body);
-            *ret_status = 0;
-        } else if (reply.kind == RJ_MESSAGE_ERROR) {
-            *ret_status = say_error(cli, reply.body);
-        } else if (cli->on_reply != NULL) {
+        if (cli->on_reply != NULL)
             cli->on_reply(cli, &reply);
-        }
-        off += used;
     }
-    rj_buf_consume(in, off);
-    return err;
+    rj_cli_progress_end(cli);
+    if (reply.kind == RJ_MESSAGE_ERROR) {
+        *ret_status = say_error(cli, reply.body);
+        return RJ_OK;
+    }
+    *ret_status = 0;
+    rj_buf_append(ret_body, reply.body);
+    return rj_buf_err(ret_body);
 }
 
-static int converse(struct rj_cli *cli, uint64_t timeout_ms, struct rj_buf *ret_body)
+static int converse(struct rj_cli *cli, const char *verb, struct rj_bytes args,
+                    uint64_t timeout_ms, struct rj_buf *ret_body)
 {
-    struct rj_buf in = {.limit = RJ_MESSAGE_MAX + RJ_MESSAGE_HEAD_LEN + READ_SIZE};
-    uint64_t until = timeout_ms > 0 ? rj_cli_now_ms() + timeout_ms : UINT64_MAX;
-    enum rj_err err = RJ_EGAP;
+    uint64_t until = timeout_ms > 0 ? rj_cli_now_ms() + timeout_ms : RJ_WIRE_NEVER;
+    struct rj_wire wire;
     int status = 1;
+    enum rj_err err;
+    uint64_t id;
 
-    while (err == RJ_EGAP) {
-        err = receive(cli->fd, &in, until);
-        if (err == RJ_OK)
-            err = handle(cli, &in, ret_body, &status);
-    }
+    rj_wire_init(&wire, -1);
+    wire.fd = cli->fd;
+    err = rj_wire_send(&wire, verb, args, until, &id);
+    if (err == RJ_ELIMIT)
+        status = rj_cli_fail(cli, err, "", "the request could not be made: %s",
+                             rj_err_text(err));
+    else if (err == RJ_OK)
+        err = await_final(cli, &wire, until, ret_body, &status);
     rj_cli_progress_end(cli);
     if (err == RJ_ETIMEOUT)
         status =
@@ -185,11 +102,12 @@ static int converse(struct rj_cli *cli, uint64_t timeout_ms, struct rj_buf *ret_
     else if (err == RJ_ECLOSED)
         status = rj_cli_fail(cli, RJ_ENODAEMON, "rejoin up",
                              "the daemon ended before it answered");
-    else if (err != RJ_OK)
+    else if (err != RJ_OK && err != RJ_ELIMIT)
         status =
             rj_cli_fail(cli, err, "rejoin down; rejoin up",
                         "the daemon's answer was not understood: %s", rj_err_text(err));
-    rj_buf_done(&in);
+    wire.fd = -1; /* stays open for the next request */
+    rj_wire_done(&wire);
     return status;
 }
 
@@ -220,27 +138,20 @@ static int reach(struct rj_cli *cli)
 int rj_cli_call(struct rj_cli *cli, const char *verb, const struct rj_doc *args,
                 uint64_t timeout_ms, struct rj_buf *ret_body)
 {
-    struct rj_message_request m = {.id = REQUEST_ID, .verb = rj_bytes_from_str(verb)};
-    struct rj_buf out = {0};
-    enum rj_err err = rj_doc_view(args, &m.args);
+    struct rj_bytes request;
+    enum rj_err err = rj_doc_view(args, &request);
     int status = reach(cli);
     uint64_t begun;
 
     if (status != 0)
         return status;
-    begun = rj_cli_now_ms();
-    if (err == RJ_OK)
-        err = rj_message_put_request(&out, &m);
     if (err != RJ_OK)
-        status = rj_cli_fail(cli, err, "", "the request could not be made: %s",
-                             rj_err_text(err));
-    else if (!send_all(cli->fd, rj_buf_view(&out)))
-        status = rj_cli_fail(cli, RJ_ENODAEMON, "rejoin up", "the daemon has ended");
-    else
-        status = converse(cli, timeout_ms, ret_body);
+        return rj_cli_fail(cli, err, "", "the request could not be made: %s",
+                           rj_err_text(err));
+    begun = rj_cli_now_ms();
+    status = converse(cli, verb, request, timeout_ms, ret_body);
     rj_cli_detail(cli, "%s took %llu ms", verb,
                   (unsigned long long)(rj_cli_now_ms() - begun));
-    rj_buf_done(&out);
     return status;
 }
 

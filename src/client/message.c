@@ -81,6 +81,15 @@ enum rj_err rj_message_reply(struct rj_bytes item, struct rj_message_reply *ret)
     return RJ_OK;
 }
 
+enum rj_err rj_message_err(struct rj_bytes name)
+{
+    for (int e = 0; e < RJ_ERR_COUNT; e++) {
+        if (rj_bytes_equal(name, rj_bytes_from_str(rj_err_name((enum rj_err)e))))
+            return (enum rj_err)e;
+    }
+    return RJ_EIO;
+}
+
 static size_t begin(struct rj_buf *out)
 {
     rj_buf_u32be(out, 0);

@@ -9,7 +9,10 @@
 #include "base/buf.h"
 
 enum {
-    RJ_MESSAGE_VERSION = 1,
+    /* Both ends tell theirs (ping): a later one only adds verbs, arguments and fields. 2:
+     * the verb data. A program serves clients from LEAST on. */
+    RJ_MESSAGE_VERSION = 2,
+    RJ_MESSAGE_LEAST = 1,
     RJ_MESSAGE_MAX = 24 * 1024 * 1024, /* bytes after the length: a value and its frame */
     RJ_MESSAGE_VERB_MAX = 32,
     RJ_MESSAGE_HEAD_LEN = 4
@@ -46,6 +49,9 @@ RJ_NODISCARD enum rj_err rj_message_request(struct rj_bytes item,
                                             struct rj_message_request *ret);
 RJ_NODISCARD enum rj_err rj_message_reply(struct rj_bytes item,
                                           struct rj_message_reply *ret);
+
+/* The error of that name, RJ_EIO when there is none. */
+enum rj_err rj_message_err(struct rj_bytes name);
 
 /* Append a message with its length. RJ_ELIMIT: larger than RJ_MESSAGE_MAX (out is as it
  * was); otherwise out's sticky error. */

@@ -7,29 +7,24 @@
 #include "daemon/control.h"
 #include "daemon/respd.h"
 #include "daemon/web.h"
-#include "driver/engine.h"
-#include "driver/home.h"
-#include "driver/peers.h"
+#include "driver/driver.h"
 
-enum {
-    RJ_DAEMON_WHY_MAX = 768,
-    RJ_DAEMON_QUIET_MS = 5000, /* at the end: for the last writes to become durable */
-    RJ_DAEMON_STOP_MS = 1000   /* and for connections to close */
-};
+enum { RJ_DAEMON_WHY_MAX = RJ_DRIVER_WHY_MAX };
 
 struct rj_daemon {
     struct rj_home home;
     struct rj_config config;
     struct rj_logger log;
-    struct rj_loop *loop;
-    struct rj_crypto *crypto;
-    struct rj_tls_ctx *tls;
-    struct rj_engine *engine;
-    struct rj_peers *peers;
+    struct rj_driver driver;
     struct rj_respd *respd;
     struct rj_control *control;
     struct rj_web *web; /* NULL: there is no page */
-    struct rj_timer *stop_timer;
+
+    /* The driver's parts. */
+    struct rj_loop *loop;
+    struct rj_crypto *crypto;
+    struct rj_engine *engine;
+    struct rj_peers *peers;
 
     /* Settings as they were at the start. */
     char *name, *listen_peer, *listen_resp, *listen_web, *told_addresses;
@@ -37,7 +32,6 @@ struct rj_daemon {
     struct rj_wall started;
 
     bool stopping, ran;
-    struct rj_mono stop_until;
     int exit_status;
     char why[RJ_DAEMON_WHY_MAX];  /* why it did not start */
     char hint[RJ_DAEMON_WHY_MAX]; /* and what to do about it */

@@ -36,6 +36,10 @@ static size_t wanted_spaces(struct rj_call *c, struct rj_bytes *names)
 static enum rj_err invite_error(struct rj_call *c, enum rj_err err)
 {
     switch ((int)err) {
+    case RJ_EUNREACH:
+        return rj_call_error(
+            c, err, "rejoin config set port.peer 7340",
+            "nobody could reach this device: it does not listen for peers");
     case RJ_EDENIED:
         return rj_call_error(c, err, "rejoin status",
                              "only an admin of a space can invite into it");
@@ -49,39 +53,32 @@ static enum rj_err invite_error(struct rj_call *c, enum rj_err err)
     }
 }
 
-static enum rj_err answer_ticket(struct rj_call *c, struct rj_ticket *t,
+static enum rj_err answer_ticket(struct rj_call *c, struct rj_bytes ticket,
                                  const struct rj_invite_opts *opts)
 {
-    struct rj_buf text = {0};
     struct rj_doc *doc = rj_call_doc(c);
 
-    rj_ticket_print(t, &text);
     rj_doc_map(doc);
-    rj_doc_put_text(doc, "ticket", rj_buf_view(&text));
+    rj_doc_put_text(doc, "ticket", ticket);
     rj_doc_put_uint(doc, "expires_ms", opts->expires_ms);
     rj_doc_put_uint(doc, "uses", opts->uses);
     rj_doc_put_str(doc, "role", rj_verb_role_name(opts->role));
     rj_doc_end(doc);
     rj_call_reply(c, RJ_MESSAGE_RESULT);
-    if (text.ptr != NULL)
-        rj_bytes_wipe(text.ptr, text.len);
-    rj_buf_done(&text);
     return RJ_OK;
 }
 
 enum rj_err rj_verb_invite(struct rj_call *c)
 {
     struct rj_daemon *d = rj_call_daemon(c);
-    struct rj_node *n = rj_verb_node(c);
     struct rj_bytes names[RJ_VERB_NAMES_MAX];
     struct rj_invite_opts opts = {.spaces = names, .role = RJ_ROLE_WRITER, .uses = 1};
     uint64_t expires_ms = INVITE_EXPIRES_MS, uses = 1;
-    const struct rj_ticket_address *own;
-    struct rj_ticket t = {0};
+    struct rj_buf ticket = {0};
     char word[16];
     enum rj_err err;
 
-    if (n == NULL)
+    if (rj_verb_node(c) == NULL)
         return RJ_OK;
     opts.n_spaces = wanted_spaces(c, names);
     if (rj_verb_text(c, "role", word, sizeof(word)) &&
@@ -93,21 +90,14 @@ enum rj_err rj_verb_invite(struct rj_call *c)
     if (uses == 0 || uses > INVITE_USES_MAX)
         return rj_call_error(c, RJ_EINVAL, "", "a ticket has 1 to %d uses",
                              INVITE_USES_MAX);
-    own = rj_peers_own(d->peers, &t.n_addresses);
-    if (t.n_addresses == 0)
-        return rj_call_error(
-            c, RJ_EUNREACH, "rejoin config set port.peer 7340",
-            "nobody could reach this device: it does not listen for peers");
     opts.uses = (uint32_t)uses;
     opts.expires_ms = rj_verb_now(c).wall.ms + expires_ms;
-    err = rj_node_invite(n, &opts, rj_verb_now(c), t.secret);
-    if (err != RJ_OK)
-        return invite_error(c, err);
-    rj_engine_touch(d->engine);
-    t.device = *rj_node_device(n);
-    memcpy(t.addresses, own, t.n_addresses * sizeof(*own));
-    err = answer_ticket(c, &t, &opts);
-    rj_bytes_wipe(&t, sizeof(t));
+    err = rj_driver_invite(&d->driver, &opts, &ticket);
+    err = err == RJ_OK ? answer_ticket(c, rj_buf_view(&ticket), &opts)
+                       : invite_error(c, err);
+    if (ticket.ptr != NULL)
+        rj_bytes_wipe(ticket.ptr, ticket.len);
+    rj_buf_done(&ticket);
     return err;
 }
 
@@ -282,25 +272,6 @@ static enum rj_err poll_join(struct rj_call *c)
     return RJ_OK;
 }
 
-/* Tells the engine whom to join and where that is. */
-static enum rj_err begin_join(struct rj_call *c, struct rj_node *n,
-                              const struct rj_ticket *t)
-{
-    enum rj_err err = RJ_OK;
-
-    rj_engine_touch(rj_call_daemon(c)->engine);
-    /* The last one added is tried first. */
-    for (size_t i = t->n_addresses; err == RJ_OK && i-- > 0;)
-        err = rj_node_add_address(n, &t->device, rj_bytes_from_str(t->addresses[i].text));
-    if (err == RJ_OK)
-        err = rj_node_join(n, &t->device, t->secret);
-    if (err == RJ_EINVAL)
-        return rj_call_error(c, err, "run it on the other device",
-                             "the ticket was made by this device");
-    (void)rj_peers_dial_now(rj_call_daemon(c)->peers);
-    return err;
-}
-
 /* State of a join that knows which spaces are there already. NULL: out of memory. */
 static struct join *join_new(struct rj_call *c, struct rj_node *n)
 {
@@ -345,8 +316,11 @@ enum rj_err rj_verb_join(struct rj_call *c)
     j->instance = rj_engine_instance(d->engine);
     j->until.ms = timeout_ms > 0 ? rj_verb_now(c).mono.ms + timeout_ms : UINT64_MAX;
     j->stall.ms = rj_verb_now(c).mono.ms + JOIN_REACH_MS;
-    err = begin_join(c, n, &t);
+    err = rj_driver_join(&d->driver, &t);
     rj_bytes_wipe(&t, sizeof(t));
+    if (err == RJ_EINVAL)
+        return rj_call_error(c, err, "run it on the other device",
+                             "the ticket was made by this device");
     if (err == RJ_OK)
         rj_call_wait(c, poll_join);
     return err;

@@ -9,6 +9,8 @@ enum rj_err rj_verb_ping(struct rj_call *c)
 
     rj_doc_map(doc);
     rj_status_self(rj_call_daemon(c), doc);
+    rj_doc_put_uint(doc, "control", RJ_MESSAGE_VERSION);
+    rj_doc_put_uint(doc, "control_least", RJ_MESSAGE_LEAST);
     rj_doc_end(doc);
     rj_call_reply(c, RJ_MESSAGE_RESULT);
     return RJ_OK;

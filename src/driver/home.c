@@ -24,14 +24,8 @@ static bool join_path(char ret[RJ_FILE_PATH_MAX], const char *dir, const char *n
     return n > 0 && n < RJ_FILE_PATH_MAX;
 }
 
-enum rj_err rj_home_find(struct rj_home *h)
+static enum rj_err find_files(struct rj_home *h)
 {
-    enum rj_err err;
-
-    *h = (struct rj_home){.lock_fd = -1};
-    err = rj_dirs_find(getenv, h->why, sizeof(h->why), &h->dirs);
-    if (err != RJ_OK)
-        return err;
     if (!join_path(h->key_path, h->dirs.data, "device.key") ||
         !join_path(h->store_path, h->dirs.data, "store") ||
         !join_path(h->lock_path, h->dirs.data, "lock") ||
@@ -40,6 +34,37 @@ enum rj_err rj_home_find(struct rj_home *h)
         return RJ_ELIMIT;
     }
     return RJ_OK;
+}
+
+enum rj_err rj_home_find(struct rj_home *h)
+{
+    enum rj_err err;
+
+    *h = (struct rj_home){.lock_fd = -1};
+    err = rj_dirs_find(getenv, h->why, sizeof(h->why), &h->dirs);
+    return err == RJ_OK ? find_files(h) : err;
+}
+
+enum rj_err rj_home_at(struct rj_home *h, const char *path)
+{
+    char whole[RJ_FILE_PATH_MAX] = "", here[RJ_FILE_PATH_MAX] = "";
+    enum rj_err err = RJ_OK;
+
+    *h = (struct rj_home){.lock_fd = -1};
+    if (path[0] == '\0')
+        err = RJ_EINVAL;
+    else if (path[0] == '/')
+        err = rj_dirs_in(path, &h->dirs);
+    else if (getcwd(here, sizeof(here)) == NULL || !join_path(whole, here, path))
+        err = RJ_ELIMIT;
+    else
+        err = rj_dirs_in(whole, &h->dirs);
+    if (err != RJ_OK) {
+        rj_why_set(h->why, sizeof(h->why), "%.200s: %s", path,
+                   err == RJ_ELIMIT ? "the path is too long" : "no path of a directory");
+        return err;
+    }
+    return find_files(h);
 }
 
 static enum rj_err make_private(struct rj_home *h, const char *path)

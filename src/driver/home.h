@@ -22,6 +22,10 @@ struct rj_home {
 /* Finds the paths (environment, see posix/dirs.h). Makes nothing. RJ_EINVAL, RJ_ELIMIT:
  * detail in why. */
 RJ_NODISCARD enum rj_err rj_home_find(struct rj_home *h);
+/* The paths below one directory, as REJOIN_HOME=path would give them, whatever the
+ * environment; a relative path is taken from where the process stands now. Makes nothing.
+ * RJ_EINVAL, RJ_ELIMIT: detail in why. */
+RJ_NODISCARD enum rj_err rj_home_at(struct rj_home *h, const char *path);
 /* Makes the directories (0700) and takes the lock. RJ_EBUSY: another daemon has it;
  * RJ_EDENIED: a directory is not this user's alone; RJ_EIO. Detail in why. */
 RJ_NODISCARD enum rj_err rj_home_open(struct rj_home *h);

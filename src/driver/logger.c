@@ -67,7 +67,7 @@ void rj_logger_line(const struct rj_logger *log, enum rj_note_level level,
     }
     if (log->tap != NULL && level >= RJ_NOTE_INFO)
         log->tap(log->tap_ctx, level, line + text);
-    if (level < log->level)
+    if (level < log->level || log->fd < 0)
         return;
     line[n++] = '\n'; /* in place of the NUL */
     if (write(log->fd, line, n) < 0)

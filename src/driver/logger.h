@@ -19,7 +19,7 @@ enum { RJ_LOGGER_LINE_MAX = 2048 }; /* a longer one is cut */
 typedef void rj_logger_tap_fn(void *ctx, enum rj_note_level level, const char *text);
 
 struct rj_logger {
-    int fd;
+    int fd;                   /* -1: the tap alone */
     enum rj_note_level level; /* what is below is dropped */
     rj_logger_tap_fn *tap;    /* NULL: none */
     void *tap_ctx;

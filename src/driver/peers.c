@@ -440,7 +440,7 @@ static void on_tick(void *ctx)
         rj_timer_set(p->timer, now);
 }
 
-/* ---- what the daemon calls */
+/* ---- what the driver calls */
 
 enum rj_err rj_peers_new(const struct rj_peers_options *options,
                          struct rj_peers **ret_peers)
@@ -470,11 +470,17 @@ enum rj_err rj_peers_new(const struct rj_peers_options *options,
 enum rj_err rj_peers_listen(struct rj_peers *p)
 {
     const char *host = p->options.listen_host;
+    enum rj_err err;
 
-    if (p->options.port == 0)
+    if (p->options.port == 0 && !p->options.any_port)
         return RJ_OK;
-    return rj_listener_tcp(p->options.loop, host[0] != '\0' ? host : NULL,
-                           p->options.port, &p->conn_options, &p->listener);
+    err = rj_listener_tcp(p->options.loop, host[0] != '\0' ? host : NULL, p->options.port,
+                          &p->conn_options, &p->listener);
+    if (err != RJ_OK)
+        return err;
+    p->options.port = rj_listener_port(p->listener);
+    (void)find_addresses(p); /* now that the port is known */
+    return RJ_OK;
 }
 
 void rj_peers_begin(struct rj_peers *p, struct rj_engine *e)

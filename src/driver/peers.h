@@ -36,7 +36,8 @@ struct rj_peers_options {
     struct rj_tls_ctx *tls;
     const struct rj_logger *log;
     const char *listen_host;    /* "": any */
-    uint16_t port;              /* 0: accept nobody */
+    uint16_t port;              /* 0: accept nobody, or with any_port: */
+    bool any_port;              /* one that the system chooses */
     const char *told_addresses; /* listen.address; "": find them */
 };
 

@@ -355,6 +355,15 @@ static uint64_t missing_writes(const struct rj_space *s)
     return sum;
 }
 
+uint64_t rj_space_received(const struct rj_space *s)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t o = 0; o < s->vv.n; o++)
+        sum += o != s->self ? s->vv.seq[o] : 0;
+    return sum;
+}
+
 void rj_space_info(struct rj_space *s, struct rj_now now, struct rj_space_info *ret)
 {
     struct rj_sum sum;

@@ -84,6 +84,17 @@ static enum rj_err decide(rj_dirs_env_fn *env, const struct rule *rule,
     return fits ? RJ_OK : RJ_ELIMIT;
 }
 
+/* All in one directory. */
+static enum rj_err find_in(const char *home, struct rj_dirs *dirs)
+{
+    size_t len = strlen(home);
+
+    if (join(home, len, "", dirs->config) && join(home, len, "/data", dirs->data) &&
+        join(home, len, "/run", dirs->runtime))
+        return RJ_OK;
+    return RJ_ELIMIT;
+}
+
 static enum rj_err find_three(rj_dirs_env_fn *env, struct rj_dirs *dirs)
 {
     static const struct rule config = {"CONFIGURATION_DIRECTORY", "XDG_CONFIG_HOME",
@@ -94,16 +105,8 @@ static enum rj_err find_three(rj_dirs_env_fn *env, struct rj_dirs *dirs)
     const char *home = get(env, "REJOIN_HOME");
     enum rj_err err;
 
-    if (home != NULL) {
-        size_t len = strlen(home);
-
-        if (home[0] != '/')
-            return RJ_EINVAL;
-        if (join(home, len, "", dirs->config) && join(home, len, "/data", dirs->data) &&
-            join(home, len, "/run", dirs->runtime))
-            return RJ_OK;
-        return RJ_ELIMIT;
-    }
+    if (home != NULL)
+        return home[0] == '/' ? find_in(home, dirs) : RJ_EINVAL;
     err = decide(env, &config, dirs->config);
     if (err == RJ_OK)
         err = decide(env, &data, dirs->data);
@@ -141,6 +144,20 @@ enum rj_err rj_dirs_find(rj_dirs_env_fn *env, char *why, size_t why_len,
                    "path, or HOME");
     if (err == RJ_ELIMIT)
         rj_why_set(why, why_len, "the path of the node's directory is too long");
+    if (err == RJ_OK)
+        *ret_dirs = dirs;
+    return err;
+}
+
+enum rj_err rj_dirs_in(const char *home, struct rj_dirs *ret_dirs)
+{
+    struct rj_dirs dirs = {0};
+    enum rj_err err = home[0] == '/' ? find_in(home, &dirs) : RJ_EINVAL;
+
+    if (err == RJ_OK)
+        err = find_file(NULL, dirs.config, "/rejoin.conf", dirs.config_file);
+    if (err == RJ_OK)
+        err = find_file(NULL, dirs.runtime, "/control", dirs.socket);
     if (err == RJ_OK)
         *ret_dirs = dirs;
     return err;

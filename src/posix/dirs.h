@@ -26,5 +26,8 @@ typedef char *rj_dirs_env_fn(const char *name);
  * RJ_ELIMIT: too long. */
 RJ_NODISCARD enum rj_err rj_dirs_find(rj_dirs_env_fn *env, char *why, size_t why_len,
                                       struct rj_dirs *ret_dirs);
+/* As with REJOIN_HOME=home and nothing else in the environment. RJ_EINVAL: home is not
+ * absolute; RJ_ELIMIT: too long. */
+RJ_NODISCARD enum rj_err rj_dirs_in(const char *home, struct rj_dirs *ret_dirs);
 
 #endif

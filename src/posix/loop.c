@@ -137,6 +137,7 @@ static void on_signal(uv_signal_t *handle, int signo)
 
 static enum rj_err start_signals(struct rj_loop *loop)
 {
+    (void)signal(SIGPIPE, SIG_IGN);
     for (size_t i = 0; i < RJ_LOOP_SIGNALS; i++) {
         uv_signal_t *handle = &loop->signals[i];
 
@@ -193,7 +194,6 @@ enum rj_err rj_loop_new(const struct rj_loop_options *options, struct rj_loop **
     LIST_INIT(&loop->listeners);
     LIST_INIT(&loop->works);
     STAILQ_INIT(&loop->spare);
-    (void)signal(SIGPIPE, SIG_IGN);
     (void)uv_prepare_init(&loop->uv, &loop->turn);
     (void)uv_idle_init(&loop->uv, &loop->again);
     (void)uv_timer_init(&loop->uv, &loop->sweep);
@@ -213,6 +213,24 @@ enum rj_err rj_loop_new(const struct rj_loop_options *options, struct rj_loop **
 void rj_loop_run(struct rj_loop *loop)
 {
     (void)uv_run(&loop->uv, UV_RUN_DEFAULT);
+}
+
+int rj_loop_fd(const struct rj_loop *loop)
+{
+    return uv_backend_fd(&loop->uv);
+}
+
+int rj_loop_wait_ms(struct rj_loop *loop)
+{
+    uv_update_time(&loop->uv); /* it has slept elsewhere */
+    return uv_backend_timeout(&loop->uv);
+}
+
+void rj_loop_turn(struct rj_loop *loop)
+{
+    (void)uv_run(&loop->uv, UV_RUN_NOWAIT);
+    /* What the wait has brought came after prepare, and there is no next wait here. */
+    on_turn_end(&loop->turn);
 }
 
 /* Ends the wait: the end of the turn sees that the time is over. libuv's clock is coarse:

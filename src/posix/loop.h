@@ -31,15 +31,24 @@ struct rj_loop_ops {
 struct rj_loop_options {
     const struct rj_loop_ops *ops;
     void *ctx;    /* handed to the ops */
-    bool signals; /* take over SIGTERM, SIGINT and SIGHUP */
+    bool signals; /* take over SIGTERM, SIGINT and SIGHUP, ignore SIGPIPE */
 };
 
-/* Also makes the process ignore SIGPIPE. RJ_ENOMEM, RJ_EIO. */
+/* RJ_ENOMEM, RJ_EIO. */
 RJ_NODISCARD enum rj_err rj_loop_new(const struct rj_loop_options *options,
                                      struct rj_loop **ret_loop);
 /* Runs until a stop is complete. Afterwards every connection was closed (on_close was
  * called) and every job is done; only rj_loop_free remains. */
 void rj_loop_run(struct rj_loop *loop);
+/* The same for who waits elsewhere: rj_loop_turn when the descriptor rj_loop_fd is
+ * readable, or rj_loop_wait_ms milliseconds (-1: for ever) after it was asked. One turn
+ * is what happened since the last one; all its output has left, or waits for the system;
+ * never blocks. */
+int rj_loop_fd(const struct rj_loop *loop);
+int rj_loop_wait_ms(struct rj_loop *loop);
+void rj_loop_turn(struct rj_loop *loop);
+/* The next wait takes no time: what was done from outside wants a turn. */
+void rj_loop_again(struct rj_loop *loop);
 /* Begins to stop: listeners close at once, connections send what is queued and close,
  * jobs are waited for and new ones still taken (the last commit); on_turn goes on to the
  * end. After deadline_ms connections are cut, waiting jobs are cancelled, running ones

@@ -136,8 +136,6 @@ struct rj_listener {
 /* ---- loop.c */
 
 uint64_t rj_loop_ms(void); /* the monotonic clock */
-/* The next wait takes no time. */
-void rj_loop_again(struct rj_loop *loop);
 /* Makes sure that deadlines are looked at when the clock has reached at_ms. */
 void rj_loop_sweep_at(struct rj_loop *loop, uint64_t at_ms);
 /* An empty buffer, from the spare ones if there is one; NULL: out of memory. And back. */

@@ -1,0 +1,640 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Embedded nodes, two in one process, driven by each kind of loop that a host may have.
+ */
+#include "support/temp_dir.h"
+#include "support/test.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <rejoin/embed.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <uv.h>
+#if RJ_HAVE_glib
+#include <glib-unix.h>
+#endif
+
+enum { NODES = 2, LIMIT_MS = 60000 };
+
+/* ---- a disk that fails on demand: what LMDB calls ends here */
+
+static volatile sig_atomic_t disk_fails;
+
+__attribute__((visibility("default"))) int fdatasync(int fd);
+__attribute__((visibility("default"))) int fsync(int fd);
+
+int fdatasync(int fd)
+{
+    if (disk_fails)
+        errno = EIO;
+    return disk_fails ? -1 : (int)syscall(SYS_fdatasync, fd);
+}
+
+int fsync(int fd)
+{
+    if (disk_fails)
+        errno = EIO;
+    return disk_fails ? -1 : (int)syscall(SYS_fsync, fd);
+}
+
+/* ---- two nodes */
+
+static struct rj_test_dir dir;
+static struct rj_embed *nodes[NODES];
+static char why[RJ_EMBED_WHY_MAX];
+static unsigned notes;
+static struct sigaction before[32]; /* of the open */
+
+static struct rj_bytes text(const char *s)
+{
+    return rj_bytes_from_str(s);
+}
+
+static void on_note(void *ctx, enum rj_note_level level, const char *line)
+{
+    assert_ptr_equal(ctx, &notes);
+    assert_true(level >= RJ_NOTE_INFO && level <= RJ_NOTE_ERROR);
+    assert_true(strlen(line) > 0);
+    notes++;
+}
+
+static void open_node(size_t i, bool listen)
+{
+    char home[RJ_TEST_PATH_MAX];
+    struct rj_embed_opts opts = {
+        .size = sizeof(opts),
+        .home = home,
+        .name = i == 0 ? "a" : "b",
+        .listen = listen,
+        .listen_host = "127.0.0.1",
+        .limits.commit_ms = 20,
+        .note = on_note,
+        .ctx = &notes,
+    };
+
+    rj_test_dir_path(&dir, i == 0 ? "a" : "b", home);
+    assert_ok(rj_embed_open(&opts, why, sizeof(why), &nodes[i]));
+}
+
+static int open_both(void **state)
+{
+    (void)state;
+    disk_fails = 0;
+    notes = 0;
+    rj_test_dir_init(&dir);
+    for (int s = 1; s < 32; s++)
+        (void)sigaction(s, NULL, &before[s]);
+    open_node(0, true);
+    open_node(1, false);
+    return 0;
+}
+
+static struct rj_bucket *bucket(size_t i)
+{
+    struct rj_node *n = rj_embed_node(nodes[i]);
+    struct rj_space *s = n != NULL ? rj_node_space(n, text("notes")) : NULL;
+
+    return s != NULL ? rj_space_bucket(s, rj_embed_now(nodes[i])) : NULL;
+}
+
+static int64_t count_of(size_t i)
+{
+    struct rj_bucket *b = bucket(i);
+    struct rj_bytes v;
+    char digits[32] = "";
+
+    if (b == NULL || rj_bucket_get(b, text("count"), &v) != RJ_OK)
+        return -1;
+    memcpy(digits, v.ptr, v.len < sizeof(digits) ? v.len : 0);
+    return strtol(digits, NULL, 10);
+}
+
+static void increment(size_t i)
+{
+    int64_t sum;
+
+    assert_ok(rj_bucket_incr(bucket(i), text("count"), 1, &sum));
+    rj_embed_touch(nodes[i]);
+    assert_int_equal(rj_embed_timeout_ms(nodes[i]), 0);
+}
+
+static void make_space(void)
+{
+    const struct rj_space_opts opts = {
+        .kind = RJ_KIND_BUCKET, .name = text("notes"), .durability = RJ_DURABLE_SECOND};
+    struct rj_space *s;
+
+    assert_ok(
+        rj_node_space_add(rj_embed_node(nodes[0]), &opts, rj_embed_now(nodes[0]), &s));
+    rj_embed_touch(nodes[0]);
+}
+
+static void begin_join(void)
+{
+    struct rj_invite_opts opts = {.role = RJ_ROLE_WRITER, .uses = 1};
+    char ticket[RJ_EMBED_TICKET_MAX], small[10];
+
+    opts.expires_ms = rj_embed_now(nodes[0]).wall.ms + LIMIT_MS;
+    assert_err(RJ_ELIMIT, rj_embed_invite(nodes[0], &opts, small, sizeof(small)));
+    assert_ok(rj_embed_invite(nodes[0], &opts, ticket, sizeof(ticket)));
+    assert_non_null(strstr(ticket, "@127.0.0.1:"));
+    assert_non_null(strstr(ticket, rj_embed_address(nodes[0], 0)));
+    assert_null(rj_embed_address(nodes[0], 1));
+    assert_err(RJ_EINVAL, rj_embed_join(nodes[0], ticket));
+    assert_ok(rj_embed_join(nodes[1], ticket));
+}
+
+static bool joined(void)
+{
+    struct rj_embed_join j = {.size = sizeof(j)};
+
+    assert_ok(rj_embed_join_state(nodes[1], &j));
+    assert_int_not_equal(j.state, RJ_JOIN_REFUSED);
+    assert_true(j.connected || !j.whole);
+    return j.whole;
+}
+
+static bool both_have_two(void)
+{
+    return count_of(0) == 2 && count_of(1) == 2;
+}
+
+static bool both_quiet(void)
+{
+    return rj_embed_quiet(nodes[0]) && rj_embed_quiet(nodes[1]);
+}
+
+/* ---- hosts: each drives both nodes until done() */
+
+typedef bool done_fn(void);
+typedef void host_fn(done_fn *done);
+
+static uint64_t now_ms(void)
+{
+    return uv_hrtime() / 1000000;
+}
+
+static void turns(void)
+{
+    for (size_t i = 0; i < NODES; i++)
+        assert_ok(rj_embed_process(nodes[i]));
+}
+
+/* The wait of both: the shorter one; never so long that a test could hang. */
+static int wait_ms(void)
+{
+    int shortest = 5000;
+
+    for (size_t i = 0; i < NODES; i++) {
+        int ms = rj_embed_timeout_ms(nodes[i]);
+
+        if (ms >= 0 && ms < shortest)
+            shortest = ms;
+    }
+    return shortest;
+}
+
+static void poll_host(done_fn *done)
+{
+    uint64_t until = now_ms() + LIMIT_MS;
+    struct pollfd fds[NODES];
+
+    while (!done()) {
+        assert_true(now_ms() < until);
+        for (size_t i = 0; i < NODES; i++)
+            fds[i] = (struct pollfd){.fd = rj_embed_fd(nodes[i]), .events = POLLIN};
+        assert_true(poll(fds, NODES, wait_ms()) >= 0);
+        turns();
+    }
+}
+
+static void epoll_host(done_fn *done)
+{
+    uint64_t until = now_ms() + LIMIT_MS;
+    struct epoll_event events[NODES];
+    int fd = epoll_create1(EPOLL_CLOEXEC);
+
+    for (size_t i = 0; i < NODES; i++) {
+        struct epoll_event ev = {.events = EPOLLIN, .data.u64 = i};
+
+        assert_int_equal(epoll_ctl(fd, EPOLL_CTL_ADD, rj_embed_fd(nodes[i]), &ev), 0);
+    }
+    while (!done()) {
+        assert_true(now_ms() < until);
+        assert_true(epoll_wait(fd, events, NODES, wait_ms()) >= 0);
+        turns();
+    }
+    (void)close(fd);
+}
+
+static int close_both(void **state)
+{
+    (void)state;
+    disk_fails = 0;
+    /* Each wants to hear the other's goodbye, and has no thread of its own for it. */
+    for (size_t i = 0; i < NODES; i++)
+        rj_embed_stop(nodes[i]);
+    poll_host(both_quiet);
+    for (int i = 0; i < 10; i++)
+        turns();
+    for (size_t i = 0; i < NODES; i++) {
+        rj_embed_close(nodes[i], 10000);
+        nodes[i] = NULL;
+    }
+    rj_test_dir_done(&dir);
+    return 0;
+}
+
+/* ---- libuv */
+
+static uv_loop_t uv;
+static uv_timer_t uv_timer;
+static done_fn *uv_done;
+
+static void uv_go_on(void);
+
+static void uv_on_timer(uv_timer_t *t)
+{
+    (void)t;
+    turns();
+    uv_go_on();
+}
+
+static void uv_on_fd(uv_poll_t *p, int status, int events)
+{
+    (void)p;
+    (void)events;
+    assert_int_equal(status, 0);
+    turns();
+    uv_go_on();
+}
+
+static void uv_go_on(void)
+{
+    if (uv_done())
+        uv_stop(&uv);
+    else
+        (void)uv_timer_start(&uv_timer, uv_on_timer, (uint64_t)wait_ms(), 0);
+}
+
+static void uv_close_it(uv_handle_t *h, void *ctx)
+{
+    (void)ctx;
+    uv_close(h, NULL);
+}
+
+static void uv_host(done_fn *done)
+{
+    uv_poll_t polls[NODES];
+
+    uv_done = done;
+    assert_int_equal(uv_loop_init(&uv), 0);
+    assert_int_equal(uv_timer_init(&uv, &uv_timer), 0);
+    for (size_t i = 0; i < NODES; i++) {
+        assert_int_equal(uv_poll_init(&uv, &polls[i], rj_embed_fd(nodes[i])), 0);
+        assert_int_equal(uv_poll_start(&polls[i], UV_READABLE, uv_on_fd), 0);
+    }
+    uv_go_on();
+    (void)uv_run(&uv, UV_RUN_DEFAULT);
+    assert_true(done());
+    uv_walk(&uv, uv_close_it, NULL);
+    (void)uv_run(&uv, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&uv), 0);
+}
+
+/* ---- GLib */
+
+#if RJ_HAVE_glib
+static gboolean glib_on_fd(gint fd, GIOCondition condition, gpointer data)
+{
+    (void)fd;
+    (void)condition;
+    (void)data;
+    turns();
+    return G_SOURCE_CONTINUE;
+}
+
+static gboolean glib_on_timer(gpointer data)
+{
+    (void)data;
+    turns();
+    return G_SOURCE_REMOVE;
+}
+
+static void glib_host(done_fn *done)
+{
+    uint64_t until = now_ms() + LIMIT_MS;
+    guint sources[NODES];
+
+    for (size_t i = 0; i < NODES; i++)
+        sources[i] = g_unix_fd_add(rj_embed_fd(nodes[i]), G_IO_IN, glib_on_fd, NULL);
+    while (!done()) {
+        guint timer = g_timeout_add((guint)wait_ms(), glib_on_timer, NULL);
+        GSource *source = g_main_context_find_source_by_id(NULL, timer);
+
+        assert_true(now_ms() < until);
+        (void)g_source_ref(source);
+        (void)g_main_context_iteration(NULL, TRUE);
+        g_source_destroy(source);
+        g_source_unref(source);
+    }
+    for (size_t i = 0; i < NODES; i++)
+        (void)g_source_remove(sources[i]);
+}
+#endif
+
+/* ---- tests */
+
+/* Join, write on both sides, agree; the loops change under way. */
+static void play(host_fn *host)
+{
+    uint64_t changes = rj_embed_changes(nodes[0]);
+
+    make_space();
+    increment(0);
+    begin_join();
+    host(joined);
+    increment(1);
+    host(both_have_two);
+    assert_true(rj_embed_changes(nodes[0]) > changes);
+    changes = rj_embed_changes(nodes[0]);
+    assert_int_equal(rj_embed_changes(nodes[0]), changes);
+    increment(0);
+    host(both_quiet);
+    assert_int_equal(rj_embed_changes(nodes[0]), changes);
+    assert_true(notes > 0);
+}
+
+TEST(two_programs_meet_in_a_poll_loop)
+{
+    play(poll_host);
+}
+
+TEST(two_programs_meet_in_an_epoll_loop)
+{
+    play(epoll_host);
+}
+
+TEST(two_programs_meet_in_a_libuv_loop)
+{
+    play(uv_host);
+}
+
+TEST(two_programs_meet_in_a_glib_loop)
+{
+#if RJ_HAVE_glib
+    play(glib_host);
+#else
+    print_message("no glib-2.0 at build time\n");
+    skip();
+#endif
+}
+
+TEST(an_idle_node_lets_its_host_sleep)
+{
+    unsigned n = 0;
+    uint64_t begun;
+
+    poll_host(both_quiet);
+    begun = now_ms();
+    while (now_ms() - begun < 1000) {
+        struct pollfd p = {.fd = rj_embed_fd(nodes[1]), .events = POLLIN};
+        int ms = rj_embed_timeout_ms(nodes[1]);
+
+        (void)poll(&p, 1, ms >= 0 && ms < 1000 ? ms : 1000);
+        assert_ok(rj_embed_process(nodes[1]));
+        n++;
+    }
+    assert_in_range(n, 1, 50);
+}
+
+TEST(what_was_written_is_there_after_a_reopen)
+{
+    make_space();
+    increment(0);
+    rj_embed_close(nodes[0], 10000);
+    open_node(0, true);
+    assert_int_equal(count_of(0), 1);
+}
+
+TEST(a_stop_without_blocking_ends_quietly)
+{
+    make_space();
+    increment(0);
+    assert_false(rj_embed_quiet(nodes[0]));
+    rj_embed_stop(nodes[0]);
+    rj_embed_stop(nodes[0]);
+    poll_host(both_quiet);
+    rj_embed_close(nodes[0], 0);
+    open_node(0, false);
+    assert_int_equal(count_of(0), 1);
+}
+
+TEST(a_home_has_one_program_at_a_time)
+{
+    char home[RJ_TEST_PATH_MAX];
+    struct rj_embed_opts opts = {.size = sizeof(opts), .home = home};
+    struct rj_embed *second;
+
+    rj_test_dir_path(&dir, "a", home);
+    assert_err(RJ_EBUSY, rj_embed_open(&opts, why, sizeof(why), &second));
+    assert_non_null(strstr(why, home));
+}
+
+TEST(options_are_checked)
+{
+    char home[RJ_TEST_PATH_MAX], name[RJ_NAME_MAX + 2];
+    struct rj_embed_opts opts = {.home = home};
+    struct rj_embed *e;
+
+    rj_test_dir_path(&dir, "c", home);
+    assert_err(RJ_EINVAL, rj_embed_open(&opts, why, sizeof(why), &e));
+    opts.size = sizeof(opts);
+    opts.home = NULL;
+    assert_err(RJ_EINVAL, rj_embed_open(&opts, NULL, 0, &e));
+    opts.home = "";
+    assert_err(RJ_EINVAL, rj_embed_open(&opts, why, sizeof(why), &e));
+    opts.home = home;
+    memset(name, 'x', sizeof(name));
+    name[RJ_NAME_MAX + 1] = '\0';
+    opts.name = name;
+    assert_err(RJ_EINVAL, rj_embed_open(&opts, why, sizeof(why), &e));
+    opts.name = "";
+    assert_err(RJ_EINVAL, rj_embed_open(&opts, why, sizeof(why), &e));
+    opts.name = NULL;
+    opts.listen = true;
+    opts.listen_host = "192.0.2.1"; /* of nobody (RFC 5737) */
+    assert_int_not_equal(rj_embed_open(&opts, why, sizeof(why), &e), RJ_OK);
+    assert_non_null(strstr(why, "192.0.2.1"));
+    opts.listen = false;
+    assert_ok(rj_embed_open(&opts, why, sizeof(why), &e));
+    assert_null(rj_embed_address(e, 0));
+    rj_embed_close(e, 1000);
+}
+
+TEST(a_bad_ticket_is_no_join)
+{
+    struct rj_invite_opts opts = {.role = RJ_ROLE_WRITER, .uses = 1};
+    struct rj_embed_join j = {.size = sizeof(j)};
+    char ticket[RJ_EMBED_TICKET_MAX];
+
+    assert_err(RJ_EINVAL, rj_embed_join(nodes[1], "rj1-nonsense@127.0.0.1"));
+    assert_ok(rj_embed_join_state(nodes[1], &j));
+    assert_int_equal(j.state, RJ_JOIN_NONE);
+    j.size = 1;
+    assert_err(RJ_EINVAL, rj_embed_join_state(nodes[1], &j));
+    assert_err(RJ_EUNREACH, rj_embed_invite(nodes[1], &opts, ticket, sizeof(ticket)));
+}
+
+/* ---- signals are the host's */
+
+TEST(no_signal_disposition_is_changed)
+{
+    struct sigaction now;
+
+    make_space();
+    poll_host(both_quiet);
+    for (int s = 1; s < 32; s++) {
+        if (sigaction(s, NULL, &now) == 0)
+            assert_ptr_equal(now.sa_handler, before[s].sa_handler);
+    }
+    assert_ptr_equal(before[SIGPIPE].sa_handler, SIG_DFL);
+}
+
+static bool connected(void)
+{
+    struct rj_peer_info p;
+
+    for (size_t i = 0; rj_node_peer(rj_embed_node(nodes[0]), i, &p); i++) {
+        if (p.session != 0)
+            return true;
+    }
+    return false;
+}
+
+static bool disconnected(void)
+{
+    return !connected();
+}
+
+/* Cuts every TCP connection of this process both ways: whoever writes next gets EPIPE. */
+static void shut_all_sockets(void)
+{
+    for (int fd = 3; fd < 256; fd++) {
+        struct sockaddr_storage peer;
+        socklen_t len = sizeof(peer);
+
+        if (getpeername(fd, (struct sockaddr *)&peer, &len) == 0 &&
+            peer.ss_family == AF_INET)
+            (void)shutdown(fd, SHUT_WR);
+    }
+}
+
+TEST(a_broken_connection_raises_no_sigpipe)
+{
+    make_space();
+    begin_join();
+    poll_host(joined);
+    poll_host(connected);
+    shut_all_sockets();
+    increment(0); /* to be sent on what is shut */
+    increment(1);
+    poll_host(disconnected); /* SIGPIPE would have ended this process */
+    poll_host(connected);
+    poll_host(both_have_two);
+}
+
+static volatile sig_atomic_t usr1;
+
+static void on_usr1(int signo)
+{
+    (void)signo;
+    usr1++;
+}
+
+TEST(signals_of_the_host_reach_its_own_thread)
+{
+    struct sigaction a = {.sa_handler = on_usr1}, old;
+    sigset_t mask;
+
+    (void)sigaction(SIGUSR1, &a, &old);
+    usr1 = 0;
+    make_space();
+    poll_host(both_quiet); /* the workers are there now */
+    assert_int_equal(pthread_sigmask(SIG_BLOCK, NULL, &mask), 0);
+    assert_false(sigismember(&mask, SIGUSR1)); /* as it was */
+    (void)sigaddset(&mask, SIGUSR1);
+    (void)pthread_sigmask(SIG_BLOCK, &mask, NULL);
+    (void)kill(getpid(), SIGUSR1); /* nobody takes it: the workers have it blocked */
+    (void)usleep(20000);
+    assert_int_equal(usr1, 0);
+    (void)sigemptyset(&mask);
+    (void)sigaddset(&mask, SIGUSR1);
+    (void)pthread_sigmask(SIG_UNBLOCK, &mask, NULL);
+    assert_int_equal(usr1, 1);
+    (void)sigaction(SIGUSR1, &old, NULL);
+}
+
+/* ---- an instance ends and another begins */
+
+static bool gone(void)
+{
+    return rj_embed_node(nodes[0]) == NULL;
+}
+
+static bool there(void)
+{
+    return rj_embed_node(nodes[0]) != NULL;
+}
+
+TEST(a_failed_disk_ends_the_instance_and_another_begins)
+{
+    char ticket[RJ_EMBED_TICKET_MAX];
+    struct rj_invite_opts opts = {.role = RJ_ROLE_WRITER, .uses = 1};
+
+    make_space();
+    increment(0);
+    poll_host(both_quiet);
+    assert_int_equal(rj_embed_instance(nodes[0]), 1);
+    disk_fails = 1;
+    increment(0);
+    poll_host(gone);
+    assert_err(RJ_EBUSY, rj_embed_invite(nodes[0], &opts, ticket, sizeof(ticket)));
+    assert_true(rj_embed_quiet(nodes[0]));
+    (void)rj_embed_changes(nodes[0]);
+    disk_fails = 0;
+    poll_host(there);
+    assert_true(rj_embed_instance(nodes[0]) >= 2);
+    assert_in_range(count_of(0), 1, 2); /* the second one was never durable */
+    increment(0);
+    poll_host(both_quiet);
+}
+
+#define BOTH(test) cmocka_unit_test_setup_teardown(test, open_both, close_both)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BOTH(no_signal_disposition_is_changed),
+        BOTH(two_programs_meet_in_a_poll_loop),
+        BOTH(two_programs_meet_in_an_epoll_loop),
+        BOTH(two_programs_meet_in_a_libuv_loop),
+        BOTH(two_programs_meet_in_a_glib_loop),
+        BOTH(an_idle_node_lets_its_host_sleep),
+        BOTH(what_was_written_is_there_after_a_reopen),
+        BOTH(a_stop_without_blocking_ends_quietly),
+        BOTH(a_home_has_one_program_at_a_time),
+        BOTH(options_are_checked),
+        BOTH(a_bad_ticket_is_no_join),
+        BOTH(a_broken_connection_raises_no_sigpipe),
+        BOTH(signals_of_the_host_reach_its_own_thread),
+        BOTH(a_failed_disk_ends_the_instance_and_another_begins),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
