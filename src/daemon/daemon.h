@@ -5,6 +5,7 @@
 
 #include "daemon/config.h"
 #include "daemon/control.h"
+#include "daemon/incidents.h"
 #include "daemon/respd.h"
 #include "daemon/web.h"
 #include "driver/engine.h"
@@ -30,6 +31,7 @@ struct rj_daemon {
     struct rj_control *control;
     struct rj_web *web; /* NULL: there is no page */
     struct rj_timer *stop_timer;
+    struct rj_incidents incidents;
 
     /* Settings as they were at the start. */
     char *name, *listen_peer, *listen_resp, *listen_web, *told_addresses;
