@@ -104,11 +104,11 @@ FUZZ     := $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/fuzz_*.c))
 TOOL_DIRS := $(filter-out unit fuzz cli,$(patsubst test/%/main.c,%,$(wildcard test/*/main.c)))
 TOOLS    := $(addprefix $(BUILD)/test/,$(TOOL_DIRS))
 SUPPORT  := $(call objects,$(wildcard test/unit/support/*.c))
-MAN      := $(patsubst doc/man/%.scd,$(BUILD)/man/%,$(wildcard doc/man/*.scd))
+MAN      := $(if $(shell command -v scdoc),$(patsubst doc/man/%.scd,$(BUILD)/man/%,$(wildcard doc/man/*.scd)))
 
 .PHONY: all test-tools demo check check-zfs check-web sim planted bench lint fuzz format install uninstall \
         clean FORCE fuzz-programs bench-programs engine
-all: $(LIBRARIES) $(PROGRAMS) $(EXAMPLES)
+all: $(LIBRARIES) $(PROGRAMS) $(EXAMPLES) $(MAN)
 	$(if $(strip $(SKIPPED)),@echo 'left out for want of their libraries: $(SKIPPED)')
 test-tools: $(UNIT) $(TOOLS) $(addprefix $(BUILD)/test/,$(FUZZ))
 bench-programs: $(BENCHES)
@@ -234,23 +234,23 @@ format:
 
 # ---- installation
 DEST := $(DESTDIR)$(PREFIX)
+COMPLETE := bash-completion/completions/rejoin zsh/site-functions/_rejoin
 $(BUILD)/man/%: doc/man/%.scd
-	@mkdir -p $(@D)
-	$(call say,MAN) scdoc <$< >$@
-install: all $(if $(shell command -v scdoc),$(MAN))
+	$(call say,MAN) mkdir -p $(@D) && scdoc <$< >$@
+install: all
 	install -d $(DEST)/bin $(DEST)/lib/pkgconfig $(DEST)/include/rejoin
 	$(if $(strip $(PROGRAMS)),install $(PROGRAMS) $(DEST)/bin)
 	install -m 644 include/rejoin/*.h $(DEST)/include/rejoin
 	install -m 644 $(filter %.a %.so.0,$(LIBRARIES)) $(DEST)/lib
 	install -m 644 $(filter %.pc,$(LIBRARIES)) $(DEST)/lib/pkgconfig
-	ln -sf librejoin.so.0 $(DEST)/lib/librejoin.so
-	ln -sf librejoin-crdt.so.0 $(DEST)/lib/librejoin-crdt.so
-	@for m in $(MAN); do d=$(DEST)/share/man/man$${m##*.}; test -e $$m || continue; \
-	  install -d $$d && install -m 644 $$m $$d || exit 1; done
+	for l in librejoin librejoin-crdt; do ln -sf $$l.so.0 $(DEST)/lib/$$l.so; done
+	@for m in $(MAN); do install -D -m 644 -t $(DEST)/share/man/man$${m##*.} $$m || exit 1; done
+	@for c in $(COMPLETE); do install -d $(DEST)/share/$${c%/*} && \
+	  $(BUILD)/rejoin completion $${c%%[-/]*} >$(DEST)/share/$$c || exit 1; done
 uninstall:
 	rm -f $(DEST)/bin/rejoin $(DEST)/bin/rejoind $(DEST)/lib/librejoin.* \
 	  $(DEST)/lib/librejoin-crdt.* $(DEST)/lib/pkgconfig/rejoin.pc \
-	  $(DEST)/lib/pkgconfig/rejoin-crdt.pc
+	  $(DEST)/lib/pkgconfig/rejoin-crdt.pc $(addprefix $(DEST)/share/,$(COMPLETE))
 	rm -rf $(DEST)/include/rejoin
 	@for m in $(notdir $(MAN)); do rm -f $(DEST)/share/man/man$${m##*.}/$$m; done
 clean:
