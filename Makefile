@@ -105,11 +105,11 @@ FUZZ     := $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/fuzz_*.c))
 TOOL_DIRS := $(filter-out unit fuzz cli,$(patsubst test/%/main.c,%,$(wildcard test/*/main.c)))
 TOOLS    := $(addprefix $(BUILD)/test/,$(TOOL_DIRS))
 SUPPORT  := $(call objects,$(wildcard test/unit/support/*.c))
-MAN      := $(patsubst doc/man/%.scd,$(BUILD)/man/%,$(wildcard doc/man/*.scd))
+MAN      := $(if $(shell command -v scdoc),$(patsubst doc/man/%.scd,$(BUILD)/man/%,$(wildcard doc/man/*.scd)))
 
 .PHONY: all test-tools demo check check-zfs check-web sim planted bench lint fuzz format \
         install install-python uninstall clean FORCE fuzz-programs bench-programs engine
-all: $(LIBRARIES) $(PROGRAMS) $(EXAMPLES)
+all: $(LIBRARIES) $(PROGRAMS) $(EXAMPLES) $(MAN)
 	$(if $(strip $(SKIPPED)),@echo 'left out for want of their libraries: $(SKIPPED)')
 test-tools: $(UNIT) $(TOOLS) $(addprefix $(BUILD)/test/,$(FUZZ))
 bench-programs: $(BENCHES)
@@ -240,24 +240,25 @@ format:
 # ---- installation
 DEST := $(DESTDIR)$(PREFIX)
 PYTHON_DIR := lib/python3/dist-packages
+COMPLETE := bash-completion/completions/rejoin zsh/site-functions/_rejoin
 $(BUILD)/man/%: doc/man/%.scd
-	@mkdir -p $(@D)
-	$(call say,MAN) scdoc <$< >$@
-install: all $(if $(shell command -v scdoc),$(MAN))
+	$(call say,MAN) mkdir -p $(@D) && scdoc <$< >$@
+install: all
 	install -d $(DEST)/bin $(DEST)/lib/pkgconfig $(DEST)/include/rejoin
 	$(if $(strip $(PROGRAMS)),install $(PROGRAMS) $(DEST)/bin)
 	install -m 644 include/rejoin/*.h $(DEST)/include/rejoin
 	install -m 644 $(filter %.a %.so.0,$(LIBRARIES)) $(DEST)/lib
 	install -m 644 $(filter %.pc,$(LIBRARIES)) $(DEST)/lib/pkgconfig
 	for l in $(LIB_NAMES); do ln -sf $$l.so.0 $(DEST)/lib/$$l.so || exit 1; done
-	@for m in $(MAN); do d=$(DEST)/share/man/man$${m##*.}; test -e $$m || continue; \
-	  install -d $$d && install -m 644 $$m $$d || exit 1; done
+	@for m in $(MAN); do install -D -m 644 -t $(DEST)/share/man/man$${m##*.} $$m || exit 1; done
+	@for c in $(COMPLETE); do install -d $(DEST)/share/$${c%/*} && \
+	  $(BUILD)/rejoin completion $${c%%[-/]*} >$(DEST)/share/$$c || exit 1; done
 install-python:
 	install -d $(DEST)/$(PYTHON_DIR)/rejoin
 	install -m 644 python/rejoin/*.py $(DEST)/$(PYTHON_DIR)/rejoin
 uninstall:
 	rm -f $(DEST)/bin/rejoin $(DEST)/bin/rejoind $(LIB_NAMES:%=$(DEST)/lib/%.*) \
-	  $(LIB_NAMES:lib%=$(DEST)/lib/pkgconfig/%.pc)
+	  $(LIB_NAMES:lib%=$(DEST)/lib/pkgconfig/%.pc) $(addprefix $(DEST)/share/,$(COMPLETE))
 	rm -rf $(DEST)/include/rejoin $(DEST)/$(PYTHON_DIR)/rejoin
 	@for m in $(notdir $(MAN)); do rm -f $(DEST)/share/man/man$${m##*.}/$$m; done
 clean:

@@ -286,6 +286,8 @@ struct rj_peer_info {
     bool wanted;                         /* a member of a space of ours: dial it */
     uint64_t session;                    /* the driver's peer number, 0 = not connected */
     uint64_t sent_bytes, received_bytes; /* of the present session */
+    bool clock_known;                  /* it has told its clock in this session, */
+    int64_t clock_offset_ms;           /* which is this much ahead of ours */
 };
 /* The id of this device; borrowed for the node's life. */
 RJ_API const struct rj_digest *rj_node_device(const struct rj_node *n);

@@ -4,7 +4,7 @@
  * table of all of them decides that. There are no abbreviations: what a script wrote
  * today means the same when more options exist. */
 #include "cli/cli.h"
-#include "cli/suggest.h"
+#include "daemon/suggest.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,6 +110,11 @@ static int option_anywhere(const char *name)
 static const char *const long_flags[] = {"json", "quiet",   "verbose", "dry-run",
                                          "yes",  "timeout", "color",   "socket",
                                          "help", "version"};
+
+const char *rj_cli_flag(size_t i)
+{
+    return i < sizeof(long_flags) / sizeof(long_flags[0]) ? long_flags[i] : NULL;
+}
 
 static enum rj_err unknown_flag(struct rj_cli *cli, const char *arg)
 {
@@ -244,7 +249,7 @@ struct cursor {
     bool ended; /* "--" was seen */
 };
 
-static bool takes_value(const char *name)
+bool rj_cli_takes_value(const char *name)
 {
     return strcmp(name, "timeout") == 0 || strcmp(name, "color") == 0 ||
            strcmp(name, "socket") == 0 || option_anywhere(name) == 2;
@@ -262,14 +267,17 @@ static enum rj_err long_flag(struct rj_cli *cli, struct cursor *at, const char *
     name[len - 2] = '\0';
     if (equals == NULL && plain_flag(cli, name))
         return RJ_OK;
-    if (!takes_value(name) && (option_anywhere(name) != 1 || equals != NULL))
+    if (!rj_cli_takes_value(name) && (option_anywhere(name) != 1 || equals != NULL))
         return unknown_flag(cli, arg);
-    if (takes_value(name)) {
+    if (rj_cli_takes_value(name)) {
         value = equals != NULL         ? equals + 1
                 : at->i + 1 < at->argc ? at->argv[++at->i]
                                        : NULL;
         if (value == NULL) {
-            (void)rj_cli_fail(cli, RJ_EINVAL, "", "--%s needs a value", name);
+            char hint[2 * WORD_MAX];
+
+            (void)snprintf(hint, sizeof(hint), "--%s VALUE, or --%s=VALUE", name, name);
+            (void)rj_cli_fail(cli, RJ_EINVAL, hint, "--%s needs a value", name);
             return RJ_EINVAL;
         }
     }
@@ -321,12 +329,28 @@ static void unknown_word(struct rj_cli *cli, const char *noun, const char *word)
                        noun != NULL ? words + len + 1 : words);
         rj_suggest_try(&s, candidates[i]);
     }
-    (void)snprintf(hint, sizeof(hint), "%s%s%s%s%s",
-                   s.best != NULL ? "did you mean rejoin " : "rejoin help ",
-                   noun != NULL ? noun : "", noun != NULL && s.best != NULL ? " " : "",
-                   s.best != NULL ? s.best : "", s.best != NULL ? "?" : "");
+    if (s.best != NULL)
+        (void)snprintf(hint, sizeof(hint), "did you mean rejoin %s%s%s?",
+                       noun != NULL ? noun : "", noun != NULL ? " " : "", s.best);
+    else
+        (void)snprintf(hint, sizeof(hint), "rejoin help%s%s", noun != NULL ? " " : "",
+                       noun != NULL ? noun : "");
     (void)rj_cli_fail(cli, RJ_EINVAL, hint, "there is no command %s%s%s",
                       noun != NULL ? noun : "", noun != NULL ? " " : "", word);
+}
+
+/* Names the verbs that go with it. */
+static void noun_alone(struct rj_cli *cli, const char *noun)
+{
+    char hint[RJ_CLI_WHY_MAX];
+    size_t len = strlen(noun), n = 0;
+
+    for (size_t i = 0; i < COMMANDS && n < sizeof(hint); i++) {
+        if (strncmp(commands[i].words, noun, len) == 0 && commands[i].words[len] == ' ')
+            n += (size_t)snprintf(hint + n, sizeof(hint) - n, "%s%s",
+                                  n == 0 ? "one of: " : " ", commands[i].words + len + 1);
+    }
+    (void)rj_cli_fail(cli, RJ_EINVAL, hint, "%s needs a verb", noun);
 }
 
 /* Takes the command's words from the front of the arguments. */
@@ -341,7 +365,7 @@ static enum rj_err find_command(struct rj_cli *cli)
         if (cli->n_args == 1) {
             if (cli->help)
                 return RJ_OK;
-            (void)rj_cli_fail(cli, RJ_EINVAL, "", "rejoin %s needs a verb", cli->args[0]);
+            noun_alone(cli, cli->args[0]);
             return RJ_EINVAL;
         }
         cli->command = rj_cli_find(cli->args[0], cli->args[1]);
@@ -371,7 +395,7 @@ static enum rj_err check(struct rj_cli *cli)
     (void)snprintf(hint, sizeof(hint), "rejoin %s%s%s", c->words,
                    c->args[0] != '\0' ? " " : "", c->args);
     if (cli->n_args < c->least || cli->n_args > c->most) {
-        (void)rj_cli_fail(cli, RJ_EINVAL, hint, "rejoin %s: %s", c->words,
+        (void)rj_cli_fail(cli, RJ_EINVAL, hint, "%s: %s", c->words,
                           cli->n_args < c->least ? "an argument is missing"
                                                  : "there are arguments too many");
         return RJ_EINVAL;
@@ -379,23 +403,35 @@ static enum rj_err check(struct rj_cli *cli)
     for (size_t i = 0; i < cli->n_options; i++) {
         if (option_in(c->options, cli->options[i].name) == 0) {
             (void)snprintf(hint, sizeof(hint), "rejoin help %s", c->words);
-            (void)rj_cli_fail(cli, RJ_EINVAL, hint, "rejoin %s has no option --%s",
-                              c->words, cli->options[i].name);
+            (void)rj_cli_fail(cli, RJ_EINVAL, hint, "%s has no option --%s", c->words,
+                              cli->options[i].name);
             return RJ_EINVAL;
         }
     }
     if (cli->dry && (c->flags & RJ_CLI_DRY) == 0) {
-        (void)rj_cli_fail(cli, RJ_EINVAL, "", "rejoin %s changes nothing: -n is no use",
-                          c->words);
+        (void)rj_cli_fail(cli, RJ_EINVAL, "leave -n out",
+                          "%s knows no -n: it changes nothing, or cannot tell", c->words);
         return RJ_EINVAL;
     }
     return RJ_OK;
+}
+
+/* For errors: what stands behind the flag that is wrong was not read yet. */
+static bool asks_for_json(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--json") == 0)
+            return true;
+    }
+    return false;
 }
 
 enum rj_err rj_cli_parse(struct rj_cli *cli, int argc, char **argv)
 {
     struct cursor at = {.argv = argv, .argc = argc, .i = 1};
     enum rj_err err = RJ_OK;
+
+    cli->json_error = asks_for_json(argc, argv);
 
     for (; err == RJ_OK && at.i < argc; at.i++) {
         const char *arg = argv[at.i];
@@ -412,7 +448,11 @@ enum rj_err rj_cli_parse(struct rj_cli *cli, int argc, char **argv)
     }
     if (err == RJ_OK)
         err = find_command(cli);
-    return err == RJ_OK ? check(cli) : err;
+    if (err == RJ_OK)
+        err = check(cli);
+    if (err == RJ_OK)
+        cli->json_error = false;
+    return err;
 }
 
 const char *rj_cli_option(const struct rj_cli *cli, const char *name)
@@ -431,6 +471,27 @@ bool rj_cli_has(const struct rj_cli *cli, const char *name)
             return true;
     }
     return false;
+}
+
+int rj_cli_no_setting(struct rj_cli *cli, const char *typed, const char *names,
+                      const char *what)
+{
+    char word[WORD_MAX], known[4][WORD_MAX], hint[RJ_CLI_WHY_MAX];
+    struct rj_suggest s = {.word = word};
+    const char *list = names;
+
+    (void)snprintf(word, sizeof(word), "%.*s", (int)strcspn(typed, "="), typed);
+    for (size_t i = 0; *list != '\0' && i < sizeof(known) / sizeof(known[0]); i++) {
+        (void)snprintf(known[i], WORD_MAX, "%.*s", (int)strcspn(list, " "), list);
+        rj_suggest_try(&s, known[i]);
+        list += strcspn(list, " ");
+        list += strspn(list, " ");
+    }
+    if (s.best != NULL && strcmp(s.best, word) != 0)
+        (void)snprintf(hint, sizeof(hint), "did you mean %s=?", s.best);
+    else
+        (void)snprintf(hint, sizeof(hint), "rejoin help %s", cli->command->words);
+    return rj_cli_fail(cli, RJ_EINVAL, hint, "%s is no setting of %s", typed, what);
 }
 
 enum rj_err rj_cli_duration(const char *text, uint64_t *ret_ms)

@@ -17,8 +17,12 @@ enum {
     RJ_CLI_WORD_MAX = 32, /* a command's word, an option's name, with a final NUL */
     RJ_CLI_WHY_MAX = 768,
     RJ_CLI_CALL_TIMEOUT_MS = 60000, /* for an answer to an ordinary request */
-    RJ_CLI_START_TIMEOUT_MS = 120000
+    RJ_CLI_START_TIMEOUT_MS = 120000,
+    RJ_CLI_PARTLY = 3,       /* exit status: done in part, or in order in part */
+    RJ_CLI_INTERRUPTED = 130 /* exit status after Ctrl-C */
 };
+
+enum rj_cli_paint { RJ_CLI_PLAIN, RJ_CLI_BOLD, RJ_CLI_GREEN, RJ_CLI_YELLOW, RJ_CLI_RED };
 
 enum rj_cli_color { RJ_CLI_COLOR_AUTO, RJ_CLI_COLOR_ALWAYS, RJ_CLI_COLOR_NEVER };
 
@@ -60,7 +64,9 @@ struct rj_cli {
 
     /* What the command uses. */
     struct rj_home home;
-    int fd; /* of the control socket; -1 */
+    bool json_error; /* while flags are read: --json stands somewhere */
+    int fd;          /* of the control socket; -1 */
+    bool silent;     /* failures are told by the exit status alone */
     rj_cli_reply_fn *on_reply;
     struct rj_buf output; /* of a Redis command */
     bool progress_shown;
@@ -80,6 +86,10 @@ const char *rj_cli_option(const struct rj_cli *cli, const char *name);
 bool rj_cli_has(const struct rj_cli *cli, const char *name);
 /* "90", "90s", "10m", "2h", "1d" in milliseconds. RJ_EINVAL. */
 RJ_NODISCARD enum rj_err rj_cli_duration(const char *text, uint64_t *ret_ms);
+/* The i-th flag of all commands, without "--"; NULL at the end. */
+const char *rj_cli_flag(size_t i);
+/* Whether a value follows the flag of that name. */
+bool rj_cli_takes_value(const char *name);
 /* The global flags, for help. */
 extern const char rj_cli_flags_help[];
 
@@ -110,6 +120,10 @@ int rj_cli_start(struct rj_cli *cli);
  * also as a document on stdout. Returns the exit status of err. */
 int rj_cli_fail(struct rj_cli *cli, enum rj_err err, const char *hint, const char *format,
                 ...) __attribute__((format(printf, 4, 5)));
+/* Says that SETTING=VALUE is no setting of `what`, and which are: names, separated by
+ * blanks. Returns the exit status. */
+int rj_cli_no_setting(struct rj_cli *cli, const char *typed, const char *names,
+                      const char *what);
 /* A warning or remark on stderr; nothing under -q. */
 void rj_cli_say(const struct rj_cli *cli, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -130,12 +144,25 @@ void rj_cli_progress(struct rj_cli *cli, const char *format, ...)
 void rj_cli_progress_end(struct rj_cli *cli);
 /* Whether to colour what goes to that descriptor. */
 bool rj_cli_colored(const struct rj_cli *cli, int fd);
+/* What begins that colour on stdout (PLAIN: ends any); "" where there are no colours. */
+const char *rj_cli_paint(const struct rj_cli *cli, enum rj_cli_paint paint);
+/* From now on Ctrl-C ends the program with RJ_CLI_INTERRUPTED, and every end by a signal
+ * leaves the terminal as it should be. */
+void rj_cli_interrupts(void);
+/* The first signal only makes rj_cli_interrupted true, for a command that has to clean
+ * up. */
+void rj_cli_interrupts_later(bool on);
+bool rj_cli_interrupted(void);
+/* Hides the terminal's cursor (it comes back when the program is interrupted), or shows
+ * it. */
+void rj_cli_cursor(bool hidden);
 /* End of a command that printed to stdout: 0, or 1 when that could not be written. */
 int rj_cli_end(struct rj_cli *cli);
 
 /* Values of a document; "" and 0 when they are missing. Text is NUL-terminated and free
  * of control characters, in one of a few static-size slots of the caller. */
 const char *rj_cli_text(struct rj_bytes doc, const char *key, char *room, size_t size);
+const char *rj_cli_plain(struct rj_bytes item, char *room, size_t size); /* of a list */
 uint64_t rj_cli_uint(struct rj_bytes doc, const char *key);
 bool rj_cli_bool(struct rj_bytes doc, const char *key);
 /* 1234567 as "1,234,567"; 1234567 bytes as "1.2 MB"; milliseconds as "3 min". */

@@ -111,6 +111,21 @@ static int converse(struct rj_cli *cli, const char *verb, struct rj_bytes args,
     return status;
 }
 
+/* Says that no daemon answers, as far as can be told why. */
+static int nobody(struct rj_cli *cli)
+{
+    if (cli->socket != NULL)
+        return rj_cli_fail(cli, RJ_ENODAEMON, "rejoin up, without --socket",
+                           "no daemon listens at %s", cli->socket);
+    if (rj_home_locked(&cli->home))
+        return rj_cli_fail(cli, RJ_ENODAEMON,
+                           "again in a moment; else, with the REJOIN_SOCKET that it has: "
+                           "rejoin down",
+                           "the daemon of %s does not listen at %s", cli->home.dirs.data,
+                           cli->home.dirs.socket);
+    return rj_cli_fail(cli, RJ_ENODAEMON, "rejoin up", "the daemon is not running");
+}
+
 /* Connects, starting the daemon where that is allowed. Returns the exit status. */
 static int reach(struct rj_cli *cli)
 {
@@ -128,9 +143,13 @@ static int reach(struct rj_cli *cli)
         err = rj_cli_connect(cli, why, sizeof(why));
     }
     if (err == RJ_ENODAEMON)
-        return rj_cli_fail(cli, err, "rejoin up", "the daemon is not running");
+        return nobody(cli);
     if (err != RJ_OK)
-        return rj_cli_fail(cli, err, "", "%s", why);
+        return rj_cli_fail(cli, err,
+                           err == RJ_EDENIED ? "sudo -u USER rejoin ..., as the user "
+                                               "whose daemon it is"
+                                             : "rejoin doctor",
+                           "%s", why);
     rj_cli_detail(cli, "talking to the daemon at %s", socket_path(cli));
     return 0;
 }

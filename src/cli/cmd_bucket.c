@@ -63,6 +63,8 @@ static int show_list(struct rj_cli *cli, struct rj_bytes doc)
     }
     if (t.n_cells > 0)
         rj_columns_print(&t, stdout, rj_cli_colored(cli, STDOUT_FILENO));
+    else
+        rj_cli_say(cli, "no buckets yet: rejoin bucket add NAME, or rejoin join TICKET");
     rj_columns_done(&t);
     return rj_cli_end(cli);
 }
@@ -75,33 +77,47 @@ int rj_cmd_bucket_list(struct rj_cli *cli)
     return rj_cli_ask(cli, "bucket.list", &args, show_list);
 }
 
+/* Fields as they are called for people; a line fits 80 columns with an id. */
+struct field {
+    const char *key, *label;
+};
+
+static void put_field(const char *label, const char *value)
+{
+    (void)printf("%-15s %s\n", label, value);
+}
+
 static int show_one(struct rj_cli *cli, struct rj_bytes doc)
 {
-    static const char *const texts[] = {"name",   "id",     "durability", "role",
-                                        "digest", "vector", "token"};
-    static const char *const numbers[] = {
-        "keys",      "members",        "origins",
-        "writes",    "own_writes",     "unstable",
-        "log_bytes", "parked_batches", "truncated_batches",
-        "port_resp"};
-    struct rj_bytes list, text, words;
+    static const struct field texts[] = {
+        {"name", "name"},  {"id", "id"},         {"durability", "durability"},
+        {"role", "role"},  {"digest", "digest"}, {"vector", "vector"},
+        {"token", "token"}};
+    static const struct field numbers[] = {{"keys", "keys"},
+                                           {"members", "members"},
+                                           {"origins", "origins"},
+                                           {"writes", "writes"},
+                                           {"own_writes", "own writes"},
+                                           {"unstable", "unstable"},
+                                           {"log_bytes", "log bytes"},
+                                           {"parked_batches", "parked"},
+                                           {"truncated_batches", "truncated"},
+                                           {"port_resp", "port of Redis"}};
+    struct rj_bytes list, text;
     char room[ROOM];
     size_t pos = 0;
 
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        if (rj_cli_text(doc, texts[i], room, sizeof(room))[0] != '\0')
-            (void)printf("%-18s %s\n", texts[i], room);
+        if (rj_cli_text(doc, texts[i].key, room, sizeof(room))[0] != '\0')
+            put_field(texts[i].label, room);
     }
-    (void)printf("%-18s %s\n", "default", rj_cli_bool(doc, "default") ? "yes" : "no");
-    (void)printf("%-18s %s\n", "token set", rj_cli_bool(doc, "has_token") ? "yes" : "no");
+    put_field("default", rj_cli_bool(doc, "default") ? "yes" : "no");
+    put_field("token set", rj_cli_bool(doc, "has_token") ? "yes" : "no");
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-        (void)printf("%-18s %s\n", numbers[i],
-                     rj_cli_number(rj_cli_uint(doc, numbers[i]), room, sizeof(room)));
-    while (rj_doc_find(doc, "limits", &list) && rj_doc_next(list, &pos, &text)) {
-        if (rj_doc_is_text(text, &words))
-            (void)printf("%-18s %.*s\n", "limited by", (int)words.len,
-                         (const char *)words.ptr);
-    }
+        put_field(numbers[i].label,
+                  rj_cli_number(rj_cli_uint(doc, numbers[i].key), room, sizeof(room)));
+    while (rj_doc_find(doc, "limits", &list) && rj_doc_next(list, &pos, &text))
+        put_field("limited by", rj_cli_plain(text, room, sizeof(room)));
     return rj_cli_end(cli);
 }
 
@@ -129,8 +145,7 @@ static int put_setting(struct rj_cli *cli, struct rj_doc *args, const char *sett
     else if (len > 0 && strcmp(setting, "default=yes") == 0)
         rj_doc_put_bool(args, "default", true);
     else
-        return rj_cli_fail(cli, RJ_EINVAL, "rejoin help bucket set",
-                           "%s is no setting of a bucket", setting);
+        return rj_cli_no_setting(cli, setting, "durability token default", "a bucket");
     return 0;
 }
 

@@ -32,7 +32,9 @@ static int take_apart(struct rj_cli *cli, const char *text)
     struct rj_buf list = {0};
 
     if (rj_ticket_parse(rj_bytes_from_str(text), &t, &why) != RJ_OK)
-        return rj_cli_fail(cli, RJ_EINVAL, "", "this is no ticket: %s", why);
+        return rj_cli_fail(cli, RJ_EINVAL,
+                           "copy the whole line that rejoin invite printed",
+                           "this is no ticket: %s", why);
     for (size_t i = 0; i < t.n_addresses; i++)
         rj_buf_printf(&list, "%s%s", i > 0 ? ", " : "", t.addresses[i].text);
     (void)rj_cli_dry(cli, "join device %02x%02x%02x%02x at %s", t.device.b[0],

@@ -29,7 +29,7 @@ static int show_list(struct rj_cli *cli, struct rj_bytes doc)
 
     rj_columns_init(&t, heads, sizeof(heads) / sizeof(heads[0]));
     while (rj_doc_find(doc, "peers", &list) && rj_doc_next(list, &pos, &p)) {
-        struct rj_bytes addresses, text;
+        struct rj_bytes addresses;
         char room[ROOM];
         size_t at = 0;
 
@@ -41,9 +41,8 @@ static int show_list(struct rj_cli *cli, struct rj_bytes doc)
         rj_columns_cell(&t, rj_cli_number(rj_cli_uint(p, "lag"), room, sizeof(room)));
         (void)rj_cli_text(p, "address", room, sizeof(room));
         if (room[0] == '\0' && rj_doc_find(p, "addresses", &addresses) &&
-            rj_doc_next(addresses, &at, &first) && rj_doc_is_text(first, &text))
-            (void)snprintf(room, sizeof(room), "%.*s", (int)text.len,
-                           (const char *)text.ptr);
+            rj_doc_next(addresses, &at, &first))
+            (void)rj_cli_plain(first, room, sizeof(room));
         rj_columns_cell(&t, room);
         rj_columns_cell(&t, rj_cli_text(p, "spaces", room, sizeof(room)));
     }
@@ -81,7 +80,7 @@ static void put_shares(struct rj_bytes doc)
 
 static int show_one(struct rj_cli *cli, struct rj_bytes doc)
 {
-    struct rj_bytes list, item, text;
+    struct rj_bytes list, item;
     char room[ROOM];
     size_t pos = 0;
 
@@ -90,11 +89,8 @@ static int show_one(struct rj_cli *cli, struct rj_bytes doc)
     (void)printf("%-12s %s\n", "state", state_of(doc));
     if (rj_cli_text(doc, "address", room, sizeof(room))[0] != '\0')
         (void)printf("%-12s %s\n", "connected at", room);
-    while (rj_doc_find(doc, "addresses", &list) && rj_doc_next(list, &pos, &item)) {
-        if (rj_doc_is_text(item, &text))
-            (void)printf("%-12s %.*s\n", "address", (int)text.len,
-                         (const char *)text.ptr);
-    }
+    while (rj_doc_find(doc, "addresses", &list) && rj_doc_next(list, &pos, &item))
+        (void)printf("%-12s %s\n", "address", rj_cli_plain(item, room, sizeof(room)));
     if (rj_cli_text(doc, "why", room, sizeof(room))[0] != '\0')
         (void)printf("%-12s %s\n", "last failure", room);
     (void)printf("%-12s %s\n", "sent",
@@ -136,8 +132,7 @@ int rj_cmd_peer_set(struct rj_cli *cli)
         else if (strncmp(cli->args[i], "address=", 8) == 0)
             rj_doc_put_str(&args, "address", cli->args[i] + 8);
         else
-            status = rj_cli_fail(cli, RJ_EINVAL, "rejoin help peer set",
-                                 "%s is no setting of a peer", cli->args[i]);
+            status = rj_cli_no_setting(cli, cli->args[i], "role address", "a peer");
     }
     if (status != 0 || rj_cli_dry(cli, "change peer %s", cli->args[0])) {
         rj_doc_done(&args);

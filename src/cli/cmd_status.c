@@ -1,26 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* status: the node, its spaces, its peers, and what limits them. */
+/* status: the node, its spaces, its peers, and what limits them. Under --watch each frame
+ * is made whole in memory and then drawn over the last one, so that nothing flickers. */
 #include "cli/cli.h"
 #include "cli/columns.h"
+#include "cli/width.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { ROOM = 160, NUMBER = 32, REPORT_MAX = 64 };
+enum { ROOM = 160, NUMBER = 32, WATCH_MS = 1000, ROWS = 24, INDENT = 2 };
 
-static void put_self(struct rj_bytes doc)
+/* One line; a long name gives way to the rest. */
+static void put_self(FILE *out, struct rj_bytes doc)
 {
-    char name[ROOM], device[ROOM], up[NUMBER], version[NUMBER];
+    char name[ROOM], device[ROOM], up[NUMBER], version[NUMBER], rest[2 * ROOM];
+    size_t room, len, used;
+    int n = snprintf(rest, sizeof(rest),
+                     "  device %.8s  up %s  peers :%llu  Redis :%llu  rejoin %.16s",
+                     rj_cli_text(doc, "device", device, sizeof(device)),
+                     rj_cli_time(rj_cli_uint(doc, "up_ms"), up, sizeof(up)),
+                     (unsigned long long)rj_cli_uint(doc, "port_peer"),
+                     (unsigned long long)rj_cli_uint(doc, "port_resp"),
+                     rj_cli_text(doc, "version", version, sizeof(version)));
 
-    (void)printf("%s  device %.8s  up %s  peers :%llu  Redis :%llu  rejoin %s\n",
-                 rj_cli_text(doc, "name", name, sizeof(name)),
-                 rj_cli_text(doc, "device", device, sizeof(device)),
-                 rj_cli_time(rj_cli_uint(doc, "up_ms"), up, sizeof(up)),
-                 (unsigned long long)rj_cli_uint(doc, "port_peer"),
-                 (unsigned long long)rj_cli_uint(doc, "port_resp"),
-                 rj_cli_text(doc, "version", version, sizeof(version)));
+    room = n > 0 && n + 2 < RJ_COLUMNS_WIDTH ? (size_t)(RJ_COLUMNS_WIDTH - n) : 2;
+    (void)rj_cli_text(doc, "name", name, sizeof(name));
+    len = rj_width_text(name);
+    if (len <= room) {
+        (void)fprintf(out, "%s%s\n", name, rest);
+        return;
+    }
+    len = rj_width_fit(name, room - 2, &used);
+    (void)fprintf(out, "%.*s..%s\n", (int)len, name, rest);
 }
 
 /* Members that are connected (this one counts), and the greatest lag among these. */
@@ -67,7 +82,7 @@ static const char *state_of(struct rj_bytes space, unsigned there, unsigned all,
     return room;
 }
 
-static void put_spaces(struct rj_cli *cli, struct rj_bytes list)
+static void put_spaces(struct rj_cli *cli, FILE *out, struct rj_bytes list)
 {
     static const char *const heads[] = {"SPACE",   ">KEYS", ">WRITES", "MEMBERS",
                                         "DURABLE", ">LOG",  "STATE"};
@@ -92,15 +107,16 @@ static void put_spaces(struct rj_cli *cli, struct rj_bytes list)
         rj_columns_cell(&t, state_of(s, there, all, lag, room));
     }
     if (t.n_cells == 0)
-        (void)puts("\nno spaces yet: rejoin bucket add NAME, or rejoin join TICKET");
+        (void)fputs("\nno spaces yet: rejoin bucket add NAME, or rejoin join TICKET\n",
+                    out);
     else
-        (void)putchar('\n');
+        (void)fputc('\n', out);
     if (t.n_cells > 0)
-        rj_columns_print(&t, stdout, rj_cli_colored(cli, STDOUT_FILENO));
+        rj_columns_print(&t, out, rj_cli_colored(cli, STDOUT_FILENO));
     rj_columns_done(&t);
 }
 
-static void put_peers(struct rj_cli *cli, struct rj_bytes list)
+static void put_peers(struct rj_cli *cli, FILE *out, struct rj_bytes list)
 {
     static const char *const heads[] = {"PEER", "DEVICE", "STATE", ">LAG", "ADDRESS"};
     struct rj_columns t;
@@ -123,31 +139,42 @@ static void put_peers(struct rj_cli *cli, struct rj_bytes list)
         rj_columns_cell(&t, rj_cli_text(p, "address", room, sizeof(room)));
     }
     if (t.n_cells > 0) {
-        (void)putchar('\n');
-        rj_columns_print(&t, stdout, rj_cli_colored(cli, STDOUT_FILENO));
+        (void)fputc('\n', out);
+        rj_columns_print(&t, out, rj_cli_colored(cli, STDOUT_FILENO));
     }
     rj_columns_done(&t);
 }
 
-/* What limits the spaces; the number of them. print: also say so. */
-static size_t limits(struct rj_bytes spaces, bool print)
+/* One thing that limits a space, wrapped. */
+static void put_limit(struct rj_cli *cli, FILE *out, struct rj_bytes space,
+                      struct rj_bytes words)
+{
+    char name[ROOM], text[ROOM + 512];
+    int n = snprintf(text, sizeof(text),
+                     "%.100s: ", rj_cli_text(space, "name", name, sizeof(name)));
+
+    (void)rj_cli_plain(words, text + n, sizeof(text) - (size_t)n);
+    (void)fprintf(out, "%s!%s ", rj_cli_paint(cli, RJ_CLI_YELLOW),
+                  rj_cli_paint(cli, RJ_CLI_PLAIN));
+    rj_width_wrap(out, text, INDENT, RJ_COLUMNS_WIDTH);
+}
+
+/* What limits the spaces; the number of them. out: where to say so, or NULL. */
+static size_t limits(struct rj_cli *cli, FILE *out, struct rj_bytes spaces)
 {
     struct rj_bytes s, list, text;
     size_t pos = 0, count = 0;
 
     while (rj_doc_next(spaces, &pos, &s)) {
-        char name[ROOM];
         size_t at = 0;
 
         if (!rj_doc_find(s, "limits", &list))
             continue;
         while (rj_doc_next(list, &at, &text)) {
-            struct rj_bytes words = {0};
-
-            if (print && rj_doc_is_text(text, &words))
-                (void)printf("%s! %s: %.*s\n", count == 0 ? "\n" : "",
-                             rj_cli_text(s, "name", name, sizeof(name)), (int)words.len,
-                             (const char *)words.ptr);
+            if (out != NULL && count == 0)
+                (void)fputc('\n', out);
+            if (out != NULL)
+                put_limit(cli, out, s, text);
             count++;
         }
     }
@@ -171,47 +198,125 @@ static bool has_lag(struct rj_bytes spaces)
     return false;
 }
 
-static int show(struct rj_cli *cli, struct rj_bytes doc)
+static void put_all(struct rj_cli *cli, FILE *out, struct rj_bytes doc)
 {
     struct rj_bytes spaces = {0}, peers = {0};
 
     (void)rj_doc_find(doc, "spaces", &spaces);
     (void)rj_doc_find(doc, "peers", &peers);
-    if (cli->json)
-        return rj_cli_json(cli, doc);
-    if (cli->quiet)
-        return limits(spaces, false) > 0 || has_lag(spaces) ? rj_err_exit(RJ_ETIMEOUT)
-                                                            : 0;
-    put_self(doc);
-    put_spaces(cli, spaces);
-    put_peers(cli, peers);
-    (void)limits(spaces, true);
+    put_self(out, doc);
+    put_spaces(cli, out, spaces);
+    put_peers(cli, out, peers);
+    (void)limits(cli, out, spaces);
+}
+
+/* For scripts: is everything in order? */
+static int health(struct rj_cli *cli, struct rj_bytes doc)
+{
+    struct rj_bytes spaces = {0};
+
+    (void)rj_doc_find(doc, "spaces", &spaces);
+    return limits(cli, NULL, spaces) > 0 || has_lag(spaces) ? RJ_CLI_PARTLY : 0;
+}
+
+/* ---- --watch */
+
+/* Draws text over what was there; what does not fit is left out. */
+static void draw(const char *text)
+{
+    struct winsize size = {0};
+    size_t rows = ROWS;
+
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 1)
+        rows = size.ws_row;
+    (void)fputs("\033[H", stdout);
+    for (size_t row = 1; *text != '\0' && row < rows; row++) {
+        size_t len = strcspn(text, "\n");
+
+        (void)printf("%.*s\033[K\n", (int)len, text);
+        text += len + (text[len] == '\n');
+    }
+    (void)fputs("\033[J", stdout);
+}
+
+static int draw_frame(struct rj_cli *cli, struct rj_bytes doc)
+{
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&text, &len);
+
+    if (out == NULL)
+        return rj_cli_fail(cli, RJ_ENOMEM, "", "%s", rj_err_text(RJ_ENOMEM));
+    put_all(cli, out, doc);
+    if (fclose(out) == 0 && text != NULL)
+        draw(text);
+    free(text);
     return rj_cli_end(cli);
+}
+
+/* How a result is shown. */
+struct view {
+    bool watch, frames; /* frames: on a terminal, each over the last one */
+    size_t shown;
+};
+
+static int show(struct rj_cli *cli, struct view *v, struct rj_bytes doc)
+{
+    int status = cli->json ? rj_cli_json(cli, doc) : 0;
+
+    if (status != 0 || (cli->json && !cli->quiet))
+        return status;
+    if (cli->quiet)
+        return health(cli, doc);
+    if (v->frames)
+        return draw_frame(cli, doc);
+    if (v->shown++ > 0)
+        (void)putchar('\n');
+    put_all(cli, stdout, doc);
+    return rj_cli_end(cli);
+}
+
+/* Asks again and again, as long as the answer can be shown. */
+static int ask(struct rj_cli *cli, struct view *v, const struct rj_doc *args)
+{
+    const struct timespec pause = {.tv_sec = WATCH_MS / 1000};
+    int status;
+
+    do {
+        struct rj_buf body = {0};
+
+        status = rj_cli_call(cli, "status", args, RJ_CLI_CALL_TIMEOUT_MS, &body);
+        if (status == 0)
+            status = show(cli, v, rj_buf_view(&body));
+        rj_buf_done(&body);
+        if (v->watch && status == 0)
+            (void)nanosleep(&pause, NULL);
+    } while (v->watch && status == 0);
+    return status;
 }
 
 int rj_cmd_status(struct rj_cli *cli)
 {
-    const struct timespec second = {.tv_sec = 1};
-    bool watch = rj_cli_has(cli, "watch");
+    struct view v = {.watch = rj_cli_has(cli, "watch")};
     struct rj_doc args = {0};
     int status;
 
+    if (v.watch && cli->quiet)
+        return rj_cli_fail(cli, RJ_EINVAL, "rejoin status --watch",
+                           "--watch and --quiet exclude one another");
+    v.frames = v.watch && !cli->json && isatty(STDOUT_FILENO);
     rj_doc_map(&args);
     if (cli->n_args > 0)
         rj_doc_put_str(&args, "name", cli->args[0]);
     rj_doc_end(&args);
-    do {
-        struct rj_buf body = {0};
-
-        status = rj_cli_call(cli, "status", &args, RJ_CLI_CALL_TIMEOUT_MS, &body);
-        if (status == 0 && watch && !cli->json && isatty(STDOUT_FILENO))
-            (void)printf("\033[H\033[2J");
-        if (status == 0)
-            status = show(cli, rj_buf_view(&body));
-        rj_buf_done(&body);
-        if (watch && status == 0)
-            (void)nanosleep(&second, NULL);
-    } while (watch && status == 0);
+    cli->silent = cli->quiet && !cli->json;
+    if (v.frames) {
+        rj_cli_cursor(true);
+        (void)fputs("\033[2J", stdout);
+    }
+    status = ask(cli, &v, &args);
+    if (v.frames)
+        rj_cli_cursor(false);
     rj_doc_done(&args);
     return status;
 }

@@ -85,7 +85,9 @@ int rj_cmd_down(struct rj_cli *cli)
 
     if (err == RJ_ENODAEMON && !rj_home_locked(&cli->home)) {
         rj_cli_say(cli, "the daemon is not running");
-        return 0;
+        if (cli->json)
+            (void)puts("{\"v\":1}");
+        return rj_cli_end(cli);
     }
     if (err == RJ_ENODAEMON)
         return await_end(cli); /* it is just ending, or has not begun to listen */

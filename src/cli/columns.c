@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tables. Widths are counted in characters (bytes that do not continue a UTF-8 sequence);
- * what is cut ends with "..". */
+/* Tables. Where a line would be too long, text gives way before numbers; what is cut ends
+ * with "..". */
 #include "cli/columns.h"
 
 #include "base/alloc.h"
+#include "cli/width.h"
 
 #include <string.h>
 
@@ -36,23 +37,22 @@ void rj_columns_cell(struct rj_columns *t, const char *text)
     (void)snprintf(t->cells[t->n_cells++], RJ_COLUMNS_CELL_MAX, "%s", text);
 }
 
-static bool continues(char c)
-{
-    return ((unsigned char)c & 0xc0) == 0x80;
-}
-
-static size_t width_of(const char *text)
-{
-    size_t n = 0;
-
-    for (; *text != '\0'; text++)
-        n += !continues(*text);
-    return n;
-}
-
 static const char *head_of(const struct rj_columns *t, size_t column)
 {
     return t->heads[column] + (t->heads[column][0] == '>');
+}
+
+/* The widest column that may be cut, of numbers too or not; n_columns: none. */
+static size_t widest_of(const struct rj_columns *t, const size_t *widths, bool numbers)
+{
+    size_t widest = t->n_columns;
+
+    for (size_t c = 0; c < t->n_columns; c++) {
+        if ((numbers || t->heads[c][0] != '>') && widths[c] > CUT_MIN &&
+            (widest == t->n_columns || widths[c] >= widths[widest]))
+            widest = c;
+    }
+    return widest;
 }
 
 static void measure(const struct rj_columns *t, size_t widths[RJ_COLUMNS_MAX])
@@ -60,20 +60,20 @@ static void measure(const struct rj_columns *t, size_t widths[RJ_COLUMNS_MAX])
     size_t total = GAP * (t->n_columns - 1);
 
     for (size_t c = 0; c < t->n_columns; c++) {
-        widths[c] = width_of(head_of(t, c));
+        widths[c] = rj_width_text(head_of(t, c));
         for (size_t i = c; i < t->n_cells; i += t->n_columns) {
-            size_t w = width_of(t->cells[i]);
+            size_t w = rj_width_text(t->cells[i]);
 
             widths[c] = w > widths[c] ? w : widths[c];
         }
         total += widths[c];
     }
     while (total > RJ_COLUMNS_WIDTH) {
-        size_t widest = 0;
+        size_t widest = widest_of(t, widths, false);
 
-        for (size_t c = 1; c < t->n_columns; c++)
-            widest = widths[c] >= widths[widest] ? c : widest;
-        if (widths[widest] <= CUT_MIN)
+        if (widest == t->n_columns)
+            widest = widest_of(t, widths, true);
+        if (widest == t->n_columns)
             return;
         widths[widest]--;
         total--;
@@ -83,20 +83,15 @@ static void measure(const struct rj_columns *t, size_t widths[RJ_COLUMNS_MAX])
 /* One cell: cut or filled up to width. */
 static void put_cell(FILE *out, const char *text, size_t width, bool right, bool last)
 {
-    size_t w = width_of(text), shown = 0;
-    bool cut = w > width;
+    size_t len = strlen(text), used = rj_width_text(text);
+    bool cut = used > width;
 
-    if (right)
-        (void)fprintf(out, "%*s", (int)(cut ? 0 : width - w), "");
-    for (; *text != '\0'; text++) {
-        if (!continues(*text) && cut && shown++ >= width - 2)
-            break;
-        (void)fputc(*text, out);
+    if (cut) {
+        len = rj_width_fit(text, width - 2, &used);
+        used += 2;
     }
-    if (cut)
-        (void)fputs("..", out);
-    if (!right && !cut && !last)
-        (void)fprintf(out, "%*s", (int)(width - w), "");
+    (void)fprintf(out, "%*s%.*s%s%*s", right ? (int)(width - used) : 0, "", (int)len,
+                  text, cut ? ".." : "", right || last ? 0 : (int)(width - used), "");
     (void)fputs(last ? "\n" : "  ", out);
 }
 

@@ -35,6 +35,7 @@ int main(int argc, char **argv)
         return rj_err_exit(RJ_ENOMEM);
     }
     (void)signal(SIGPIPE, SIG_IGN);
+    rj_cli_interrupts();
     cli->fd = -1;
     cli->home.lock_fd = -1;
     status = run(cli, argc, argv);

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+enum { ROOM = 128 };
+
 static int fail_json(enum rj_err err, const char *why, const char *hint)
 {
     json_t *doc =
@@ -26,23 +28,59 @@ static int fail_json(enum rj_err err, const char *why, const char *hint)
     return 0;
 }
 
+/* What to type after an error that names nothing better. */
+static const char *usual_hint(const struct rj_cli *cli, enum rj_err err, char room[ROOM])
+{
+    static const struct {
+        enum rj_err err;
+        const char *hint;
+    } usual[] = {
+        {RJ_EFULL, "make room on the disk (rejoin doctor says where), then again"},
+        {RJ_EIO, "rejoin doctor"},
+        {RJ_ENOMEM, "free some memory, then again"},
+        {RJ_ECORRUPT, "rejoin doctor"},
+        {RJ_EBUSY, "again in a moment; rejoin status says what goes on"},
+        {RJ_EJOINING, "rejoin status --watch shows how far it is"},
+        {RJ_EVERSION, "rejoin doctor; the older program wants an upgrade"},
+        {RJ_EUPGRADE, "upgrade rejoin here"},
+        {RJ_ECLOCK, "rejoin doctor"},
+        {RJ_EDENIED, "rejoin status; an admin of the space can change that"},
+        {RJ_EUNREACH, "rejoin peer list; rejoin doctor"},
+        {RJ_ETIMEOUT, "rejoin status; --timeout S waits longer"},
+        {RJ_ENODAEMON, "rejoin up"},
+        {RJ_EPROTO, "rejoin doctor"},
+        {RJ_ETYPE, "rejoin bucket run BUCKET TYPE KEY"},
+    };
+
+    for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++) {
+        if (usual[i].err == err)
+            return usual[i].hint;
+    }
+    (void)snprintf(room, ROOM, "rejoin help%s%s", cli->command != NULL ? " " : "",
+                   cli->command != NULL ? cli->command->words : "");
+    return room;
+}
+
 int rj_cli_fail(struct rj_cli *cli, enum rj_err err, const char *hint, const char *format,
                 ...)
 {
-    char why[RJ_CLI_WHY_MAX];
+    char why[RJ_CLI_WHY_MAX], room[ROOM];
     bool color = rj_cli_colored(cli, STDERR_FILENO);
     va_list args;
 
+    if (hint[0] == '\0')
+        hint = usual_hint(cli, err, room);
     va_start(args, format);
     (void)vsnprintf(why, sizeof(why), format, args);
     va_end(args);
     rj_cli_progress_end(cli);
     (void)fflush(stdout);
+    if (cli->silent)
+        return rj_err_exit(err) != 0 ? rj_err_exit(err) : 1;
     (void)fprintf(stderr, "%srejoin:%s %s\n", color ? "\033[31m" : "",
                   color ? "\033[0m" : "", why);
-    if (hint[0] != '\0')
-        (void)fprintf(stderr, "  %s\n", hint);
-    if (cli->json && fail_json(err, why, hint) != 0)
+    (void)fprintf(stderr, "  %s\n", hint);
+    if ((cli->json || cli->json_error) && fail_json(err, why, hint) != 0)
         (void)fprintf(stderr, "rejoin: the error has no JSON form\n");
     (void)fflush(stdout);
     return rj_err_exit(err) != 0 ? rj_err_exit(err) : 1;
@@ -168,29 +206,59 @@ bool rj_cli_colored(const struct rj_cli *cli, int fd)
            (term == NULL || strcmp(term, "dumb") != 0);
 }
 
+const char *rj_cli_paint(const struct rj_cli *cli, enum rj_cli_paint paint)
+{
+    static const char *const codes[] = {
+        [RJ_CLI_PLAIN] = "\033[0m",  [RJ_CLI_BOLD] = "\033[1m",
+        [RJ_CLI_GREEN] = "\033[32m", [RJ_CLI_YELLOW] = "\033[33m",
+        [RJ_CLI_RED] = "\033[31m",
+    };
+
+    return rj_cli_colored(cli, STDOUT_FILENO) ? codes[paint] : "";
+}
+
 int rj_cli_end(struct rj_cli *cli)
 {
     if (fflush(stdout) == 0 && !ferror(stdout))
         return 0;
-    return rj_cli_fail(cli, RJ_EIO, "", "the output could not be written");
+    return rj_cli_fail(cli, RJ_EIO, "look at where the output goes: a full disk?",
+                       "the output could not be written");
 }
 
 /* ---- values of a document */
 
+/* The i-th byte of text as a terminal may see it. */
+static char harmless(struct rj_bytes b, size_t i)
+{
+    bool c1 = i > 0 && b.ptr[i - 1] == 0xc2 && b.ptr[i] < 0xa0;
+
+    return (char)(b.ptr[i] < 0x20 || b.ptr[i] == 0x7f || c1 ? '?' : b.ptr[i]);
+}
+
+static const char *copy_harmless(struct rj_bytes b, char *room, size_t size)
+{
+    size_t n = 0;
+
+    for (; n < b.len && n < size - 1; n++)
+        room[n] = harmless(b, n);
+    room[n] = '\0';
+    return room;
+}
+
 const char *rj_cli_text(struct rj_bytes doc, const char *key, char *room, size_t size)
 {
     struct rj_bytes b = {0};
-    size_t n = 0;
 
-    if (rj_doc_get_text(doc, key, &b)) {
-        for (; n < b.len && n < size - 1; n++) {
-            bool c1 = n > 0 && b.ptr[n - 1] == 0xc2 && b.ptr[n] < 0xa0;
+    (void)rj_doc_get_text(doc, key, &b);
+    return copy_harmless(b, room, size);
+}
 
-            room[n] = (char)(b.ptr[n] < 0x20 || b.ptr[n] == 0x7f || c1 ? '?' : b.ptr[n]);
-        }
-    }
-    room[n] = '\0';
-    return room;
+const char *rj_cli_plain(struct rj_bytes item, char *room, size_t size)
+{
+    struct rj_bytes b = {0};
+
+    (void)rj_doc_is_text(item, &b);
+    return copy_harmless(b, room, size);
 }
 
 uint64_t rj_cli_uint(struct rj_bytes doc, const char *key)

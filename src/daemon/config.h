@@ -63,6 +63,8 @@ RJ_NODISCARD enum rj_err rj_config_load(struct rj_config *c, const char *path);
 const char *rj_config_get(const struct rj_config *c, const char *key);
 uint64_t rj_config_uint(const struct rj_config *c, const char *key);
 bool rj_config_is_set(const struct rj_config *c, const char *key);
+/* The number of the line that sets key in the file as it is now; 0: none. */
+size_t rj_config_line(const struct rj_config *c, const char *key);
 /* Checks key and value, writes the file (durable) and takes it over. value NULL removes
  * the setting. Comments and order of the file are kept. RJ_ENOENT: unknown key;
  * RJ_EINVAL: bad value; otherwise as rj_file_replace. Detail in why. */

@@ -56,7 +56,10 @@ static void on_gave_up(void *ctx, enum rj_err err, const char *why)
 /* Those who watch get what is logged. */
 static void on_log(void *ctx, enum rj_note_level level, const char *text)
 {
-    rj_control_event(((struct rj_daemon *)ctx)->control, level, text);
+    struct rj_daemon *d = ctx;
+
+    rj_incidents_take(&d->incidents, level, text, rj_loop_now(d->loop).wall);
+    rj_control_event(d->control, level, text);
 }
 
 void rj_daemon_stop(struct rj_daemon *d)

@@ -5,6 +5,7 @@
 
 #include "daemon/config.h"
 #include "daemon/control.h"
+#include "daemon/incidents.h"
 #include "daemon/respd.h"
 #include "daemon/web.h"
 #include "driver/driver.h"
@@ -19,6 +20,7 @@ struct rj_daemon {
     struct rj_respd *respd;
     struct rj_control *control;
     struct rj_web *web; /* NULL: there is no page */
+    struct rj_incidents incidents;
 
     /* The driver's parts. */
     struct rj_loop *loop;

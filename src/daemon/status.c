@@ -52,6 +52,7 @@ void rj_status_space(const struct rj_daemon *d, struct rj_doc *doc, struct rj_sp
     rj_doc_put_bool(doc, "default", strcmp(i.name, rj_respd_default(d->respd)) == 0);
     rj_doc_put_str(doc, "durability", rj_verb_durability_name(i.durability));
     rj_doc_put_str(doc, "role", rj_verb_role_name(i.role));
+    rj_doc_put_str(doc, "refuses", i.refuse != RJ_OK ? rj_err_name(i.refuse) : "");
     rj_doc_put_bool(doc, "joining", i.joining);
     rj_doc_put_uint(doc, "joined_permille", (uint64_t)(i.joined_part * 1000.0));
     rj_doc_put_uint(doc, "keys", i.keys);
@@ -171,7 +172,7 @@ static enum rj_err put_peers(const struct rj_daemon *d, struct rj_doc *doc,
     return err;
 }
 
-static void put_addresses(const struct rj_daemon *d, struct rj_doc *doc)
+void rj_status_addresses(const struct rj_daemon *d, struct rj_doc *doc)
 {
     size_t count = 0;
     const struct rj_ticket_address *own = rj_peers_own(d->peers, &count);
@@ -191,7 +192,7 @@ enum rj_err rj_status_put(const struct rj_daemon *d, struct rj_node *n,
 
     rj_doc_map(doc);
     rj_status_self(d, doc);
-    put_addresses(d, doc);
+    rj_status_addresses(d, doc);
     rj_doc_key(doc, "spaces");
     rj_doc_array(doc);
     for (size_t i = 0; (s = rj_node_space_at(n, i)) != NULL; i++) {

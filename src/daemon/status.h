@@ -8,6 +8,8 @@
 
 /* Adds the fields of the node itself to the map that is open in doc. */
 void rj_status_self(const struct rj_daemon *d, struct rj_doc *doc);
+/* The list "addresses": where others are told to find it. */
+void rj_status_addresses(const struct rj_daemon *d, struct rj_doc *doc);
 /* The fields of a space; and what keeps it from being in order, a list of texts
  * "limits". */
 void rj_status_space(const struct rj_daemon *d, struct rj_doc *doc, struct rj_space *s);

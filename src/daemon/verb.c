@@ -3,6 +3,7 @@
 #include "daemon/verb.h"
 
 #include "base/alloc.h"
+#include "daemon/suggest.h"
 #include "posix/why.h"
 
 #include <stdio.h>
@@ -46,6 +47,23 @@ bool rj_verb_text(struct rj_call *c, const char *key, char *ret, size_t size)
     return true;
 }
 
+static void no_space(struct rj_call *c, struct rj_node *n, struct rj_bytes name)
+{
+    char word[RJ_NAME_MAX + 1], hint[RJ_NAME_MAX + 32] = "rejoin bucket list";
+    struct rj_suggest suggest = {.word = word};
+    struct rj_space *s;
+
+    (void)snprintf(word, sizeof(word), "%.*s", (int)rj_bytes_first(name, RJ_NAME_MAX).len,
+                   (const char *)name.ptr);
+    for (size_t i = 0; (s = rj_node_space_at(n, i)) != NULL; i++)
+        rj_suggest_try(&suggest, rj_space_name(s));
+    if (suggest.best != NULL)
+        (void)snprintf(hint, sizeof(hint), "did you mean %s?", suggest.best);
+    else if (rj_node_space_at(n, 0) == NULL)
+        (void)snprintf(hint, sizeof(hint), "rejoin bucket add %s", word);
+    (void)rj_call_error(c, RJ_ENOENT, hint, "there is no bucket %s here", word);
+}
+
 struct rj_space *rj_verb_space(struct rj_call *c, struct rj_node *n)
 {
     struct rj_bytes name;
@@ -55,9 +73,7 @@ struct rj_space *rj_verb_space(struct rj_call *c, struct rj_node *n)
         return NULL;
     s = rj_node_space(n, name);
     if (s == NULL)
-        (void)rj_call_error(
-            c, RJ_ENOENT, "rejoin bucket list", "there is no bucket %.*s here",
-            (int)rj_bytes_first(name, RJ_NAME_MAX).len, (const char *)name.ptr);
+        no_space(c, n, name);
     return s;
 }
 
@@ -236,6 +252,8 @@ static bool names_it(const struct rj_verb_device *d, const char *word)
 bool rj_verb_device(struct rj_call *c, struct rj_node *n, struct rj_verb_device *ret)
 {
     char word[RJ_VERB_ID_LEN + 1];
+    char hint[RJ_NAME_MAX + 32] = "rejoin peer list";
+    struct rj_suggest suggest = {.word = word};
     struct rj_verb_device *all = NULL;
     size_t count = 0, found = 0;
 
@@ -249,15 +267,17 @@ bool rj_verb_device(struct rj_call *c, struct rj_node *n, struct rj_verb_device 
         return false;
     }
     for (size_t i = 0; i < count; i++) {
+        rj_suggest_try(&suggest, all[i].name);
         if (!names_it(&all[i], word))
             continue;
         *ret = all[i];
         found++;
     }
+    if (suggest.best != NULL)
+        (void)snprintf(hint, sizeof(hint), "did you mean %s?", suggest.best);
     free(all);
     if (found == 0)
-        (void)rj_call_error(c, RJ_ENOENT, "rejoin peer list", "there is no peer %s",
-                            word);
+        (void)rj_call_error(c, RJ_ENOENT, hint, "there is no peer %s", word);
     else if (found > 1)
         (void)rj_call_error(c, RJ_EINVAL, "rejoin peer list",
                             "%s names %zu peers: use the first digits of its id", word,

@@ -40,7 +40,7 @@ enum rj_err rj_verb_bucket_add(struct rj_call *c)
                              "there is a bucket %.*s already", (int)opts.name.len,
                              (const char *)opts.name.ptr);
     if (err == RJ_EINVAL)
-        return rj_call_error(c, err, "",
+        return rj_call_error(c, err, "rejoin bucket add my-notes",
                              "a name is 1 to %d of letters, digits, dots, - and _",
                              RJ_NAME_MAX);
     if (err != RJ_OK)

@@ -47,7 +47,8 @@ static enum rj_err invite_error(struct rj_call *c, enum rj_err err)
         return rj_call_error(c, err, "rejoin bucket list",
                              "there is no such space here to invite into");
     case RJ_ELIMIT:
-        return rj_call_error(c, err, "", "too many invitations are open");
+        return rj_call_error(c, err, "wait until some expire, or: rejoin down; rejoin up",
+                             "too many invitations are open");
     default:
         return err;
     }
@@ -88,7 +89,7 @@ enum rj_err rj_verb_invite(struct rj_call *c)
     (void)rj_doc_get_uint(rj_call_args(c), "expires_ms", &expires_ms);
     (void)rj_doc_get_uint(rj_call_args(c), "uses", &uses);
     if (uses == 0 || uses > INVITE_USES_MAX)
-        return rj_call_error(c, RJ_EINVAL, "", "a ticket has 1 to %d uses",
+        return rj_call_error(c, RJ_EINVAL, "--uses 1", "a ticket has 1 to %d uses",
                              INVITE_USES_MAX);
     opts.uses = (uint32_t)uses;
     opts.expires_ms = rj_verb_now(c).wall.ms + expires_ms;

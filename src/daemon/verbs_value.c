@@ -4,12 +4,29 @@
 #include "base/alloc.h"
 #include "daemon/verb.h"
 
+#include <stdio.h>
+
 enum { RUN_ARGS_MAX = 65536 };
 
 static enum rj_err no_key(struct rj_call *c, struct rj_bytes key)
 {
-    return rj_call_error(c, RJ_ENOENT, "", "there is no key %.*s",
+    char name[RJ_NAME_MAX + 1], hint[RJ_NAME_MAX + 40];
+
+    (void)rj_verb_text(c, "name", name, sizeof(name));
+    (void)snprintf(hint, sizeof(hint), "rejoin bucket run %s SCAN 0", name);
+    return rj_call_error(c, RJ_ENOENT, hint, "there is no key %.*s",
                          (int)rj_bytes_first(key, 100).len, (const char *)key.ptr);
+}
+
+/* The key holds something that get cannot print: which command can. */
+static enum rj_err other_type(struct rj_call *c, struct rj_bytes key)
+{
+    char name[RJ_NAME_MAX + 1], hint[RJ_NAME_MAX + 200];
+
+    (void)rj_verb_text(c, "name", name, sizeof(name));
+    (void)snprintf(hint, sizeof(hint), "rejoin bucket run %s TYPE %.*s", name,
+                   (int)rj_bytes_first(key, 100).len, (const char *)key.ptr);
+    return rj_call_error(c, RJ_ETYPE, hint, "the key holds a set or a hash");
 }
 
 enum rj_err rj_verb_bucket_get(struct rj_call *c)
@@ -26,8 +43,7 @@ enum rj_err rj_verb_bucket_get(struct rj_call *c)
     if (err == RJ_ENOENT)
         return no_key(c, key);
     if (err == RJ_ETYPE)
-        return rj_call_error(c, err, "rejoin bucket run BUCKET TYPE KEY",
-                             "the key holds a set or a hash");
+        return other_type(c, key);
     if (err != RJ_OK)
         return err;
     doc = rj_call_doc(c);

@@ -61,6 +61,7 @@ struct rj_peers {
     size_t attempts;
     struct rj_addresses own;
     struct rj_mono own_next;
+    struct rj_twins twins;
 };
 
 static struct rj_bytes session_key(const struct rj_map_node *node)
@@ -184,6 +185,9 @@ static void on_open(struct rj_conn *conn)
     p = s->peers;
     rj_crypto_device_id(p->options.crypto, info.pubkey, &s->device);
     if (same(&s->device, &p->self)) {
+        if (rj_tls_export(rj_conn_tls(conn), RJ_PEERS_BINDING_LABEL, binding) == RJ_OK)
+            rj_twins_note(&p->twins, binding, info.addr,
+                          rj_loop_now(p->options.loop).mono);
         refuse(s, "it is this device itself");
         return;
     }
@@ -198,6 +202,10 @@ static void on_open(struct rj_conn *conn)
         return;
     }
     if (old != NULL) {
+        const char *const addresses[2] = {rj_conn_info(old->conn).addr, info.addr};
+
+        rj_twins_replaced(&p->twins, &s->device, addresses,
+                          rj_loop_now(p->options.loop).mono);
         session_down(old);
         rj_conn_close(old->conn);
     }
@@ -599,6 +607,16 @@ const struct rj_ticket_address *rj_peers_own(const struct rj_peers *p, size_t *r
 {
     *ret_n = p->own.n;
     return p->own.items;
+}
+
+const char *rj_peers_twin(const struct rj_peers *p)
+{
+    return rj_twins_address(&p->twins, rj_loop_now(p->options.loop).mono);
+}
+
+const struct rj_rival *rj_peers_rival(const struct rj_peers *p, size_t i)
+{
+    return rj_twins_rival(&p->twins, i, rj_loop_now(p->options.loop).mono);
 }
 
 struct rj_peers_stats rj_peers_stats(const struct rj_peers *p)

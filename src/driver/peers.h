@@ -12,6 +12,7 @@
 
 #include "driver/engine.h"
 #include "driver/ticket.h"
+#include "driver/twins.h"
 #include "posix/crypto.h"
 
 struct rj_tls_ctx;
@@ -70,6 +71,12 @@ const char *rj_peers_address(const struct rj_peers *p, const struct rj_digest *d
 const char *rj_peers_why(const struct rj_peers *p, const struct rj_digest *device);
 /* Own addresses as told to others; *ret_n of them. Borrowed until the next turn. */
 const struct rj_ticket_address *rj_peers_own(const struct rj_peers *p, size_t *ret_n);
+/* Where another node runs with this device's key (driver/twins.h); NULL: none was met.
+ * Borrowed until the next turn. */
+const char *rj_peers_twin(const struct rj_peers *p);
+/* The i-th of RJ_TWINS_RIVALS peers that may run twice with one key; NULL: not that many.
+ */
+const struct rj_rival *rj_peers_rival(const struct rj_peers *p, size_t i);
 
 struct rj_peers_stats {
     uint32_t sessions, half; /* now */

@@ -144,6 +144,8 @@ bool rj_node_peer(struct rj_node *n, size_t i, struct rj_peer_info *ret)
         .session = d->session,
         .sent_bytes = ss != NULL ? ss->sent_bytes : 0,
         .received_bytes = ss != NULL ? ss->got_bytes : 0,
+        .clock_known = ss != NULL && ss->clock_known,
+        .clock_offset_ms = ss != NULL ? ss->clock_offset_ms : 0,
     };
     return true;
 }

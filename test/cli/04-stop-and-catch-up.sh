@@ -21,7 +21,7 @@ away() { rj a --json status | grep -q '"connected":false.*"name":"c"'; }
 check "the others notice" await 60 away
 check "sync is content with who is there" rj a sync
 has "... and says who is not" "$(rj a sync 2>&1)" "not reachable: c"
-status_is 8 "status -q says that somebody is behind" rj a -q status
+status_is 3 "status -q says that somebody is behind" rj a -q status
 status_is 8 "sync --wait is not content" rj a --timeout 2 sync --wait
 
 check_here "it comes back" up c

@@ -33,7 +33,7 @@ has "a bucket that is none" "$(auth a three x get where)" "WRONGPASS"
 check "a token is set" rj a bucket set two token=secret-1
 is "... and counts at once" "$(auth a two secret-1 get where)" two
 has "... the old one does not" "$(auth a two "$token" get where)" "WRONGPASS"
-has "the token is not shown without asking" "$(rj a bucket show two)x" "token set          yes"
+has "the token is not shown without asking" "$(rj a bucket show two)x" "token set       yes"
 [[ $(rj a bucket show two) != *secret-1* ]]
 result $? "... really not"
 check "a token is removed" rj a bucket set two token=none

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/cli.h"
-#include "cli/suggest.h"
+#include "daemon/suggest.h"
 #include "support/test.h"
 
 #include <stdio.h>

@@ -70,6 +70,41 @@ TEST(a_character_of_several_bytes_takes_one_column)
     rj_columns_done(&t);
 }
 
+TEST(wide_characters_take_two_columns_and_are_never_cut_in_two)
+{
+    static const char *const heads[] = {"NAME", "X"};
+    char text[512], cell[RJ_COLUMNS_CELL_MAX] = "";
+    struct rj_columns t;
+
+    for (int i = 0; i < 45; i++)
+        (void)strcat(cell, "\xe6\x97\xa5");
+    rj_columns_init(&t, heads, 2);
+    rj_columns_cell(&t, cell);
+    rj_columns_cell(&t, "yy");
+    printed(&t, text, sizeof(text));
+    /* 76 columns for the name: 37 characters and ".." */
+    assert_string_equal(strstr(text, "..") + 2, "  yy\n");
+    assert_int_equal(strstr(text, "..") - strchr(text, '\n') - 1, 37 * 3);
+    rj_columns_done(&t);
+}
+
+TEST(text_gives_way_before_numbers)
+{
+    static const char *const heads[] = {"NAME", ">COUNT", "NOTE"};
+    char text[512], cell[81];
+    struct rj_columns t;
+
+    memset(cell, 'x', sizeof(cell) - 1);
+    cell[sizeof(cell) - 1] = '\0';
+    rj_columns_init(&t, heads, 3);
+    rj_columns_cell(&t, cell);
+    rj_columns_cell(&t, "18,446,744,073,709,551,615");
+    rj_columns_cell(&t, cell);
+    printed(&t, text, sizeof(text));
+    assert_non_null(strstr(text, "  18,446,744,073,709,551,615  "));
+    rj_columns_done(&t);
+}
+
 TEST(a_table_without_rows_is_its_head)
 {
     static const char *const heads[] = {"A", ">B"};
@@ -88,6 +123,8 @@ int main(void)
         cmocka_unit_test(columns_are_aligned),
         cmocka_unit_test(no_line_is_wider_than_80_characters),
         cmocka_unit_test(a_character_of_several_bytes_takes_one_column),
+        cmocka_unit_test(wide_characters_take_two_columns_and_are_never_cut_in_two),
+        cmocka_unit_test(text_gives_way_before_numbers),
         cmocka_unit_test(a_table_without_rows_is_its_head),
     };
 

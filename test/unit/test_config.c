@@ -214,6 +214,21 @@ TEST(every_default_is_a_valid_value)
     end(&f);
 }
 
+TEST(a_setting_is_found_in_its_line)
+{
+    struct fixture f;
+
+    begin(&f,
+          "; peer = 1\n[listen]\n[port]\n  # peer = 2\n\npeer = 9000\nresp: 0\n[token]\n"
+          "a.b = secret");
+    assert_ok(rj_config_load(&f.config, f.path));
+    assert_int_equal(rj_config_line(&f.config, "port.peer"), 6);
+    assert_int_equal(rj_config_line(&f.config, "port.resp"), 7);
+    assert_int_equal(rj_config_line(&f.config, "token.a.b"), 9);
+    assert_int_equal(rj_config_line(&f.config, "listen.peer"), 0);
+    end(&f);
+}
+
 static enum rj_err load_and_set(void *ctx)
 {
     struct fixture *f = ctx;
@@ -249,6 +264,7 @@ int main(void)
         cmocka_unit_test(a_bad_setting_changes_neither_file_nor_memory),
         cmocka_unit_test(the_longest_token_of_the_longest_name_fits),
         cmocka_unit_test(every_default_is_a_valid_value),
+        cmocka_unit_test(a_setting_is_found_in_its_line),
         cmocka_unit_test(out_of_memory_is_reported_wherever_it_happens),
     };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* "Did you mean": the closest of some words. */
-#ifndef RJ_CLI_SUGGEST_H
-#define RJ_CLI_SUGGEST_H
+#ifndef RJ_DAEMON_SUGGEST_H
+#define RJ_DAEMON_SUGGEST_H
 
 #include <stddef.h>
 

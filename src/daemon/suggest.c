@@ -2,7 +2,7 @@
 /* Distance of words: optimal string alignment (Damerau 1964; Wagner and Fischer 1974),
  * three rows of the table at a time. A candidate counts as near when at most two edits
  * away and when less than half of it would change. */
-#include "cli/suggest.h"
+#include "daemon/suggest.h"
 
 #include <string.h>
 
