@@ -4,8 +4,8 @@
 #include "base/alloc.h"
 #include "daemon/status.h"
 #include "daemon/web.h"
-#include "posix/http.h"
 #include "face/json.h"
+#include "posix/http.h"
 #include "posix/why.h"
 
 #include <stdio.h>
@@ -118,24 +118,27 @@ static void on_streams(void *ctx, size_t n)
         rj_timer_set(w->timer, rj_loop_now(w->d->loop).mono);
 }
 
+/* What lies between two symbols of the linker; in C they are two objects. */
+static struct rj_bytes between(const void *from, const void *end)
+{
+    return rj_bytes_of(from, (size_t)((uintptr_t)end - (uintptr_t)from));
+}
+
 static void list_pages(struct rj_web *w)
 {
     const struct rj_http_page pages[PAGES] = {
         {.path = "/",
          .type = "text/html; charset=utf-8",
          .access = RJ_HTTP_TOKEN,
-         .fixed =
-             rj_bytes_of(rj_page_index, (size_t)(rj_page_index_end - rj_page_index))},
+         .fixed = between(rj_page_index, rj_page_index_end)},
         {.path = "/page.js",
          .type = "text/javascript; charset=utf-8",
          .access = RJ_HTTP_OPEN,
-         .fixed =
-             rj_bytes_of(rj_page_script, (size_t)(rj_page_script_end - rj_page_script))},
+         .fixed = between(rj_page_script, rj_page_script_end)},
         {.path = "/page.css",
          .type = "text/css; charset=utf-8",
          .access = RJ_HTTP_OPEN,
-         .fixed =
-             rj_bytes_of(rj_page_style, (size_t)(rj_page_style_end - rj_page_style))},
+         .fixed = between(rj_page_style, rj_page_style_end)},
         {.path = "/events",
          .type = "text/event-stream",
          .access = RJ_HTTP_TOKEN,

@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/queue.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -22,7 +21,7 @@ enum { BACKLOG = 64, BLOCK = 16 * 1024, COOKIE_NAME = 32 };
 
 /* An open event stream. */
 struct stream {
-    LIST_ENTRY(stream) link;
+    struct stream *next, **back; /* back: what points to this one */
     struct rj_http *http;
     struct MHD_Connection *conn;
     struct rj_buf event; /* what is being sent */
@@ -36,7 +35,7 @@ struct rj_http {
     struct MHD_Daemon *daemon;
     uv_poll_t *poll;
     struct rj_timer *timer;
-    LIST_HEAD(, stream) streams;
+    struct stream *streams;
     size_t n_streams;
     struct rj_buf event; /* the newest one, as it is sent */
     uint64_t number;
@@ -272,11 +271,23 @@ static void tell_streams(const struct rj_http *h)
         h->o.on_streams(h->o.ctx, h->n_streams);
 }
 
+/* Lets those go on that wait for an event, or for the end. */
+static void resume_streams(struct rj_http *h)
+{
+    for (struct stream *s = h->streams; s != NULL; s = s->next) {
+        if (s->suspended)
+            MHD_resume_connection(s->conn);
+        s->suspended = false;
+    }
+}
+
 static void free_stream(void *cls)
 {
     struct stream *s = cls;
 
-    LIST_REMOVE(s, link);
+    *s->back = s->next;
+    if (s->next != NULL)
+        s->next->back = s->back;
     s->http->n_streams--;
     rj_buf_done(&s->event);
     tell_streams(s->http);
@@ -302,7 +313,11 @@ static enum MHD_Result open_stream(struct rj_http *h, struct MHD_Connection *con
         free(s);
         return MHD_NO;
     }
-    LIST_INSERT_HEAD(&h->streams, s, link);
+    s->next = h->streams;
+    s->back = &h->streams;
+    if (s->next != NULL)
+        s->next->back = &s->next;
+    h->streams = s;
     h->n_streams++;
     tell_streams(h);
     return send_with(conn, MHD_HTTP_OK, page->type, r);
@@ -392,7 +407,6 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 
 enum rj_err rj_http_publish(struct rj_http *h, struct rj_bytes data)
 {
-    struct stream *s;
 
     if (data.len > RJ_HTTP_ANSWER_MAX)
         return RJ_ELIMIT;
@@ -405,12 +419,7 @@ enum rj_err rj_http_publish(struct rj_http *h, struct rj_bytes data)
         return RJ_ENOMEM;
     }
     h->number++;
-    LIST_FOREACH(s, &h->streams, link)
-    {
-        if (s->suspended)
-            MHD_resume_connection(s->conn);
-        s->suspended = false;
-    }
+    resume_streams(h);
     if (h->n_streams > 0)
         rj_timer_set(h->timer, rj_loop_now(h->o.loop).mono);
     return RJ_OK;
@@ -502,7 +511,6 @@ enum rj_err rj_http_new(const struct rj_http_options *options, struct rj_http **
     if (h == NULL)
         return RJ_ENOMEM;
     h->o = *options;
-    LIST_INIT(&h->streams);
     (void)snprintf(h->cookie, sizeof(h->cookie), "rejoin-%u", options->port);
     err = rj_timer_new(options->loop, run, h, &h->timer);
     if (err == RJ_OK)
@@ -519,17 +527,10 @@ enum rj_err rj_http_new(const struct rj_http_options *options, struct rj_http **
 
 void rj_http_stop(struct rj_http *h)
 {
-    struct stream *s;
-
     if (h == NULL || h->stopped)
         return;
     h->stopped = true;
-    LIST_FOREACH(s, &h->streams, link)
-    {
-        if (s->suspended)
-            MHD_resume_connection(s->conn);
-        s->suspended = false;
-    }
+    resume_streams(h);
     if (h->poll != NULL)
         uv_close((uv_handle_t *)h->poll, on_poll_closed);
     h->poll = NULL;
