@@ -217,6 +217,20 @@ struct rj_op_result {
 RJ_API enum rj_err rj_client_run(struct rj_client *c, const struct rj_op *ops, size_t n,
                                  bool atomic, struct rj_op_result *ret_results);
 
+/* ---- in a loop of the program's own: nothing here waits for an answer */
+
+/* The descriptor that becomes readable when there is something for rj_client_run_end or
+ * rj_client_watch_next; -1 when nothing is under way. Ask afresh after each _begin. */
+RJ_API int rj_client_fd(const struct rj_client *c);
+/* Sends what rj_client_run would. Waits only to connect, and while the daemon does not
+ * read a large request. Until the answer is taken every other call is RJ_EBUSY. */
+RJ_NODISCARD RJ_API enum rj_err
+rj_client_run_begin(struct rj_client *c, const struct rj_op *ops, size_t n, bool atomic);
+/* Takes the answer, to the same operations. RJ_EBUSY: it is not there yet. */
+RJ_NODISCARD RJ_API enum rj_err rj_client_run_end(struct rj_client *c,
+                                                  const struct rj_op *ops, size_t n,
+                                                  struct rj_op_result *ret_results);
+
 /* ---- durability */
 
 /* Waits until what this node (all its clients) has written in the bucket so far is known
@@ -263,6 +277,11 @@ typedef bool rj_client_event_fn(void *ctx, const struct rj_client_event *ev);
  * is for the beginning only. A watcher that does not keep up misses events. */
 RJ_API enum rj_err rj_client_watch(struct rj_client *c, rj_client_event_fn *fn,
                                    void *ctx);
+/* The same in a loop: begins, then hands out what has come. False from fn ends the watch,
+ * as rj_client_close does; until then every other call is RJ_EBUSY. */
+RJ_NODISCARD RJ_API enum rj_err rj_client_watch_begin(struct rj_client *c);
+RJ_NODISCARD RJ_API enum rj_err rj_client_watch_next(struct rj_client *c,
+                                                     rj_client_event_fn *fn, void *ctx);
 
 #ifdef __cplusplus
 }

@@ -3,6 +3,7 @@
  * daemon understands. One that failed under way is closed, so an answer that comes late
  * can never be taken for that of another call; the next call connects again. */
 #include "base/alloc.h"
+#include "base/opts.h"
 #include "client/docjson.h"
 #include "client/handle.h"
 #include "posix/dirs.h"
@@ -38,6 +39,7 @@ enum rj_err rj_client_lost(struct rj_client *c, enum rj_err err)
     uint64_t count;
 
     rj_wire_close(&c->wire);
+    c->under_way = 0;
     switch ((int)err) {
     case RJ_ECLOSED:
         rj_why_set(c->hint, sizeof(c->hint), "rejoin up");
@@ -82,15 +84,16 @@ enum rj_err rj_client_refused(struct rj_client *c, struct rj_bytes body)
 
 /* ---- a connection */
 
-/* Waits for the final reply to that request. */
-static enum rj_err receive(struct rj_client *c, uint64_t id, uint64_t until_ms,
-                           struct rj_bytes *ret_body)
+enum rj_err rj_client_receive(struct rj_client *c, uint64_t id, uint64_t until_ms,
+                              struct rj_bytes *ret_body)
 {
     struct rj_message_reply reply = {0};
     enum rj_err err;
 
     do {
         err = rj_wire_next(&c->wire, until_ms, &reply);
+        if (err == RJ_ETIMEOUT && until_ms == 0)
+            return RJ_EBUSY;
         if (err != RJ_OK)
             return rj_client_lost(c, err);
     } while (reply.id != id ||
@@ -150,7 +153,7 @@ static enum rj_err reach(struct rj_client *c, uint64_t until_ms)
     err = rj_wire_send(&c->wire, "ping", RJ_BYTES_OF(empty_map), until_ms, &id);
     if (err != RJ_OK)
         return rj_client_lost(c, err);
-    err = receive(c, id, until_ms, &self);
+    err = rj_client_receive(c, id, until_ms, &self);
     if (err == RJ_OK)
         err = check_version(c, self);
     if (err != RJ_OK)
@@ -174,6 +177,8 @@ enum rj_err rj_client_send(struct rj_client *c, const char *verb, uint64_t until
     struct rj_bytes args;
     enum rj_err err;
 
+    if (c->under_way != 0)
+        return rj_client_fail(c, RJ_EBUSY, "another request is under way");
     rj_doc_end(&c->args);
     err = rj_doc_view(&c->args, &args);
     if (err != RJ_OK)
@@ -195,7 +200,7 @@ enum rj_err rj_client_ask(struct rj_client *c, const char *verb, uint64_t until_
     uint64_t id = 0;
     enum rj_err err = rj_client_send(c, verb, until_ms, &id);
 
-    return err == RJ_OK ? receive(c, id, until_ms, ret_body) : err;
+    return err == RJ_OK ? rj_client_receive(c, id, until_ms, ret_body) : err;
 }
 
 /* ---- life */
@@ -235,13 +240,11 @@ static enum rj_err open_it(struct rj_client *c, const struct rj_client_opts *opt
 enum rj_err rj_client_open(const struct rj_client_opts *opts, char *why, size_t why_len,
                            struct rj_client **ret_client)
 {
-    const struct rj_client_opts defaults = {.size = sizeof(defaults)};
+    struct rj_client_opts own = {.size = sizeof(own)};
     struct rj_client *c;
     enum rj_err err;
 
-    if (opts == NULL)
-        opts = &defaults;
-    if (opts->size != sizeof(*opts)) {
+    if (opts != NULL && !rj_opts_take(&own, sizeof(own), opts)) {
         rj_why_set(why, why_len, "size must be set");
         return RJ_EINVAL;
     }
@@ -250,7 +253,7 @@ enum rj_err rj_client_open(const struct rj_client_opts *opts, char *why, size_t 
         rj_why_set(why, why_len, "%s", rj_err_text(RJ_ENOMEM));
         return RJ_ENOMEM;
     }
-    err = open_it(c, opts);
+    err = open_it(c, &own);
     if (err != RJ_OK) {
         rj_why_set(why, why_len, "%s", c->why[0] != '\0' ? c->why : rj_err_text(err));
         rj_client_close(c);
@@ -385,10 +388,43 @@ static bool tell(struct rj_bytes body, rj_client_event_fn *fn, void *ctx)
     return fn(ctx, &ev);
 }
 
-enum rj_err rj_client_watch(struct rj_client *c, rj_client_event_fn *fn, void *ctx)
+/* Takes the next message of a watch. False: it is over, or (*ret_err RJ_EBUSY, with
+ * until_ms 0) nothing more has come. */
+static bool next_event(struct rj_client *c, uint64_t until_ms, rj_client_event_fn *fn,
+                       void *ctx, enum rj_err *ret_err)
 {
-    uint64_t until = rj_client_until(c, 0), id = 0, ping = 0;
     struct rj_message_reply reply = {0};
+    bool go_on = true;
+
+    *ret_err = rj_wire_next(&c->wire, until_ms, &reply);
+    if (*ret_err == RJ_ETIMEOUT && until_ms == 0) {
+        *ret_err = RJ_EBUSY;
+        return false;
+    }
+    if (*ret_err != RJ_OK) {
+        *ret_err = rj_client_lost(c, *ret_err);
+        return false;
+    }
+    if (reply.kind == RJ_MESSAGE_ERROR) {
+        *ret_err = rj_client_refused(c, reply.body);
+        go_on = false;
+    } else if (reply.id == c->ping && reply.kind == RJ_MESSAGE_RESULT) {
+        c->ping = 0;
+        go_on = fn(ctx, NULL);
+    } else if (reply.id == c->under_way && reply.kind == RJ_MESSAGE_EVENT &&
+               c->ping == 0) {
+        go_on = tell(reply.body, fn, ctx);
+    }
+    if (!go_on) {
+        rj_wire_close(&c->wire); /* events would go on coming */
+        c->under_way = 0;
+    }
+    return go_on;
+}
+
+enum rj_err rj_client_watch_begin(struct rj_client *c)
+{
+    uint64_t until = rj_client_until(c, 0), id = 0;
     enum rj_err err;
 
     (void)rj_client_begin(c);
@@ -397,25 +433,36 @@ enum rj_err rj_client_watch(struct rj_client *c, rj_client_event_fn *fn, void *c
         return err;
     (void)rj_client_begin(c);
     /* Answered in order: once it is, the watch has begun. */
-    err = rj_client_send(c, "ping", until, &ping);
-    while (err == RJ_OK) {
-        bool go_on = true;
-
-        err = rj_wire_next(&c->wire, until, &reply);
-        if (err != RJ_OK)
-            return rj_client_lost(c, err);
-        if (reply.kind == RJ_MESSAGE_ERROR) {
-            err = rj_client_refused(c, reply.body);
-        } else if (reply.id == ping && reply.kind == RJ_MESSAGE_RESULT) {
-            until = RJ_WIRE_NEVER;
-            go_on = fn(ctx, NULL);
-        } else if (reply.id == id && reply.kind == RJ_MESSAGE_EVENT &&
-                   until == RJ_WIRE_NEVER) {
-            go_on = tell(reply.body, fn, ctx);
-        }
-        if (!go_on)
-            break;
-    }
-    rj_wire_close(&c->wire); /* events would go on coming */
+    err = rj_client_send(c, "ping", until, &c->ping);
+    if (err == RJ_OK)
+        c->under_way = id;
     return err;
+}
+
+enum rj_err rj_client_watch_next(struct rj_client *c, rj_client_event_fn *fn, void *ctx)
+{
+    enum rj_err err = RJ_OK;
+
+    if (c->under_way == 0)
+        return rj_client_fail(c, RJ_EINVAL, "no watch is under way");
+    while (next_event(c, 0, fn, ctx, &err))
+        continue;
+    return err == RJ_EBUSY ? RJ_OK : err;
+}
+
+enum rj_err rj_client_watch(struct rj_client *c, rj_client_event_fn *fn, void *ctx)
+{
+    uint64_t until = rj_client_until(c, 0);
+    enum rj_err err = rj_client_watch_begin(c);
+
+    if (err != RJ_OK)
+        return err;
+    while (next_event(c, c->ping != 0 ? until : RJ_WIRE_NEVER, fn, ctx, &err))
+        continue;
+    return err;
+}
+
+int rj_client_fd(const struct rj_client *c)
+{
+    return c->under_way != 0 ? c->wire.fd : -1;
 }

@@ -64,12 +64,12 @@ static enum rj_err take_results(struct rj_client *c, struct rj_bytes list,
     return RJ_OK;
 }
 
-enum rj_err rj_client_run(struct rj_client *c, const struct rj_op *ops, size_t n,
-                          bool atomic, struct rj_op_result *ret_results)
+/* Makes the request; rj_client_send has to follow. */
+static enum rj_err make_request(struct rj_client *c, const struct rj_op *ops, size_t n,
+                                bool atomic)
 {
     struct rj_doc *doc = rj_client_begin(c);
     enum rj_err err = put_ops(c, ops, n);
-    struct rj_bytes body, list;
 
     if (err != RJ_OK)
         return rj_client_fail(c, err, "the operations: %s", rj_err_text(err));
@@ -77,13 +77,58 @@ enum rj_err rj_client_run(struct rj_client *c, const struct rj_op *ops, size_t n
     rj_doc_put_bool(doc, "atomic", atomic);
     rj_doc_key(doc, "ops");
     rj_doc_raw(doc, rj_buf_view(&c->text));
-    err = rj_client_ask(c, "data", rj_client_until(c, 0), &body);
-    if (err != RJ_OK)
-        return err;
-    if (!rj_doc_find(body, "results", &list))
-        return rj_client_lost(c, RJ_EPROTO);
-    err = take_results(c, list, ops, n, ret_results);
+    return RJ_OK;
+}
+
+static enum rj_err take_answer(struct rj_client *c, struct rj_bytes body,
+                               const struct rj_op *ops, size_t n,
+                               struct rj_op_result *ret)
+{
+    struct rj_bytes list;
+    enum rj_err err = RJ_EPROTO;
+
+    if (rj_doc_find(body, "results", &list))
+        err = take_results(c, list, ops, n, ret);
     return err == RJ_OK ? RJ_OK : rj_client_lost(c, err);
+}
+
+enum rj_err rj_client_run(struct rj_client *c, const struct rj_op *ops, size_t n,
+                          bool atomic, struct rj_op_result *ret_results)
+{
+    struct rj_bytes body = {0};
+    enum rj_err err = make_request(c, ops, n, atomic);
+
+    if (err == RJ_OK)
+        err = rj_client_ask(c, "data", rj_client_until(c, 0), &body);
+    return err == RJ_OK ? take_answer(c, body, ops, n, ret_results) : err;
+}
+
+enum rj_err rj_client_run_begin(struct rj_client *c, const struct rj_op *ops, size_t n,
+                                bool atomic)
+{
+    enum rj_err err = make_request(c, ops, n, atomic);
+    uint64_t id = 0;
+
+    if (err == RJ_OK)
+        err = rj_client_send(c, "data", rj_client_until(c, 0), &id);
+    if (err == RJ_OK)
+        c->under_way = id;
+    return err;
+}
+
+enum rj_err rj_client_run_end(struct rj_client *c, const struct rj_op *ops, size_t n,
+                              struct rj_op_result *ret_results)
+{
+    struct rj_bytes body = {0};
+    enum rj_err err;
+
+    if (c->under_way == 0)
+        return rj_client_fail(c, RJ_EINVAL, "no request is under way");
+    err = rj_client_receive(c, c->under_way, 0, &body);
+    if (err == RJ_EBUSY)
+        return err;
+    c->under_way = 0;
+    return err == RJ_OK ? take_answer(c, body, ops, n, ret_results) : err;
 }
 
 /* One operation whose error is the call's. */

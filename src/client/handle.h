@@ -36,6 +36,8 @@ struct rj_client {
     size_t cap_items;
     struct rj_client_kept kept;
     struct rj_pair *pairs;
+    uint64_t under_way; /* a request of a _begin, 0: none */
+    uint64_t ping;      /* of a watch: answered when it has begun; 0: it has */
 };
 
 /* When a call that begins now is given up. */
@@ -53,6 +55,10 @@ RJ_NODISCARD enum rj_err rj_client_send(struct rj_client *c, const char *verb,
  * daemon is returned, with its why and hint. */
 RJ_NODISCARD enum rj_err rj_client_ask(struct rj_client *c, const char *verb,
                                        uint64_t until_ms, struct rj_bytes *ret_body);
+/* Waits for the result of a request that was sent. With until_ms 0 RJ_EBUSY means that it
+ * is not there yet. */
+RJ_NODISCARD enum rj_err rj_client_receive(struct rj_client *c, uint64_t id,
+                                           uint64_t until_ms, struct rj_bytes *ret_body);
 /* The connection is of no use any more because of err; what the caller is told. */
 enum rj_err rj_client_lost(struct rj_client *c, enum rj_err err);
 /* The error that an error reply tells, with its why and hint. */

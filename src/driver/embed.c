@@ -5,6 +5,7 @@
  * to the thread that wrote, is taken back before the mask is (Stevens and Rago, "Advanced
  * Programming in the UNIX Environment", 10.13, 12.8). Faults stay deliverable. */
 #include "base/alloc.h"
+#include "base/opts.h"
 #include "driver/driver.h"
 #include "posix/why.h"
 
@@ -120,13 +121,12 @@ static enum rj_err take_name(struct rj_embed *e, const char *name)
     return RJ_OK;
 }
 
-static enum rj_err take_options(struct rj_embed *e, const struct rj_embed_opts *opts,
-                                char *why, size_t why_len)
+static enum rj_err take_options(struct rj_embed *e, char *why, size_t why_len)
 {
+    const struct rj_embed_opts *opts = &e->options;
     const char *host = opts->listen_host != NULL ? opts->listen_host : "";
     const char *addresses = opts->addresses != NULL ? opts->addresses : "";
 
-    e->options = *opts;
     e->listen_host = strdup(host);
     e->addresses = strdup(addresses);
     if (e->listen_host == NULL || e->addresses == NULL)
@@ -202,11 +202,12 @@ static void free_all(struct rj_embed *e)
 enum rj_err rj_embed_open(const struct rj_embed_opts *opts, char *why, size_t why_len,
                           struct rj_embed **ret_embed)
 {
+    struct rj_embed_opts own;
     struct signals signals;
     struct rj_embed *e;
     enum rj_err err;
 
-    if (opts->size != sizeof(*opts) || opts->home == NULL) {
+    if (!rj_opts_take(&own, sizeof(own), opts) || own.home == NULL) {
         rj_why_set(why, why_len, "size and home must be set");
         return RJ_EINVAL;
     }
@@ -216,10 +217,11 @@ enum rj_err rj_embed_open(const struct rj_embed_opts *opts, char *why, size_t wh
         return RJ_ENOMEM;
     }
     e->home.lock_fd = -1;
+    e->options = own;
     signals_enter(&signals);
-    err = take_options(e, opts, why, why_len);
+    err = take_options(e, why, why_len);
     if (err == RJ_OK)
-        err = open_home(e, opts->home, why, why_len);
+        err = open_home(e, own.home, why, why_len);
     if (err == RJ_OK)
         err = begin(e, why, why_len);
     if (err == RJ_OK)
@@ -353,16 +355,17 @@ static bool all_whole(struct rj_embed *e, struct rj_node *n)
 enum rj_err rj_embed_join_state(struct rj_embed *e, struct rj_embed_join *ret)
 {
     struct rj_node *n = rj_embed_node(e);
+    struct rj_embed_join j = {.size = ret->size, .why = ""};
 
-    if (ret->size != sizeof(*ret))
+    if (ret->size < sizeof(ret->size) || ret->size > RJ_OPTS_MAX)
         return RJ_EINVAL;
-    *ret = (struct rj_embed_join){.size = sizeof(*ret), .why = ""};
-    if (n == NULL || e->join_instance != rj_embed_instance(e))
-        return RJ_OK;
-    ret->state = rj_node_join_state(n, &ret->err);
-    ret->connected = rj_peers_connected(e->driver.peers, &e->inviter);
-    ret->whole = ret->state == RJ_JOIN_DONE && all_whole(e, n);
-    ret->why = rj_peers_why(e->driver.peers, &e->inviter);
+    if (n != NULL && e->join_instance == rj_embed_instance(e)) {
+        j.state = rj_node_join_state(n, &j.err);
+        j.connected = rj_peers_connected(e->driver.peers, &e->inviter);
+        j.whole = j.state == RJ_JOIN_DONE && all_whole(e, n);
+        j.why = rj_peers_why(e->driver.peers, &e->inviter);
+    }
+    memcpy(ret, &j, j.size < sizeof(j) ? j.size : sizeof(j));
     return RJ_OK;
 }
 

@@ -334,6 +334,27 @@ TEST(nobody_at_the_socket_is_no_daemon)
     assert_err(RJ_EINVAL, rj_client_open(&opts, why, sizeof(why), &c));
 }
 
+TEST(options_of_older_and_newer_headers_are_understood)
+{
+    struct {
+        struct rj_client_opts opts;
+        uint64_t later;
+    } newer = {.opts.socket = path};
+    struct rj_client *c = NULL;
+
+    play = play_well;
+    newer.opts.size = offsetof(struct rj_client_opts, timeout_ms);
+    newer.opts.timeout_ms = 1; /* beyond: not looked at */
+    assert_ok(rj_client_open(&newer.opts, why, sizeof(why), &c));
+    rj_client_close(c);
+    newer.opts.size = sizeof(newer);
+    newer.opts.timeout_ms = 0;
+    assert_ok(rj_client_open(&newer.opts, why, sizeof(why), &c));
+    rj_client_close(c);
+    newer.later = 1;
+    assert_err(RJ_EINVAL, rj_client_open(&newer.opts, why, sizeof(why), &c));
+}
+
 /* ---- daemons that hang, stop half-way, talk nonsense */
 
 static bool play_deaf(int fd, const struct rj_message_request *m)
@@ -642,6 +663,64 @@ TEST(a_watch_gets_events_until_it_has_seen_enough)
     rj_client_close(c);
 }
 
+/* ---- in a loop of one's own */
+
+static void await_readable(struct rj_client *c)
+{
+    struct pollfd p = {.fd = rj_client_fd(c), .events = POLLIN};
+
+    assert_true(p.fd >= 0);
+    assert_int_equal(poll(&p, 1, 20000), 1);
+}
+
+TEST(a_request_in_a_loop_does_not_wait)
+{
+    const struct rj_op op = {.code = RJ_OP_COUNT};
+    struct rj_client *c = open_client(play_deaf_later);
+    struct rj_op_result r = {0};
+    enum rj_err err;
+    uint64_t n;
+
+    assert_int_equal(rj_client_fd(c), -1);
+    assert_err(RJ_EINVAL, rj_client_run_end(c, &op, 1, &r));
+    assert_ok(rj_client_run_begin(c, &op, 1, false));
+    assert_err(RJ_EBUSY, rj_client_run_end(c, &op, 1, &r));
+    assert_err(RJ_EBUSY, rj_client_count(c, &n));
+    assert_err(RJ_EBUSY, rj_client_run_begin(c, &op, 1, false));
+    rj_client_cancel(c);
+    assert_err(RJ_ECANCELED, rj_client_run_end(c, &op, 1, &r));
+    assert_int_equal(rj_client_fd(c), -1);
+    play = play_well;
+    assert_ok(rj_client_run_begin(c, &op, 1, false));
+    do {
+        await_readable(c);
+        err = rj_client_run_end(c, &op, 1, &r);
+    } while (err == RJ_EBUSY);
+    assert_ok(err);
+    assert_int_equal(r.number, 3);
+    assert_ok(rj_client_count(c, &n));
+    rj_client_close(c);
+}
+
+TEST(a_watch_in_a_loop_does_not_wait)
+{
+    struct rj_client *c = open_client(play_events);
+    struct seen seen = {0};
+    uint64_t n;
+
+    assert_err(RJ_EINVAL, rj_client_watch_next(c, on_event, &seen));
+    assert_ok(rj_client_watch_begin(c));
+    assert_err(RJ_EBUSY, rj_client_count(c, &n));
+    while (seen.events < 2) {
+        await_readable(c);
+        assert_ok(rj_client_watch_next(c, on_event, &seen));
+    }
+    assert_int_equal(rj_client_fd(c), -1); /* it had seen enough */
+    play = play_well;
+    assert_ok(rj_client_count(c, &n));
+    rj_client_close(c);
+}
+
 /* ---- what is refused here already */
 
 TEST(malformed_operations_never_leave)
@@ -680,6 +759,7 @@ int main(void)
         WITH_DAEMON(an_unknown_verb_is_a_clear_error),
         WITH_DAEMON(errors_are_told_by_name),
         cmocka_unit_test(nobody_at_the_socket_is_no_daemon),
+        WITH_DAEMON(options_of_older_and_newer_headers_are_understood),
         WITH_DAEMON(a_daemon_that_hangs_runs_into_the_time_out),
         WITH_DAEMON(a_daemon_that_does_not_even_read_runs_into_the_time_out),
         WITH_DAEMON(half_an_answer_and_an_end_is_no_daemon),
@@ -690,6 +770,8 @@ int main(void)
         WITH_DAEMON(a_call_is_cancelled_from_another_thread),
         WITH_DAEMON(a_call_is_cancelled_by_a_signal_handler),
         WITH_DAEMON(a_watch_gets_events_until_it_has_seen_enough),
+        WITH_DAEMON(a_request_in_a_loop_does_not_wait),
+        WITH_DAEMON(a_watch_in_a_loop_does_not_wait),
         WITH_DAEMON(malformed_operations_never_leave),
     };
 
