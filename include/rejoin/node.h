@@ -198,6 +198,7 @@ struct rj_space_info {
     } digest;             /* of the state; equal at equal vectors */
     uint64_t vector_hash; /* equal iff the vectors are equal (by origin ids) */
     enum rj_err refuse;   /* why local writes are refused, or RJ_OK */
+    bool fork_refused;    /* a branch of some device cannot be merged here (R7) */
 };
 /* What a space looks like now. Goes through members and origins: not for a hot path. */
 RJ_API void rj_space_info(struct rj_space *s, struct rj_now now,
@@ -215,6 +216,8 @@ struct rj_member_info {
     bool self, connected, closed;
     uint64_t lag;         /* own writes that it is not known to have received */
     uint64_t lag_durable; /* .. to have durably */
+    uint32_t forks; /* how often it went on twice under one incarnation: it was copied
+                       with its memory; all branches are merged (R7) */
 };
 /* The i-th member, in ret. False when there is none: ret is unchanged. */
 RJ_API bool rj_space_member(struct rj_space *s, size_t i, struct rj_member_info *ret);
@@ -286,8 +289,8 @@ struct rj_peer_info {
     bool wanted;                         /* a member of a space of ours: dial it */
     uint64_t session;                    /* the driver's peer number, 0 = not connected */
     uint64_t sent_bytes, received_bytes; /* of the present session */
-    bool clock_known;                  /* it has told its clock in this session, */
-    int64_t clock_offset_ms;           /* which is this much ahead of ours */
+    bool clock_known;                    /* it has told its clock in this session, */
+    int64_t clock_offset_ms;             /* which is this much ahead of ours */
 };
 /* The id of this device; borrowed for the node's life. */
 RJ_API const struct rj_digest *rj_node_device(const struct rj_node *n);

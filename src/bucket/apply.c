@@ -5,9 +5,8 @@
  *
  * A write removes what it lists and adds what it makes; it never looks at what else is
  * there. So writes that did not see each other give one state in either order. */
-#include "bucket/state.h"
-
 #include "base/alloc.h"
+#include "bucket/state.h"
 
 #include <assert.h>
 enum { AHEAD = 4 };
@@ -404,8 +403,8 @@ out:
 
 /* ---- batches of others */
 
-/* Looking at a batch, this node asks for the memory that applying it will need. Of the key
- * some writes back the head of the chain has come by now. */
+/* Looking at a batch, this node asks for the memory that applying it will need. Of the
+ * key some writes back the head of the chain has come by now. */
 struct ahead {
     uint64_t position[AHEAD];
     unsigned n;
@@ -427,8 +426,10 @@ enum rj_err rj_apply_check(struct rj_kind *k, const struct rj_batch_view *batch)
 {
     struct rj_bucket *b = rj_bucket_of(k);
     struct rj_reader r = rj_reader_of(batch->ops);
-    struct rj_bop_source source = {
-        .dict = batch->dict, .dict_n = batch->dict_n, .have = batch->have};
+    struct rj_bop_source source = {.dict = batch->dict,
+                                   .dict_n = batch->dict_n,
+                                   .have = batch->have,
+                                   .names = batch->names};
     struct ahead ahead = {.n = 0};
     enum rj_err err = RJ_OK;
     uint32_t i;
@@ -449,7 +450,8 @@ enum rj_err rj_apply_batch(struct rj_kind *k, const struct rj_batch_view *batch,
 {
     struct rj_bucket *b = rj_bucket_of(k);
     struct rj_reader r = rj_reader_of(batch->ops);
-    struct rj_bop_source source = {.dict = batch->dict, .dict_n = batch->dict_n};
+    struct rj_bop_source source = {
+        .dict = batch->dict, .dict_n = batch->dict_n, .names = batch->names};
     struct rj_rank rank = {.stamp = batch->stamp};
     enum rj_err err = RJ_OK;
     uint32_t i;

@@ -30,7 +30,8 @@ struct rj_reset {
     int64_t cum;       /* the run's sum there */
     uint64_t deadline; /* the run's, for who has dropped it */
     uint32_t origin;
-    uint32_t number;   /* used while encoding */
+    uint32_t number; /* used while encoding */
+    bool all;        /* R7: of a run that a split ended: all of it, if it is there */
 };
 
 struct rj_resets {
@@ -47,8 +48,8 @@ struct rj_field_resets {
 /* What a write overwrites of a whole key, but for the part that it writes into. */
 struct rj_whole {
     struct rj_seen seen;
-    struct rj_resets place;  /* runs of the key's own place */
-    struct rj_resets fields; /* runs of fields, in the order of `names` */
+    struct rj_resets place;        /* runs of the key's own place */
+    struct rj_resets fields;       /* runs of fields, in the order of `names` */
     struct rj_field_resets *names; /* ascending */
     size_t n_names, cap_names;
 };
@@ -85,8 +86,9 @@ struct rj_bop {
 struct rj_bop_source {
     const uint32_t *dict;
     uint32_t dict_n;
-    struct rj_dot dot; /* of the write */
-    const struct rj_vv *have; /* what its receiver has; NULL: not looked at */
+    struct rj_dot dot;            /* of the write */
+    const struct rj_vv *have;     /* what its receiver has; NULL: not looked at */
+    const struct rj_names *names; /* R7: how its author means names; NULL: as they are */
 };
 
 /* Empties op, keeps its arrays. */

@@ -8,7 +8,9 @@
  * what it takes away would depend on the order of delivery. */
 #include "base/cbor.h"
 #include "bucket/bop_layout.h"
+#include "causal/origin.h"
 #include "causal/stamp.h"
+
 #include <rejoin/bucket.h>
 
 struct source {
@@ -42,30 +44,54 @@ static uint32_t get_number(struct source *in)
     return (uint32_t)number;
 }
 
-/* A sequence of the origin with that number: from 1, and of the author's own one before
- * this write. */
-static uint64_t get_seq(struct source *in, uint32_t number)
+/* R7: the origin that a sequence of the origin with that number belongs to. */
+static uint32_t meant(struct source *in, uint32_t number, uint64_t seq)
 {
-    uint64_t seq = rj_cbor_get_uint(in->r);
+    uint32_t origin;
 
-    fail_if(in, seq == 0 || seq > RJ_SEQ_MAX);
+    if (in->s->names == NULL)
+        return in->s->dict[number];
+    origin = rj_names_find(in->s->names, in->s->dict[number], seq);
+    if (origin != RJ_ORIGIN_NONE)
+        return origin;
+    in->beyond = true;
+    return in->s->dict[number];
+}
+
+/* A dot of the origin with that number: its sequence from 1, and of the author's own one
+ * before this write. */
+static struct rj_dot get_seq(struct source *in, uint32_t number)
+{
+    struct rj_dot dot = {.seq = rj_cbor_get_uint(in->r)};
+
+    fail_if(in, dot.seq == 0 || dot.seq > RJ_SEQ_MAX);
     if (in->r->failed)
-        return 0;
-    if (in->s->dict[number] == in->s->dot.origin)
-        fail_if(in, seq >= in->s->dot.seq);
-    else if (in->s->have != NULL && !rj_vv_has(in->s->have, in->s->dict[number], seq))
+        return (struct rj_dot){0};
+    dot.origin = meant(in, number, dot.seq);
+    if (dot.origin == in->s->dot.origin)
+        fail_if(in, dot.seq >= in->s->dot.seq);
+    else if (in->s->have != NULL && !rj_vv_has(in->s->have, dot.origin, dot.seq))
         in->beyond = true;
-    return seq;
+    return dot;
 }
 
 static struct rj_dot get_dot(struct source *in)
 {
-    uint32_t number = get_number(in);
-    uint64_t seq = get_seq(in, number);
+    return get_seq(in, get_number(in));
+}
 
-    if (in->r->failed)
-        return (struct rj_dot){0};
-    return (struct rj_dot){.seq = seq, .origin = in->s->dict[number]};
+/* R7: the next of the origins that a named one goes on from, up to the named one itself:
+ * begin with the one that is meant. The author saw all of them. */
+static uint32_t before(const struct source *in, uint32_t origin, uint32_t number)
+{
+    return origin == in->s->dict[number] || in->s->names == NULL
+               ? RJ_ORIGIN_NONE
+               : in->s->names->origins->items[origin].parent;
+}
+
+static uint64_t end_of(const struct source *in, uint32_t origin)
+{
+    return in->s->names->origins->items[origin].end;
 }
 
 static struct rj_bytes get_name(struct source *in)
@@ -76,7 +102,8 @@ static struct rj_bytes get_name(struct source *in)
     return name;
 }
 
-static void get_seen(struct source *in, struct rj_seen *seen)
+/* past: 0, or 1 for bounds: all of what a branch goes on from lies below its bound. */
+static void get_seen(struct source *in, struct rj_seen *seen, uint64_t past)
 {
     size_t n = rj_cbor_get_array(in->r), i;
     uint32_t number = 0, last = 0;
@@ -86,12 +113,29 @@ static void get_seen(struct source *in, struct rj_seen *seen)
         struct rj_dot dot;
 
         number = get_number(in);
-        dot = (struct rj_dot){.seq = get_seq(in, number),
-                              .origin = in->s->dict[number]};
+        dot = get_seq(in, number);
         fail_if(in, i > 0 && number <= last);
         last = number;
-        if (!in->r->failed)
+        while (!in->r->failed && dot.origin != RJ_ORIGIN_NONE) {
             note(in, rj_seen_add(seen, dot));
+            dot.origin = before(in, dot.origin, number);
+            if (dot.origin != RJ_ORIGIN_NONE)
+                dot.seq = end_of(in, dot.origin) + past;
+        }
+    }
+}
+
+/* One reset, and of what its run goes on from: all. *ret_n: how many that makes. */
+static void add_resets(struct source *in, struct rj_resets *resets, struct rj_reset reset,
+                       uint32_t number, size_t *ret_n)
+{
+    while (!in->r->failed && reset.origin != RJ_ORIGIN_NONE) {
+        note(in, rj_resets_add(resets, &reset));
+        ++*ret_n;
+        reset.origin = before(in, reset.origin, number);
+        reset.all = true;
+        if (reset.origin != RJ_ORIGIN_NONE && reset.epoch > end_of(in, reset.origin))
+            return;
     }
 }
 
@@ -103,27 +147,27 @@ static bool ascends(uint32_t number, uint64_t epoch, uint32_t last, uint64_t las
 
 static size_t get_resets(struct source *in, struct rj_resets *resets)
 {
-    size_t items = rj_cbor_get_array(in->r), n = items / 5, i;
+    size_t items = rj_cbor_get_array(in->r), n = items / 5, added = 0, i;
     uint32_t last = 0;
     uint64_t last_epoch = 0;
 
     fail_if(in, items % 5 != 0);
     for (i = 0; i < n && !in->r->failed; i++) {
         uint32_t number = get_number(in);
-        struct rj_reset reset = {.origin = in->s->dict[number]};
+        struct rj_reset reset = {.epoch = rj_cbor_get_uint(in->r)};
+        struct rj_dot dot = get_seq(in, number);
 
-        reset.epoch = rj_cbor_get_uint(in->r);
-        reset.seq = get_seq(in, number);
+        reset.origin = dot.origin;
+        reset.seq = dot.seq;
         reset.cum = rj_cbor_get_int(in->r);
         reset.deadline = rj_cbor_get_uint(in->r);
         fail_if(in, reset.epoch == 0 || reset.epoch > reset.seq ||
                         !ascends(number, reset.epoch, last, last_epoch));
         last = number;
         last_epoch = reset.epoch;
-        if (!in->r->failed)
-            note(in, rj_resets_add(resets, &reset));
+        add_resets(in, resets, reset, number, &added);
     }
-    return n;
+    return added;
 }
 
 static void get_whole(struct source *in, struct rj_whole *whole)
@@ -135,7 +179,7 @@ static void get_whole(struct source *in, struct rj_whole *whole)
         return;
     }
     rj_cbor_expect_array(in->r, 3);
-    get_seen(in, &whole->seen);
+    get_seen(in, &whole->seen, 0);
     (void)get_resets(in, &whole->place);
     n = rj_cbor_get_array(in->r);
     fail_if(in, n % 2 != 0);
@@ -174,7 +218,7 @@ static void get_touched(struct source *in, struct rj_bop *op)
         fail_if(in, number != 0 || op->touched_setter.stamp != 0);
         return;
     }
-    op->touched_setter.dot.origin = in->s->dict[number];
+    op->touched_setter.dot.origin = meant(in, number, op->touched_setter.dot.seq);
     fail_if(in, op->touched_setter.dot.seq > RJ_SEQ_MAX ||
                     !rj_stamp_is_valid(op->touched_setter.stamp) ||
                     (op->touched_setter.dot.origin == in->s->dot.origin &&
@@ -213,10 +257,11 @@ static void get_carried(struct source *in, struct rj_carried *carried)
     fail_if(in, n == 0 || n % 6 != 0);
     for (i = 0; i < n / 6 && !in->r->failed; i++) {
         uint32_t number = get_number(in);
-        struct rj_run run = {.d.origin = in->s->dict[number]};
+        struct rj_run run = {.epoch = rj_cbor_get_uint(in->r)};
+        struct rj_dot dot = get_seq(in, number);
 
-        run.epoch = rj_cbor_get_uint(in->r);
-        run.d.seq = get_seq(in, number);
+        run.d.origin = dot.origin;
+        run.d.seq = dot.seq;
         run.cum = rj_cbor_get_int(in->r);
         run.floor_seq = rj_cbor_get_uint(in->r);
         run.floor_cum = rj_cbor_get_int(in->r);
@@ -266,6 +311,18 @@ static bool is_sound_incr(const struct rj_bop *op, uint64_t seq)
     return op->resets.n == 0 && (!op->touch || op->prev != 0);
 }
 
+/* R7: a run that began before its origin was split goes on in each branch as a run of
+ * that branch; what it was at the split counts in the run that it goes on from. */
+static void begin_branch(const struct rj_bop_source *s, struct rj_bop *op)
+{
+    uint64_t start = s->names->origins->items[s->dot.origin].start;
+
+    if (op->prev == 0 || op->prev > start)
+        return;
+    op->floor_seq = op->prev;
+    op->floor_cum = op->before;
+}
+
 /* The code and, for a write that was issued again, what stands around it. */
 static enum rj_err get_code(struct source *in, struct rj_bop *op)
 {
@@ -273,7 +330,7 @@ static enum rj_err get_code(struct source *in, struct rj_bop *op)
     uint64_t code = rj_cbor_get_uint(in->r);
 
     if (!in->r->failed && code == RJ_BOP_AGAIN) {
-        get_seen(in, &op->bounds);
+        get_seen(in, &op->bounds, 1);
         fail_if(in, n != 3 || op->bounds.n == 0);
         n = rj_cbor_get_array(in->r);
         code = rj_cbor_get_uint(in->r);
@@ -308,7 +365,7 @@ static void get_fields(struct source *in, struct rj_bop *op)
     if ((has & RJ_BOP_DEADLINE) != 0)
         op->deadline = rj_cbor_get_uint(in->r);
     if ((has & RJ_BOP_SEEN) != 0)
-        get_seen(in, &op->seen);
+        get_seen(in, &op->seen, 0);
     if ((has & RJ_BOP_RESETS) != 0)
         (void)get_resets(in, &op->resets);
     get_whole(in, &op->whole);
@@ -332,5 +389,7 @@ enum rj_err rj_bop_get(struct rj_bop *op, struct rj_reader *r,
         fail_if(&in, !is_sound_incr(op, source->dot.seq));
     if (r->failed)
         return in.err != RJ_OK ? in.err : RJ_ECORRUPT;
+    if (op->code == RJ_BOP_INCR && source->names != NULL)
+        begin_branch(source, op);
     return in.beyond ? RJ_EGAP : RJ_OK;
 }

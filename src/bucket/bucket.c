@@ -57,6 +57,7 @@ static const struct rj_kind_ops bucket_ops = {
     .sum = rj_digest_sum,
     .sum_part = rj_transfer_sum,
     .give = rj_transfer_give,
+    .cut = rj_branch_cut,
     .take = rj_transfer_take,
     .expire = rj_expiry_drop,
     .clear = clear,

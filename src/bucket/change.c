@@ -5,10 +5,10 @@
  *
  * The hash of a write covers its dot, of a run also how far it goes and what was taken
  * away: never a value. Sums of hashes modulo 2^128 do not depend on order. */
-#include "bucket/state.h"
-
 #include "base/alloc.h"
 #include "base/be.h"
+#include "bucket/state.h"
+
 #include <assert.h>
 
 uint64_t rj_change_position(const struct rj_bucket *b, struct rj_bytes key)
@@ -164,8 +164,7 @@ enum rj_err rj_change_item(struct rj_bucket *b, struct rj_site *site, enum rj_pa
 
 void rj_change_find_item(struct rj_site *site, enum rj_part part, struct rj_bytes name)
 {
-    site->map =
-        part == RJ_PART_SET ? rj_bkey_set(site->key) : rj_bkey_hash(site->key);
+    site->map = part == RJ_PART_SET ? rj_bkey_set(site->key) : rj_bkey_hash(site->key);
     site->item = site->map != NULL ? rj_dotmap_find(site->map, name) : NULL;
 }
 
@@ -248,7 +247,10 @@ static void take_away(const struct rj_bucket *b, struct rj_run *run,
 {
     struct rj_rank nobody = {0};
 
-    rj_run_reset(run, reset->seq, reset->cum);
+    if (reset->all)
+        rj_run_reset(run, run->d.seq, run->cum);
+    else
+        rj_run_reset(run, reset->seq, reset->cum);
     rj_run_touch(run, reset->deadline, &nobody, b->kind.origins);
 }
 
@@ -277,8 +279,11 @@ enum rj_err rj_change_reset(struct rj_bucket *b, const struct rj_site *site,
         struct rj_run *run = rj_counter_find(*rj_site_list(site), (struct rj_dot){0},
                                              reset->origin, reset->epoch);
 
-        enum rj_err err = rj_change_reserve(b, site->key, reset->deadline);
+        enum rj_err err;
 
+        if (reset->all && run == NULL)
+            continue;
+        err = rj_change_reserve(b, site->key, reset->deadline);
         if (err == RJ_OK && run == NULL)
             err = put_record(b, site, reset);
         if (err != RJ_OK)
@@ -341,6 +346,8 @@ void rj_change_end(struct rj_bucket *b, const struct rj_site *site)
     struct rj_bkey *k = site->key;
     bool live;
 
+    if (b->kind.origins->branches > 0)
+        rj_branch_share(b, site);
     if (site->item != NULL) {
         rj_dotmap_refresh(site->map, site->item);
         mark_item(site);

@@ -12,9 +12,8 @@
  *
  * Collect writes what changed since the last one and only then forgets what is gone: a
  * key or an item that holds nothing stays in memory until its record is deleted. */
-#include "bucket/state.h"
-
 #include "base/cbor.h"
+#include "bucket/state.h"
 
 enum { TAG_PLACE = 0, TAG_SET = 1, TAG_HASH = 2, TAG_MORE = 3 /* added to them */ };
 enum { LINE = 64 /* of the cache */ };
@@ -292,8 +291,8 @@ static enum rj_err load_site(struct rj_bucket *b, const struct record *rec, size
                              struct rj_site *site)
 {
     bool is_place = rec->tag == TAG_PLACE;
-    enum rj_err err = rj_change_key(b, rec->position, rec->key,
-                                    is_place ? cap : SIZE_MAX, &site->key);
+    enum rj_err err =
+        rj_change_key(b, rec->position, rec->key, is_place ? cap : SIZE_MAX, &site->key);
 
     if (err == RJ_OK && !is_place)
         err = rj_change_item(b, site, rec->tag == TAG_SET ? RJ_PART_SET : RJ_PART_HASH,
@@ -304,7 +303,7 @@ static enum rj_err load_site(struct rj_bucket *b, const struct record *rec, size
 static enum rj_err load_record(struct rj_bucket *b, const struct record *rec,
                                struct rj_bytes value)
 {
-    struct rj_dotcode_names names = {.n = b->kind.origins->n};
+    struct rj_dotcode_names names = {.n = b->kind.origins->n, .meant = b->kind.meant};
     struct rj_reader r = rj_reader_of(value);
     struct rj_site site = {0};
     struct rj_dotcode code;
@@ -353,5 +352,7 @@ enum rj_err rj_persist_load(struct rj_kind *k, const struct rj_store_ops *ops,
     if (err != RJ_OK && err != RJ_ENOENT)
         return err;
     settle(b);
+    if (b->kind.meant != NULL)
+        rj_branch_mark(b);
     return RJ_OK;
 }

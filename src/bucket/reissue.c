@@ -126,12 +126,36 @@ static const struct rj_run *next_run(const struct again *a, const struct rj_dott
     return NULL;
 }
 
+/* R7: the run that a run of a branch goes on from; NULL: it is not there. */
+static const struct rj_run *ended_run(const struct rj_dotted *at, uint32_t origin,
+                                      uint64_t epoch)
+{
+    for (; at != NULL; at = at->next) {
+        const struct rj_run *run = rj_run_of_const(at);
+
+        if (at->sort == RJ_DOTTED_RUN && !rj_run_is_based(run) &&
+            run->d.origin == origin && run->epoch == epoch)
+            return run;
+    }
+    return NULL;
+}
+
 static enum rj_err rename_reset(const struct again *a, const struct rj_dotted *first,
                                 const struct rj_reset *old, struct rj_resets *resets)
 {
     const struct rj_run *run;
     enum rj_err err = RJ_OK;
 
+    if (old->all) {
+        struct rj_reset all = *old;
+
+        run = ended_run(first, old->origin, old->epoch);
+        if (run == NULL)
+            return RJ_OK;
+        all.seq = run->d.seq;
+        all.cum = run->cum;
+        return rj_resets_add(resets, &all);
+    }
     if (!is_renamed(a, (struct rj_dot){.seq = old->seq, .origin = old->origin}))
         return rj_resets_add(resets, old);
     while (err == RJ_OK && (run = next_run(a, &first, old->epoch, old->seq)) != NULL) {
@@ -198,8 +222,7 @@ static enum rj_err rename_whole(const struct again *a, const struct rj_bop *old,
     size_t i;
 
     if (err == RJ_OK)
-        err = rename_resets(a,
-                            place_of(a, old->key, RJ_PART_PLACE, (struct rj_bytes){0}),
+        err = rename_resets(a, place_of(a, old->key, RJ_PART_PLACE, (struct rj_bytes){0}),
                             was->place.items, was->place.n, &whole->place);
     for (i = 0; err == RJ_OK && i < was->n_names; i++) {
         const struct rj_field_resets *field = &was->names[i];
@@ -246,7 +269,7 @@ static enum rj_err take_back(const struct again *a, const struct rj_bop *old,
     run = rj_counter_find(*rj_site_list(&site), old->base, a->old_origin, old->epoch);
     if (run == NULL || run->d.seq < old_dot.seq)
         return RJ_OK;
-    if (old->prev == 0) {
+    if (old->prev <= a->b->kind.origins->items[a->old_origin].start) { /* 0; or R7 */
         rj_change_out(a->b, &site, &run->d);
         rj_change_end(a->b, &site);
         return RJ_OK;
@@ -340,8 +363,7 @@ static enum rj_err rename_carry(const struct again *a, const struct rj_bop *old,
         }
         if (find_site(a, old, &site))
             at = *rj_site_list(&site);
-        while (err == RJ_OK &&
-               (run = next_run(a, &at, was->epoch, was->d.seq)) != NULL) {
+        while (err == RJ_OK && (run = next_run(a, &at, was->epoch, was->d.seq)) != NULL) {
             size_t j;
 
             for (j = 0; j < op->carried.n; j++) {
@@ -370,8 +392,8 @@ static void take_back_version(const struct again *a, const struct rj_bop *old,
     if (site.key == NULL)
         return;
     if (old->code != RJ_BOP_SET) {
-        rj_change_find_item(
-            &site, old->code == RJ_BOP_SADD ? RJ_PART_SET : RJ_PART_HASH, old->name);
+        rj_change_find_item(&site, old->code == RJ_BOP_SADD ? RJ_PART_SET : RJ_PART_HASH,
+                            old->name);
         if (site.item == NULL)
             return;
     }
@@ -448,7 +470,8 @@ enum rj_err rj_reissue(struct rj_kind *k, const struct rj_batch_view *old,
                       .self = k->writer->self,
                       .from = renamed_from,
                       .to = renamed_to};
-    struct rj_bop_source source = {.dict = old->dict, .dict_n = old->dict_n};
+    struct rj_bop_source source = {
+        .dict = old->dict, .dict_n = old->dict_n, .names = old->names};
     struct rj_reader r = rj_reader_of(old->ops);
     enum rj_err err = rj_apply_check(k, old);
     uint32_t i;

@@ -12,7 +12,7 @@
 enum {
     RJ_BUCKET_SLOT_BITS = 10, /* sums are kept for 2^10 slots of positions */
     RJ_BUCKET_SLOTS = 1 << RJ_BUCKET_SLOT_BITS,
-    RJ_BUCKET_SCAN_MAX = 65536, /* keys that one call of scan returns */
+    RJ_BUCKET_SCAN_MAX = 65536,      /* keys that one call of scan returns */
     RJ_RECORD_MAX = 32 * 1024 * 1024 /* bytes of a record, unless it is of one value */
 };
 
@@ -61,7 +61,7 @@ struct rj_bucket {
     struct rj_sum timed[RJ_BUCKET_SLOTS];   /* with one */
     uint64_t n_live;                        /* keys with a live write */
     uint64_t now_ms;
-    uint64_t kept_at; /* expiry.c: what was due and stayed is looked at again then */
+    uint64_t kept_at;      /* expiry.c: what was due and stayed is looked at again then */
     struct rj_bkey *dirty; /* ring of keys changed since collect */
     bool wiped;            /* clear: the store holds what is no more */
     struct rj_buf prefix;
@@ -71,7 +71,7 @@ struct rj_bucket {
     size_t cap_steps;
     struct rj_bytes *scan;
     size_t cap_scan;
-    uint64_t fetched; /* position of the key that fetch was told of last */
+    uint64_t fetched;   /* position of the key that fetch was told of last */
     struct rj_buf text; /* a value made for a read */
     struct rj_buf record, record_key;
 };
@@ -235,6 +235,14 @@ RJ_NODISCARD enum rj_err rj_steps_begin(struct rj_bucket *b, size_t n);
 /* Makes all the writes of a call, or none of them. Steps that remove what is not there
  * make none; step->shown is set for each. */
 RJ_NODISCARD enum rj_err rj_steps_write(struct rj_bucket *b, const struct rj_call *call);
+
+/* ---- branch.c (R7) */
+
+/* Runs of a place that are one run, cut by splits, have one deadline. */
+void rj_branch_share(struct rj_bucket *b, const struct rj_site *site);
+enum rj_err rj_branch_cut(struct rj_kind *k, const struct rj_batch_view *batch);
+/* Marks as changed whatever names a branch that k->meant tells. */
+void rj_branch_mark(struct rj_bucket *b);
 
 /* ---- the other calls of the kind */
 

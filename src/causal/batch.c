@@ -281,6 +281,10 @@ enum rj_err rj_vv_decode(struct rj_reader *r, const struct rj_origins *origins,
             unknown++;
             continue;
         }
+        if (seq > origins->items[o].end) { /* of a branch that is not named (R7) */
+            unknown++;
+            seq = origins->items[o].end;
+        }
         if (rj_vv_put(v, o, seq) != RJ_OK)
             return RJ_ENOMEM;
     }

@@ -101,7 +101,8 @@ void rj_vv_encode(struct rj_buf *b, const struct rj_origins *origins,
                   const struct rj_vv *v);
 /* Reads one into v (cleared first). Origins that the table does not know are left out and
  * counted in *ret_unknown (may be NULL): nobody makes this node remember names by telling
- * them. RJ_ECORRUPT, RJ_ELIMIT (more than RJ_ORIGINS_MAX entries), RJ_ENOMEM. */
+ * them. So are entries beyond the end of an origin that was split; they count up to it.
+ * RJ_ECORRUPT, RJ_ELIMIT (more than RJ_ORIGINS_MAX entries), RJ_ENOMEM. */
 RJ_NODISCARD enum rj_err rj_vv_decode(struct rj_reader *r,
                                       const struct rj_origins *origins, struct rj_vv *v,
                                       size_t *ret_unknown);

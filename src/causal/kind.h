@@ -21,6 +21,7 @@ enum {
     RJ_BATCH_OPS_MAX = RJ_BATCH_BODY_MAX - 32 * RJ_BATCH_DICT_MAX
 };
 
+struct rj_names;   /* causal/origin.h: what names mean where origins were split */
 struct rj_origins; /* causal/origin.h: index <-> 16-byte id, order of ids */
 
 /* Where the local writes of a space go until the engine cuts a batch. All writes of one
@@ -71,6 +72,7 @@ struct rj_batch_view {
     uint32_t dict_n;
     struct rj_bytes ops;      /* `count` encoded writes */
     const struct rj_vv *have; /* what the receiver has; NULL: check does not look at it */
+    const struct rj_names *names; /* R7: how the author means names; NULL: as they are */
 };
 
 /* Half-open range of positions [from, to]; to is inclusive so that the whole space is
@@ -142,9 +144,13 @@ struct rj_kind_ops {
     /* Appends puts and deletes for all that changed since the last collect. Keys begin
      * with the prefix that the kind was opened with. */
     enum rj_err (*collect)(struct rj_kind *k, struct rj_writes *w);
-    /* Fills an empty kind from the store. RJ_ECORRUPT. */
+    /* Fills an empty kind from the store, dots named as k->meant says. RJ_ECORRUPT. */
     enum rj_err (*load)(struct rj_kind *k, const struct rj_store_ops *ops,
                         struct rj_view *view);
+    /* R7: what b goes on with, and began before its origin did, is cut there: the first
+     * part of it belongs to what that origin goes on from. Again is harmless. RJ_ENOMEM;
+     * what check says. */
+    enum rj_err (*cut)(struct rj_kind *k, const struct rj_batch_view *b);
     /* Sum over the live dots in range that are in within (NULL: all), expiring values due
      * before cutoff_ms left out. */
     void (*sum)(struct rj_kind *k, struct rj_range range, const struct rj_vv *within,
@@ -181,6 +187,8 @@ struct rj_kind {
     const struct rj_kind_ops *ops;
     struct rj_writer *writer;
     const struct rj_origins *origins;
+    const struct rj_names
+        *meant; /* R7: while loading, which branch a dot is of, or NULL */
     char why[160];
 };
 

@@ -21,6 +21,40 @@ void rj_origin_id_make(struct rj_env *env, const struct rj_digest *device,
     memcpy(ret_id->b, full.b, sizeof(ret_id->b));
 }
 
+void rj_origin_id_branch(struct rj_env *env, const struct rj_origin_id *root,
+                         const struct rj_digest *first, struct rj_origin_id *ret_id)
+{
+    struct rj_bytes parts[3] = {RJ_BYTES_LIT("rejoin branch"), RJ_BYTES_OF(root->b),
+                                RJ_BYTES_OF(first->b)};
+    struct rj_digest full;
+
+    env->ops->hash(env, parts, 3, &full);
+    memcpy(ret_id->b, full.b, sizeof(ret_id->b));
+}
+
+void rj_origins_set_branch(struct rj_origins *t, uint32_t o, uint32_t parent,
+                           uint64_t start)
+{
+    t->branches += t->items[o].parent == RJ_ORIGIN_NONE;
+    t->items[o].parent = parent;
+    t->items[o].root = t->items[parent].root;
+    t->items[o].start = start;
+}
+
+uint32_t rj_names_find(const struct rj_names *names, uint32_t origin, uint64_t seq)
+{
+    size_t i;
+
+    while (names != NULL && seq > names->origins->items[origin].end) {
+        for (i = 0; i < names->n && names->items[i].of != origin; i++)
+            continue;
+        if (i == names->n)
+            return RJ_ORIGIN_NONE;
+        origin = names->items[i].branch;
+    }
+    return origin;
+}
+
 static uint32_t slot_of(const struct rj_origins *t, const struct rj_origin_id *id)
 {
     uint32_t mask = t->slot_n - 1;
@@ -109,7 +143,11 @@ enum rj_err rj_origins_add(struct rj_origins *t, const struct rj_origin_id *id,
     err = reserve(t);
     if (err != RJ_OK)
         return err;
-    t->items[t->n] = (struct rj_origin){.id = *id, .replaced_by = RJ_ORIGIN_NONE};
+    t->items[t->n] = (struct rj_origin){.id = *id,
+                                        .replaced_by = RJ_ORIGIN_NONE,
+                                        .end = UINT64_MAX,
+                                        .parent = RJ_ORIGIN_NONE,
+                                        .root = t->n};
     t->slots[slot_of(t, id)] = t->n;
     insert_in_order(t);
     *ret_index = t->n++;

@@ -181,6 +181,36 @@ static size_t limits(struct rj_cli *cli, FILE *out, struct rj_bytes spaces)
     return count;
 }
 
+/* Devices that went on twice: nothing is wrong with their writes, but a person should
+ * know whose copy that was. */
+static void put_forks(FILE *out, struct rj_bytes spaces)
+{
+    struct rj_bytes s, list, m;
+    size_t pos = 0, count = 0;
+
+    while (rj_doc_next(spaces, &pos, &s)) {
+        size_t at = 0;
+
+        if (!rj_doc_find(s, "devices", &list))
+            continue;
+        while (rj_doc_next(list, &at, &m)) {
+            char space[ROOM], name[ROOM], id[ROOM];
+
+            if (rj_cli_uint(m, "forks") == 0 || rj_cli_bool(m, "closed"))
+                continue;
+            (void)rj_cli_text(m, "device", id, sizeof(id));
+            id[8] = '\0';
+            (void)fprintf(
+                out,
+                "%s%s: %s was copied while it ran, and both went on; all that "
+                "they wrote is merged.\n  If that copy is nobody's: rejoin peer "
+                "remove %s\n",
+                count++ == 0 ? "\n" : "", rj_cli_text(s, "name", space, sizeof(space)),
+                rj_cli_text(m, "name", name, sizeof(name)), id);
+        }
+    }
+}
+
 /* Writes some others do not have yet, or that are not yet here. */
 static bool has_lag(struct rj_bytes spaces)
 {
@@ -207,6 +237,7 @@ static void put_all(struct rj_cli *cli, FILE *out, struct rj_bytes doc)
     put_self(out, doc);
     put_spaces(cli, out, spaces);
     put_peers(cli, out, peers);
+    put_forks(out, spaces);
     (void)limits(cli, out, spaces);
 }
 

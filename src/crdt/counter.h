@@ -4,7 +4,8 @@
  * origin lengthens it. A reset takes away what it has observed of a run, a prefix, so
  * concurrent increments survive it. A run that was taken away wholly is dead: a removal
  * record. A run may hang on a version of a register (its base), whose value it adds to;
- * such a run is never reset, it lives and dies with that version. */
+ * such a run is never reset, it lives and dies with that version (it has a floor only
+ * where a fork, R7, made it go on from another run). */
 #ifndef RJ_CRDT_COUNTER_H
 #define RJ_CRDT_COUNTER_H
 

@@ -5,6 +5,7 @@
 #include "crdt/dotcode.h"
 
 #include "base/cbor.h"
+#include "causal/origin.h"
 #include "causal/stamp.h"
 #include "crdt/register.h"
 
@@ -149,14 +150,18 @@ static struct rj_dot get_dot(struct rj_reader *r, const struct rj_dotcode_names 
 {
     uint64_t number = rj_cbor_get_uint(r);
     uint64_t seq = rj_cbor_get_uint(r);
+    uint32_t origin;
 
     if (r->failed || number >= names->n || seq == 0 || seq > RJ_SEQ_MAX) {
         rj_reader_fail(r);
         return (struct rj_dot){0};
     }
-    return (struct rj_dot){.seq = seq,
-                           .origin = names->dict != NULL ? names->dict[number]
-                                                         : (uint32_t)number};
+    origin = names->dict != NULL ? names->dict[number] : (uint32_t)number;
+    if (names->meant != NULL)
+        origin = rj_names_find(names->meant, origin, seq);
+    if (origin == RJ_ORIGIN_NONE)
+        rj_reader_fail(r);
+    return (struct rj_dot){.seq = seq, .origin = origin};
 }
 
 static bool is_sound(const struct rj_run *run)
@@ -165,7 +170,8 @@ static bool is_sound(const struct rj_run *run)
         return false;
     if (run->floor_seq == 0)
         return run->floor_cum == 0;
-    if (run->base.seq != 0 || run->floor_seq < run->epoch || run->floor_seq > run->d.seq)
+    if (run->floor_seq < run->epoch || run->floor_seq > run->d.seq ||
+        (run->base.seq != 0 && run->floor_seq == run->d.seq))
         return false;
     return run->floor_seq < run->d.seq || run->floor_cum == run->cum;
 }

@@ -11,13 +11,15 @@
 
 enum { RJ_DOTCODE_MEMO = 32 };
 
-/* How origins are named. Zero-initialise and set one of the three. */
+/* How origins are named. Zero-initialise and set one of the first three. */
 struct rj_dotcode_names {
     struct rj_writer *writer; /* encoding: numbers of its dictionary; NULL: indexes */
     const uint32_t *dict;     /* decoding: number -> index; NULL: indexes */
     uint32_t n;               /* decoding: how many numbers or indexes there are */
-    uint32_t *numbers;        /* encoding, may be NULL: room for one number by origin, for
-                                 dictionaries that grow large; zeros at first */
+    const struct rj_names
+        *meant;        /* decoding, may be NULL: which branch a dot is of (R7) */
+    uint32_t *numbers; /* encoding, may be NULL: room for one number by origin, for
+                          dictionaries that grow large; zeros at first */
     uint32_t memo_origin[RJ_DOTCODE_MEMO], memo_number[RJ_DOTCODE_MEMO];
 };
 

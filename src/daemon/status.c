@@ -83,6 +83,10 @@ void rj_status_limits(const struct rj_daemon *d, struct rj_doc *doc, struct rj_s
         (void)snprintf(text, sizeof(text), "no writes here: %s", rj_err_text(i.refuse));
         rj_doc_text(doc, rj_bytes_from_str(text));
     }
+    if (i.fork_refused)
+        rj_doc_text(doc, RJ_BYTES_LIT("a device was copied while it ran, and what one of "
+                                      "the copies wrote cannot be merged here (see the "
+                                      "log)"));
     if (i.joining) {
         (void)snprintf(text, sizeof(text),
                        "joining: %u %% of what the others have is here",
@@ -121,6 +125,7 @@ static void put_member(struct rj_doc *doc, const struct rj_member_info *m)
     rj_doc_put_bool(doc, "closed", m->closed);
     rj_doc_put_uint(doc, "lag", m->lag);
     rj_doc_put_uint(doc, "lag_durable", m->lag_durable);
+    rj_doc_put_uint(doc, "forks", m->forks);
     rj_doc_end(doc);
 }
 

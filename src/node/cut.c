@@ -94,7 +94,7 @@ static enum rj_err issue(struct rj_space *s, enum rj_batch_class class, uint32_t
     if (err == RJ_OK)
         err = rj_space_log(s, &batch, s->self, rj_buf_view(&whole));
     if (err == RJ_OK && class == RJ_CLASS_MEMBER)
-        err = rj_space_note_member(s, &batch, rj_buf_view(&whole));
+        err = rj_space_note_member(s, &batch, rj_buf_view(&whole), s->self);
     if (err == RJ_OK)
         err = rj_space_note_past(s, &h, s->self);
     if (err == RJ_OK && h.first > 1) {

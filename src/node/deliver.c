@@ -19,11 +19,15 @@ static struct rj_bytes parked_key(const struct rj_map_node *node)
     return RJ_BYTES_OF(p->key);
 }
 
-static void make_key(uint8_t key[RJ_ORIGIN_LEN + 8], const struct rj_origin_id *id,
-                     uint64_t first)
+static void make_key(uint8_t key[RJ_ORIGIN_LEN + 8 + RJ_DEP_HASH_LEN],
+                     const struct rj_origin_id *id, uint64_t first, const uint8_t *hash)
 {
     memcpy(key, id->b, RJ_ORIGIN_LEN);
     rj_be_store64(key + RJ_ORIGIN_LEN, first);
+    if (hash != NULL)
+        memcpy(key + RJ_ORIGIN_LEN + 8, hash, RJ_DEP_HASH_LEN);
+    else
+        memset(key + RJ_ORIGIN_LEN + 8, 0, RJ_DEP_HASH_LEN);
 }
 
 static void unpark(struct rj_space *s, struct rj_parked *p)
@@ -84,7 +88,16 @@ enum rj_err rj_space_add_origin(struct rj_space *s, const struct rj_origin_id *i
 bool rj_space_is_active(const struct rj_space *s, uint32_t o)
 {
     return s->origins.items[o].opened && !s->os[o].closed &&
+           s->origins.items[o].parent == RJ_ORIGIN_NONE &&
            s->origins.items[o].replaced_by == RJ_ORIGIN_NONE;
+}
+
+uint64_t rj_space_next(const struct rj_space *s, uint32_t origin)
+{
+    uint64_t seq = rj_vv_get(&s->vv, origin);
+
+    return (seq > s->origins.items[origin].start ? seq : s->origins.items[origin].start) +
+           1;
 }
 
 enum rj_err rj_space_stable(const struct rj_space *s, struct rj_vv *v)
@@ -163,216 +176,6 @@ static bool has_right(const struct rj_space *s, uint32_t o, enum rj_role need)
     return false;
 }
 
-/* ---- membership records */
-
-/* Whom the opened origin o replaces, and who replaces it: openings of one device mostly
- * come in their order, then the second needs no search. */
-static void link_replaced(struct rj_space *s, uint32_t o)
-{
-    static const struct rj_origin_id nobody;
-    const struct rj_origin *item = &s->origins.items[o];
-    uint32_t former = rj_origins_find(&s->origins, &item->replaces), i;
-
-    for (i = 0; s->early_openings > 0 && i < s->origins.n; i++) {
-        if (i != o && s->os[i].device == s->os[o].device &&
-            memcmp(s->origins.items[i].replaces.b, item->id.b, RJ_ORIGIN_LEN) == 0)
-            s->origins.items[o].replaced_by = i;
-    }
-    if (former != RJ_ORIGIN_NONE && former != o &&
-        s->os[former].device == s->os[o].device)
-        s->origins.items[former].replaced_by = o;
-    else if (memcmp(item->replaces.b, nobody.b, RJ_ORIGIN_LEN) != 0)
-        s->early_openings++;
-}
-
-static enum rj_err note_open(struct rj_space *s, const struct rj_batch *b,
-                             const struct rj_record *rec)
-{
-    struct rj_device *d = rj_members_find(&s->members, &rec->device);
-    struct rj_origin_id id;
-    struct rj_origin_state *os;
-    uint32_t o;
-    enum rj_err err;
-
-    rj_origin_id_make(s->node->env, &rec->device, rec->incarnation, &id);
-    if (memcmp(id.b, b->header.origin.b, sizeof(id.b)) != 0 || b->header.first != 1)
-        return RJ_ECORRUPT;
-    if (d == NULL)
-        return RJ_EGAP;
-    err = rj_space_add_origin(s, &id, &o);
-    if (err != RJ_OK || s->origins.items[o].opened)
-        return err;
-    os = &s->os[o];
-    os->device = (uint32_t)(d - s->members.items);
-    os->dirty = true;
-    s->origins.items[o].device = rec->device;
-    s->origins.items[o].incarnation = rec->incarnation;
-    s->origins.items[o].opened = true;
-    s->origins.items[o].replaces = rec->replaces;
-    link_replaced(s, o);
-    if (d->closed) {
-        os->closed = true;
-        os->frozen = 0;
-    }
-    if (d->active == RJ_ORIGIN_NONE || s->origins.items[o].replaced_by == RJ_ORIGIN_NONE)
-        d->active = o;
-    return s->self != RJ_ORIGIN_NONE ? rj_heads_read_again(s) : RJ_OK; /* else: loading */
-}
-
-/* Asks all peers for what they sent in vain while it was not allowed here. */
-static void pull_again(struct rj_space *s)
-{
-    struct rj_node *n = s->node;
-    size_t i;
-
-    for (i = 0; i < n->n_sessions; i++) {
-        struct rj_link *l = rj_session_link(n->sessions[i], s);
-
-        if (l != NULL && l->told && l->heard && !n->sessions[i]->closing)
-            rj_link_pull(n->sessions[i], l);
-    }
-}
-
-/* The origins of a device are closed as long as it is. */
-static void follow_device(struct rj_space *s, const struct rj_device *d)
-{
-    bool lifted = false;
-    uint32_t o;
-
-    for (o = 0; o < s->origins.n; o++) {
-        struct rj_origin_state *os = &s->os[o];
-
-        if (os->device != (uint32_t)(d - s->members.items) || os->closed == d->closed)
-            continue;
-        if (d->closed)
-            os->frozen = rj_vv_get(&s->vv, o);
-        lifted = lifted || os->closed;
-        os->closed = d->closed;
-        os->dirty = true;
-    }
-    if (lifted)
-        pull_again(s);
-}
-
-/* The closes that a role record lifts. They need not be known here. */
-static enum rj_err note_lifts(const struct rj_record *rec, struct rj_dot by,
-                              struct rj_device *d)
-{
-    struct rj_reader r = rj_reader_of(rec->lifts);
-    enum rj_err err = RJ_OK;
-    struct rj_lift lift;
-
-    while (err == RJ_OK && rj_lifts_next(&r, &lift))
-        err = rj_members_lift(d, &lift, by);
-    return err;
-}
-
-static enum rj_err note_role(struct rj_space *s, const struct rj_record *rec,
-                             const struct rj_role_record *role, uint32_t author)
-{
-    bool known = rj_members_have(&s->members, role->dot);
-    struct rj_device *d;
-    enum rj_err err = rj_members_add(&s->members, &rec->device, rec->pubkey, &d);
-    uint32_t rank;
-
-    if (err != RJ_OK)
-        return err;
-    rank = s->members.items[s->os[author].device].rank;
-    if (rank != UINT32_MAX && rank + 1 < d->rank)
-        d->rank = rank + 1;
-    rj_members_name(d, &s->origins, role, rec->name);
-    err = rj_members_note(&s->members, d, role);
-    if (err == RJ_OK && !known)
-        err = note_lifts(rec, role->dot, d);
-    if (err == RJ_OK) {
-        s->os[author].rules = true;
-        follow_device(s, d);
-    }
-    return err;
-}
-
-static enum rj_err note_close(struct rj_space *s, const struct rj_record *rec,
-                              const struct rj_role_record *role)
-{
-    struct rj_device *d = rj_members_find(&s->members, &rec->device);
-    enum rj_err err;
-
-    if (d == NULL)
-        return RJ_EGAP;
-    err = rj_members_note(&s->members, d, role);
-    if (err == RJ_OK) {
-        s->os[role->dot.origin].rules = true;
-        follow_device(s, d);
-    }
-    return err;
-}
-
-static enum rj_err remember_member_batch(struct rj_space *s, struct rj_bytes bytes)
-{
-    if (s->n_member_batches == s->cap_member_batches) {
-        size_t cap = s->cap_member_batches != 0 ? s->cap_member_batches * 2 : 8;
-        struct rj_buf *m = rj_alloc_resize(s->member_batches, cap, sizeof(*m));
-
-        if (m == NULL)
-            return RJ_ENOMEM;
-        s->member_batches = m;
-        s->cap_member_batches = cap;
-    }
-    s->member_batches[s->n_member_batches] = (struct rj_buf){0};
-    rj_buf_append(&s->member_batches[s->n_member_batches], bytes);
-    if (s->member_batches[s->n_member_batches].failed)
-        return RJ_ENOMEM;
-    s->n_member_batches++;
-    return RJ_OK;
-}
-
-bool rj_space_has_member_batch(const struct rj_space *s, const struct rj_batch *b)
-{
-    uint32_t o = rj_origins_find(&s->origins, &b->header.origin);
-
-    if (o == RJ_ORIGIN_NONE)
-        return false;
-    if (b->header.first == 1)
-        return s->origins.items[o].opened;
-    return s->os[o].rules &&
-           rj_members_have(&s->members,
-                           (struct rj_dot){.origin = o, .seq = b->header.first});
-}
-
-enum rj_err rj_space_note_member(struct rj_space *s, const struct rj_batch *b,
-                                 struct rj_bytes bytes)
-{
-    struct rj_record rec;
-    struct rj_role_record role;
-    enum rj_err err = rj_record_get(b->body, s->node->env, &rec);
-    bool known = rj_space_has_member_batch(s, b);
-    uint32_t author;
-
-    if (err != RJ_OK)
-        return err;
-    if (rec.kind == RJ_RECORD_OPEN) {
-        err = note_open(s, b, &rec);
-    } else {
-        author = rj_origins_find(&s->origins, &b->header.origin);
-        if (author == RJ_ORIGIN_NONE || s->os[author].device == UINT32_MAX)
-            return RJ_EGAP;
-        role = (struct rj_role_record){.dot = {.origin = author, .seq = b->header.first},
-                                       .stamp = b->header.stamp,
-                                       .role = rec.role,
-                                       .author = b->header.origin,
-                                       .close = rec.kind == RJ_RECORD_CLOSE};
-        err = rec.kind == RJ_RECORD_ROLE ? note_role(s, &rec, &role, author)
-                                         : note_close(s, &rec, &role);
-    }
-    if (err == RJ_OK && !known)
-        err = remember_member_batch(s, bytes);
-    if (s->closed_here && rj_members_have(&s->members, s->closed_by))
-        s->closed_here = false; /* from now on the records say what is so */
-    rj_space_set_refuse(s);
-    s->dirty = true;
-    return err;
-}
-
 /* ---- judging a batch */
 
 static bool verify(struct rj_space *s, const uint8_t *pubkey,
@@ -381,40 +184,70 @@ static bool verify(struct rj_space *s, const uint8_t *pubkey,
     return s->node->env->ops->verify(s->node->env, pubkey, RJ_BYTES_OF(hash->b), sig);
 }
 
-/* Every dep is covered by the vector. */
-static enum rj_err check_deps(struct rj_space *s, const struct rj_header *h)
+/* Every dep is covered by the vector, and what is here is what it means. */
+static enum rj_err check_deps(struct rj_space *s, const struct rj_header *h,
+                              uint32_t author, struct rj_session *from)
 {
     struct rj_reader r = rj_reader_of(h->deps);
     struct rj_dep dep;
 
     while (rj_deps_next(&r, &dep)) {
-        uint32_t o = rj_origins_find(&s->origins, &dep.origin);
+        uint32_t o = rj_fork_locate(s, &dep, author);
 
         if (o == RJ_ORIGIN_NONE || !rj_vv_has(&s->vv, o, dep.seq))
             return RJ_EGAP;
+        if (rj_fork_contradicts(s, o, &dep)) {
+            rj_fork_doubt(s, from, o, dep.seq);
+            return RJ_EGAP;
+        }
     }
     return RJ_OK;
 }
 
-/* have NULL: it was checked before. */
-static enum rj_err apply_data(struct rj_space *s, const struct rj_batch *b, uint32_t o,
-                              const struct rj_vv *have)
+/* How the author of an origin means names. */
+static struct rj_names names_of(const struct rj_space *s, uint32_t o)
+{
+    return (struct rj_names){
+        .origins = &s->origins, .items = s->os[o].choices, .n = s->os[o].n_choices};
+}
+
+static enum rj_err view_data(struct rj_space *s, const struct rj_batch *b, uint32_t o,
+                             struct rj_batch_view *ret)
 {
     struct rj_reader r = rj_reader_of(b->body);
-    struct rj_batch_view view = {.origin = o,
-                                 .first = b->header.first,
-                                 .count = b->header.count,
-                                 .stamp = b->header.stamp,
-                                 .dict = s->node->dict,
-                                 .have = have};
-    enum rj_err err = rj_dict_get(&r, &s->origins, s->node->dict, &view.dict_n);
+    enum rj_err err = rj_dict_get(&r, &s->origins, s->node->dict, &ret->dict_n);
 
     if (err != RJ_OK)
         return err;
-    if (view.dict_n == 0 || view.dict[0] != o)
+    if (ret->dict_n == 0 || s->node->dict[0] != s->origins.items[o].root)
         return RJ_ECORRUPT;
-    view.ops = rj_reader_rest(&r);
-    err = s->kind->ops->check(s->kind, &view);
+    ret->origin = o;
+    ret->first = b->header.first;
+    ret->count = b->header.count;
+    ret->stamp = b->header.stamp;
+    ret->dict = s->node->dict;
+    ret->ops = rj_reader_rest(&r);
+    return RJ_OK;
+}
+
+enum rj_err rj_space_cut_data(struct rj_space *s, const struct rj_batch *b, uint32_t o)
+{
+    struct rj_names names = names_of(s, o);
+    struct rj_batch_view view = {.names = &names};
+    enum rj_err err = view_data(s, b, o, &view);
+
+    return err == RJ_OK ? s->kind->ops->cut(s->kind, &view) : err;
+}
+
+enum rj_err rj_space_apply_data(struct rj_space *s, const struct rj_batch *b, uint32_t o,
+                                const struct rj_vv *have)
+{
+    struct rj_names names = names_of(s, o);
+    struct rj_batch_view view = {.have = have, .names = s->n_splits > 0 ? &names : NULL};
+    enum rj_err err = view_data(s, b, o, &view);
+
+    if (err == RJ_OK)
+        err = s->kind->ops->check(s->kind, &view);
     if (err != RJ_OK)
         return err;
     err = s->kind->ops->apply(s->kind, &view, s->contexts);
@@ -428,9 +261,9 @@ static enum rj_err apply(struct rj_space *s, const struct rj_batch *b, uint32_t 
     enum rj_err err;
 
     if (b->header.class == RJ_CLASS_MEMBER)
-        err = rj_space_note_member(s, b, bytes);
+        err = rj_space_note_member(s, b, bytes, o);
     else
-        err = apply_data(s, b, o, &s->vv);
+        err = rj_space_apply_data(s, b, o, &s->vv);
     if (err != RJ_OK)
         return err;
     if (b->header.stamp > s->clock)
@@ -466,43 +299,53 @@ enum rj_err rj_space_note_past(struct rj_space *s, const struct rj_header *h, ui
     struct rj_dep dep;
 
     while (err == RJ_OK && rj_deps_next(&r, &dep)) {
-        uint32_t d = rj_origins_find(&s->origins, &dep.origin);
+        uint32_t d = rj_fork_locate(s, &dep, o);
+        uint64_t seq = dep.seq;
 
-        /* What else it had seen decides nothing, and would grow with every opening. */
-        if (d == RJ_ORIGIN_NONE || !s->os[d].rules || rj_vv_get(past, d) >= dep.seq)
-            continue;
-        err = rj_vv_put(past, d, dep.seq);
-        s->os[o].dirty = true;
-        s->dirty = true;
+        for (; err == RJ_OK && d != RJ_ORIGIN_NONE; d = s->origins.items[d].parent) {
+            /* What else it had seen decides nothing, and would grow with each opening. */
+            if (s->os[d].rules && rj_vv_get(past, d) < seq) {
+                err = rj_vv_put(past, d, seq);
+                s->os[o].dirty = true;
+                s->dirty = true;
+            }
+            seq = s->origins.items[d].start;
+        }
     }
     return err;
 }
 
 /* Any other batch: order, deps, limit, signature, right. RJ_EGAP: it has to wait. */
-static enum rj_err judge(struct rj_space *s, const struct rj_batch *b, uint32_t o)
+static enum rj_err judge(struct rj_space *s, const struct rj_batch *b, uint32_t o,
+                         struct rj_session *from)
 {
     const struct rj_origin_state *os = &s->os[o];
     enum rj_role need =
         b->header.class == RJ_CLASS_MEMBER ? RJ_ROLE_ADMIN : RJ_ROLE_WRITER;
-    enum rj_err err = check_deps(s, &b->header);
+    enum rj_err err;
 
-    if (err != RJ_OK)
-        return err;
-    if (!rj_space_allows(s, o, rj_header_last(&b->header)))
-        return RJ_EGAP;
     if (os->device == UINT32_MAX)
         return RJ_EGAP;
     if (os->chain_seq == b->header.first - 1 &&
-        memcmp(os->chain.b, b->header.prev.b, RJ_DIGEST_LEN) != 0)
+        memcmp(os->chain.b, b->header.prev.b, RJ_DIGEST_LEN) != 0) {
+        rj_fork_doubt(s, from, o, b->header.first - 1);
         return RJ_EFORK;
+    }
+    err = check_deps(s, &b->header, o, from);
+    if (err != RJ_OK)
+        return err;
+    if (!rj_space_allows(s, o, rj_header_last(&b->header)) && !rj_fork_is_told(s, b))
+        return RJ_EGAP;
     if (!verify(s, s->members.items[os->device].pubkey, &b->hash, b->sig))
         return RJ_EAUTH;
-    err = rj_space_note_past(s, &b->header, o);
+    err = rj_fork_choose(s, &b->header, o);
+    if (err == RJ_OK)
+        err = rj_space_note_past(s, &b->header, o);
     if (err != RJ_OK)
         return err;
     if (!has_right(s, o, need))
         return RJ_EDENIED;
-    if (need == RJ_ROLE_WRITER || rj_space_has_member_batch(s, b))
+    if (need == RJ_ROLE_WRITER || rj_space_has_member_batch(s, b, o))
         return RJ_OK; /* a record that came with a part of the state is believed */
     return rj_space_may_record(s, b, o);
 }
@@ -572,7 +415,7 @@ static enum rj_err try_batch(struct rj_space *s, const struct offered *offered,
 {
     const struct rj_batch *b = offered->batch;
     struct rj_session *from = offered->from;
-    enum rj_err err = b->header.first == 1 ? judge_opening(s, b) : judge(s, b, o);
+    enum rj_err err = b->header.first == 1 ? judge_opening(s, b) : judge(s, b, o, from);
 
     *ret = WAITS;
     if (err == RJ_EGAP)
@@ -615,21 +458,73 @@ static enum rj_err try_parked(struct rj_space *s, struct rj_parked *p, uint32_t 
     return try_batch(s, &offered, o, ret);
 }
 
+/* The branch that a parked batch of a split incarnation belongs to. RJ_ORIGIN_NONE: not
+ * known yet. */
+static uint32_t branch_of(struct rj_space *s, const struct rj_parked *p)
+{
+    struct rj_reader r = rj_reader_of(rj_bytes_of(p->bytes, p->size));
+    struct rj_batch b;
+    uint32_t o;
+    enum rj_err err = rj_batch_get(&r, s->node->env, &s->id, false, &b);
+
+    if (err == RJ_OK)
+        err = rj_fork_find(s, &b, &o);
+    if (err == RJ_EGAP)
+        err = rj_fork_begin(s, &b, &o);
+    return err == RJ_OK ? o : RJ_ORIGIN_NONE;
+}
+
+/* All that can be applied now of an incarnation that was split. */
+static enum rj_err drain_branches(struct rj_space *s, uint32_t root, bool *progress)
+{
+    uint8_t key[RJ_ORIGIN_LEN + 8 + RJ_DEP_HASH_LEN];
+    struct rj_map_node *node, *next;
+    enum rj_err err = RJ_OK;
+
+    make_key(key, &s->origins.items[root].id, 0, NULL);
+    for (node = rj_map_lower_bound(&s->parked, RJ_BYTES_OF(key));
+         err == RJ_OK && node != NULL; node = next) {
+        struct rj_parked *p = RJ_MAP_ENTRY(node, struct rj_parked, node);
+        uint64_t first = rj_be_load64(p->key + RJ_ORIGIN_LEN);
+        enum verdict verdict = WAITS;
+        uint32_t o;
+
+        next = rj_map_next(node);
+        if (memcmp(p->key, key, RJ_ORIGIN_LEN) != 0)
+            break;
+        o = branch_of(s, p);
+        if (o == RJ_ORIGIN_NONE || first > rj_space_next(s, o))
+            continue;
+        if (first == rj_space_next(s, o))
+            err = try_parked(s, p, o, &verdict);
+        else
+            verdict = REFUSED;
+        *progress = *progress || verdict == APPLIED;
+        if (err == RJ_OK && verdict != WAITS)
+            unpark(s, p);
+    }
+    return err;
+}
+
 /* All that can be applied now of one origin. */
 static enum rj_err drain_origin(struct rj_space *s, uint32_t o, bool *progress)
 {
-    uint8_t key[RJ_ORIGIN_LEN + 8];
+    uint8_t key[RJ_ORIGIN_LEN + 8 + RJ_DEP_HASH_LEN];
     const struct rj_origin_id *id;
     enum verdict verdict;
     enum rj_err err;
 
+    if (s->origins.items[o].parent != RJ_ORIGIN_NONE)
+        return RJ_OK;
+    if (s->origins.items[o].end != UINT64_MAX)
+        return drain_branches(s, o, progress);
     for (;;) {
         struct rj_map_node *node;
         struct rj_parked *p;
         uint64_t first, next = rj_vv_get(&s->vv, o) + 1;
 
         id = &s->origins.items[o].id;
-        make_key(key, id, 0);
+        make_key(key, id, 0, NULL);
         node = rj_map_lower_bound(&s->parked, RJ_BYTES_OF(key));
         if (node == NULL)
             return RJ_OK;
@@ -741,7 +636,7 @@ static enum rj_err park(struct rj_space *s, const struct rj_batch *b,
         return RJ_ENOMEM;
     p->session = from != NULL ? from->peer : 0;
     p->size = bytes.len;
-    make_key(p->key, &b->header.origin, b->header.first);
+    make_key(p->key, &b->header.origin, b->header.first, b->hash.b);
     memcpy(p->bytes, bytes.ptr, bytes.len);
     if (s->parked.key == NULL)
         rj_map_init(&s->parked, parked_key);
@@ -757,30 +652,16 @@ static enum rj_err park(struct rj_space *s, const struct rj_batch *b,
     return RJ_OK;
 }
 
-/* A batch below the vector: the same one again, or another branch of its origin (R7). */
-static void check_fork(struct rj_space *s, const struct rj_batch *b, uint32_t o)
-{
-    uint64_t at = rj_log_find(&s->log, o, b->header.first);
-    const struct rj_log_entry *e = rj_log_at(&s->log, at);
-
-    if (e == NULL || e->origin != o || e->first != b->header.first ||
-        memcmp(e->hash, b->hash.b, RJ_DEP_HASH_LEN) == 0)
-        return;
-    s->forks++;
-    rj_node_note(s->node, RJ_NOTE_ERROR, RJ_EFORK, "fork space=%s origin=%u first=%llu",
-                 s->name, o, (unsigned long long)b->header.first);
-}
-
 /* A record that closes this device is heeded before its deps are there: who closed it
  * sends nothing else any more. */
 static void note_own_close(struct rj_space *s, const struct rj_batch *b)
 {
-    uint32_t o = rj_origins_find(&s->origins, &b->header.origin);
+    uint32_t o = rj_space_origin_of(s, b);
     const struct rj_device *d;
     struct rj_record rec;
 
     if (b->header.class != RJ_CLASS_MEMBER || o == RJ_ORIGIN_NONE ||
-        rj_space_has_member_batch(s, b) || /* and maybe lifted since */
+        rj_space_has_member_batch(s, b, o) || /* and maybe lifted since */
         rj_record_get(b->body, s->node->env, &rec) != RJ_OK ||
         rec.kind != RJ_RECORD_CLOSE || s->os[o].device == UINT32_MAX ||
         memcmp(rec.device.b, s->node->device.b, RJ_DIGEST_LEN) != 0)
@@ -811,12 +692,21 @@ enum rj_err rj_space_offer(struct rj_space *s, struct rj_bytes bytes,
         err = RJ_ECORRUPT;
     if (err != RJ_OK)
         return err;
-    o = rj_origins_find(&s->origins, &b.header.origin);
-    if (o != RJ_ORIGIN_NONE && b.header.first <= rj_vv_get(&s->vv, o)) {
-        check_fork(s, &b, o);
+    err = rj_fork_find(s, &b, &o);
+    if (err == RJ_EGAP)
+        err = rj_fork_begin(s, &b, &o);
+    if (err == RJ_ELIMIT)
+        return RJ_OK;
+    if (err != RJ_OK && err != RJ_EGAP)
+        return err;
+    err = RJ_OK;
+    if (o != RJ_ORIGIN_NONE && b.header.first < rj_space_next(s, o))
+        return rj_fork_check(s, &b, o, from);
+    if (o == s->self) { /* this incarnation goes on elsewhere, too */
+        rj_fork_cloned(s);
         return RJ_OK;
     }
-    if (o != RJ_ORIGIN_NONE && b.header.first == rj_vv_get(&s->vv, o) + 1) {
+    if (o != RJ_ORIGIN_NONE && b.header.first == rj_space_next(s, o)) {
         err = make_ready(s, &ready);
         if (err == RJ_OK && ready)
             err = try_batch(s, &offered, o, &verdict);
@@ -886,7 +776,7 @@ enum rj_err rj_space_replay(struct rj_space *s, const struct rj_vv *S)
         if (err == RJ_OK)
             err = rj_batch_get(&r, s->node->env, &s->id, false, &b);
         if (err == RJ_OK && b.header.class == RJ_CLASS_DATA)
-            err = apply_data(s, &b, e->origin, NULL);
+            err = rj_space_apply_data(s, &b, e->origin, NULL);
     }
     return err;
 }

@@ -33,7 +33,8 @@ enum rj_frame {
     RJ_FRAME_PULL,      /* [6, number, vector] */
     RJ_FRAME_BEHIND,    /* [7, number, truncated vector] */
     RJ_FRAME_TAKE,      /* [8, number, request, from, to, full, meta, vector] */
-    RJ_FRAME_META,      /* [9, number, request, more, [batch...], [raw header,
+    RJ_FRAME_META,      /* [9, number, request, more, [batch...], [id, parent, start,
+                           hash...], [author, of, branch...], [raw header,
                            signature...], [id, seq, hash...]] */
     RJ_FRAME_GIVE,      /* [10, number, request, from, end, full, whole, S, dict, keys,
                            count, live keys here, cutoff ms, sum hi, sum lo] */
@@ -44,7 +45,8 @@ enum rj_frame {
     RJ_FRAME_CLOCK,     /* [15, number, wall ms]: your stamps are ahead of my clock */
     RJ_FRAME_BUSY,      /* [16, number, request]: no state from here now */
     RJ_FRAME_DIGEST,    /* [17, number, vector hash, cutoff ms, sum hi, sum lo] */
-    RJ_FRAME_PART       /* [18, last, bytes]: a piece of the payload of a long frame */
+    RJ_FRAME_PART,      /* [18, last, bytes]: a piece of the payload of a long frame */
+    RJ_FRAME_FORK       /* [19, number, raw header, signature]: proof of a fork */
 };
 
 /* Items of the array of a frame, its type included; 0: no such type. */

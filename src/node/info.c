@@ -190,6 +190,16 @@ static enum rj_role own_role(const struct rj_space *s)
     return d != NULL ? rj_members_role(d, &s->origins, &s->vv) : RJ_ROLE_NONE;
 }
 
+static uint32_t forks_of(const struct rj_space *s, size_t device)
+{
+    uint32_t n = 0;
+    size_t i;
+
+    for (i = 0; i < s->n_splits; i++)
+        n += s->os[s->splits[i].root].device == device;
+    return n;
+}
+
 bool rj_space_member(struct rj_space *s, size_t i, struct rj_member_info *ret)
 {
     const struct rj_device *d;
@@ -210,7 +220,8 @@ bool rj_space_member(struct rj_space *s, size_t i, struct rj_member_info *ret)
                                    .closed =
                                        d->closed || (is_self(s, d) && s->closed_here),
                                    .lag = mark > received ? mark - received : 0,
-                                   .lag_durable = mark > durable ? mark - durable : 0};
+                                   .lag_durable = mark > durable ? mark - durable : 0,
+                                   .forks = forks_of(s, i)};
     if (ret->self)
         ret->lag = ret->lag_durable = 0;
     return true;
@@ -386,7 +397,8 @@ void rj_space_info(struct rj_space *s, struct rj_now now, struct rj_space_info *
                                   .unstable = unstable_writes(s),
                                   .missing = missing_writes(s),
                                   .truncated = s->truncated,
-                                  .refuse = s->writer.refuse};
+                                  .refuse = s->writer.refuse,
+                                  .fork_refused = s->fork_refused};
     for (i = 0; i < s->members.n; i++)
         ret->members += !s->members.items[i].closed;
     for (o = 0; o < s->vv.n; o++)

@@ -179,7 +179,7 @@ static enum rj_err welcome_one(struct rj_node *n, struct rj_reader *r)
             (b.header.class != RJ_CLASS_MEMBER || !rj_reader_complete(&br)))
             err = RJ_EPROTO;
         if (err == RJ_OK)
-            err = rj_space_note_member(s, &b, bytes);
+            err = rj_space_note_member(s, &b, bytes, RJ_ORIGIN_NONE);
     }
     if (err == RJ_OK && fresh)
         err = rj_space_open(s);

@@ -27,39 +27,51 @@ signer_of(const struct rj_space *s, const struct rj_batch *b, const struct rj_re
                : NULL;
 }
 
-static enum rj_err take_member_batch(struct rj_space *s, struct rj_bytes bytes)
+/* branch: whose it is, if not of the incarnation that it names. */
+static enum rj_err take_member_batch(struct rj_space *s, struct rj_bytes bytes,
+                                     struct rj_bytes branch)
 {
     struct rj_env *env = s->node->env;
     struct rj_reader r = rj_reader_of(bytes);
     const struct rj_device *d;
     struct rj_record rec;
     struct rj_batch b;
+    struct rj_origin_id id;
+    uint32_t o = RJ_ORIGIN_NONE;
     enum rj_err err = rj_batch_get(&r, env, &s->id, true, &b);
 
     if (err != RJ_OK)
         return err;
-    if (!rj_reader_complete(&r) || b.header.class != RJ_CLASS_MEMBER)
+    if (!rj_reader_complete(&r) || b.header.class != RJ_CLASS_MEMBER ||
+        (branch.len != 0 && branch.len != RJ_ORIGIN_LEN))
         return RJ_ECORRUPT;
+    if (branch.len != 0) {
+        memcpy(id.b, branch.ptr, sizeof(id.b));
+        o = rj_origins_find(&s->origins, &id);
+        if (o == RJ_ORIGIN_NONE ||
+            s->origins.items[o].root != rj_origins_find(&s->origins, &b.header.origin))
+            return RJ_EPROTO;
+    }
     err = rj_record_get(b.body, env, &rec);
-    if (err != RJ_OK || rj_space_has_member_batch(s, &b))
+    if (err != RJ_OK || rj_space_has_member_batch(s, &b, o))
         return err;
     d = signer_of(s, &b, &rec);
     if (d == NULL)
         return RJ_EPROTO;
     if (!env->ops->verify(env, d->pubkey, RJ_BYTES_OF(b.hash.b), b.sig))
         return RJ_EAUTH;
-    return rj_space_note_member(s, &b, bytes);
+    return rj_space_note_member(s, &b, bytes, o);
 }
 
 static enum rj_err take_batches(struct rj_space *s, struct rj_reader *r)
 {
     size_t n = rj_cbor_get_array(r), i;
-    enum rj_err err = n > RJ_MEMBER_BATCHES_MAX ? RJ_EPROTO : RJ_OK;
+    enum rj_err err = n % 2 != 0 || n / 2 > RJ_MEMBER_BATCHES_MAX ? RJ_EPROTO : RJ_OK;
 
-    for (i = 0; i < n && err == RJ_OK; i++) {
-        struct rj_bytes b = rj_cbor_get_bytes(r);
+    for (i = 0; i < n / 2 && err == RJ_OK; i++) {
+        struct rj_bytes b = rj_cbor_get_bytes(r), branch = rj_cbor_get_bytes(r);
 
-        err = r->failed ? RJ_EPROTO : take_member_batch(s, b);
+        err = r->failed ? RJ_EPROTO : take_member_batch(s, b, branch);
     }
     return err;
 }
@@ -80,8 +92,58 @@ static enum rj_err take_heads(struct rj_space *s, struct rj_session *ss,
     return err;
 }
 
+static uint32_t get_origin(struct rj_reader *r, const struct rj_space *s)
+{
+    struct rj_origin_id id;
+
+    rj_cbor_get_fixed(r, id.b, sizeof(id.b));
+    return r->failed ? RJ_ORIGIN_NONE : rj_origins_find(&s->origins, &id);
+}
+
+static enum rj_err take_branches(struct rj_space *s, struct rj_reader *r)
+{
+    size_t n = rj_cbor_get_array(r), i;
+    enum rj_err err = n % 4 != 0 || n / 4 > RJ_ORIGINS_MAX ? RJ_EPROTO : RJ_OK;
+
+    for (i = 0; i < n / 4 && err == RJ_OK; i++) {
+        struct rj_origin_id id, of;
+        uint8_t hash[RJ_DEP_HASH_LEN];
+        uint32_t parent;
+        uint64_t start;
+
+        rj_cbor_get_fixed(r, id.b, sizeof(id.b));
+        rj_cbor_get_fixed(r, of.b, sizeof(of.b));
+        start = rj_cbor_get_uint(r);
+        rj_cbor_get_fixed(r, hash, sizeof(hash));
+        if (r->failed || start == 0 || start > RJ_SEQ_MAX)
+            return RJ_EPROTO;
+        err = rj_space_add_origin(s, &of, &parent); /* its opening may come behind it */
+        if (err == RJ_OK)
+            err = rj_fork_learn(s, &id, parent, start, hash);
+    }
+    return err;
+}
+
+static enum rj_err take_choices(struct rj_space *s, struct rj_reader *r)
+{
+    size_t n = rj_cbor_get_array(r), i;
+    enum rj_err err = n % 3 != 0 ? RJ_EPROTO : RJ_OK;
+
+    for (i = 0; i < n / 3 && err == RJ_OK; i++) {
+        uint32_t author = get_origin(r, s), of = get_origin(r, s),
+                 branch = get_origin(r, s);
+
+        if (r->failed)
+            return RJ_EPROTO;
+        if (author != RJ_ORIGIN_NONE && of != RJ_ORIGIN_NONE && branch != RJ_ORIGIN_NONE)
+            err = rj_fork_note_choice(s, author, of, branch);
+    }
+    return err;
+}
+
 /* One origin: where its chain stands, and its author's past. */
-static enum rj_err take_chain(struct rj_space *s, struct rj_reader *r)
+static enum rj_err take_chain(struct rj_space *s, struct rj_session *ss,
+                              struct rj_reader *r)
 {
     struct rj_origin_id id;
     struct rj_digest hash = {0};
@@ -101,13 +163,17 @@ static enum rj_err take_chain(struct rj_space *s, struct rj_reader *r)
         if (!rj_vv_has(&s->vv, o, seq)) {
             s->os[o].chain = hash;
             s->os[o].chain_seq = seq;
+        } else if (rj_fork_differs(s, o, seq, hash.b)) { /* no part of it is taken */
+            rj_fork_doubt(s, ss, o, seq);
+            err = RJ_EGAP;
         }
     }
     rj_vv_done(&past);
     return err;
 }
 
-static enum rj_err take_chains(struct rj_space *s, struct rj_reader *r)
+static enum rj_err take_chains(struct rj_space *s, struct rj_session *ss,
+                               struct rj_reader *r)
 {
     size_t n = rj_cbor_get_array(r), i;
     enum rj_err err =
@@ -115,7 +181,7 @@ static enum rj_err take_chains(struct rj_space *s, struct rj_reader *r)
                                                                               : RJ_OK;
 
     for (i = 0; i < n / CHAIN_ITEMS && err == RJ_OK; i++)
-        err = take_chain(s, r);
+        err = take_chain(s, ss, r);
     return err;
 }
 
@@ -130,11 +196,25 @@ enum rj_err rj_meta_heard(struct rj_session *ss, struct rj_link *l, struct rj_re
         return RJ_EPROTO;
     if (!rj_transfer_is_asked(s, ss, request))
         return RJ_OK; /* of a transfer that was given up */
-    err = take_batches(s, r);
+    err = take_branches(s, r);
+    if (err == RJ_EGAP || err == RJ_ELIMIT) { /* no part is taken by other names */
+        rj_transfer_busy(s);
+        (void)rj_reader_rest(r);
+        return RJ_OK;
+    }
+    if (err == RJ_OK)
+        err = take_batches(s, r);
+    if (err == RJ_OK)
+        err = take_choices(s, r);
     if (err == RJ_OK)
         err = take_heads(s, ss, r);
     if (err == RJ_OK)
-        err = take_chains(s, r);
+        err = take_chains(s, ss, r);
+    if (err == RJ_EGAP) {
+        rj_transfer_busy(s);
+        (void)rj_reader_rest(r);
+        return RJ_OK;
+    }
     if (err == RJ_OK && !rj_reader_complete(r))
         err = RJ_EPROTO;
     if (err == RJ_OK && !more)
@@ -144,7 +224,7 @@ enum rj_err rj_meta_heard(struct rj_session *ss, struct rj_link *l, struct rj_re
 
 /* ---- the holder's side */
 
-enum list { BATCHES, HEADS, CHAINS, LISTS };
+enum list { BRANCHES, BATCHES, CHOICES, HEADS, CHAINS, LISTS };
 
 /* A frame in the making. */
 struct meta {
@@ -156,7 +236,7 @@ struct meta {
 
 static void end_frame(struct meta *m, bool more)
 {
-    size_t at = rj_frame_begin(m->out, RJ_FRAME_META, 6), i;
+    size_t at = rj_frame_begin(m->out, RJ_FRAME_META, 8), i;
 
     rj_cbor_put_uint(m->out, m->number);
     rj_cbor_put_uint(m->out, m->request);
@@ -178,6 +258,55 @@ static void added(struct meta *m, enum list list, size_t n)
     m->items[list] += n;
     if (m->lists[list].len >= RJ_FRAME_MORE_BYTES)
         end_frame(m, true);
+}
+
+static void put_id(struct rj_buf *b, const struct rj_space *s, uint32_t o)
+{
+    rj_cbor_put_bytes(b, RJ_BYTES_OF(s->origins.items[o].id.b));
+}
+
+/* Branches (R7), each behind the one that it goes on from, which begins before it. */
+static void put_branches(struct meta *m, const struct rj_space *s)
+{
+    struct rj_buf *b = &m->lists[BRANCHES];
+    uint64_t start = 0, next;
+    uint32_t o;
+
+    for (; s->n_splits > 0 && start != UINT64_MAX; start = next) {
+        next = UINT64_MAX;
+        for (o = 0; o < s->origins.n; o++) {
+            const struct rj_origin *item = &s->origins.items[o];
+
+            if (item->parent == RJ_ORIGIN_NONE)
+                continue;
+            if (item->start > start && item->start < next)
+                next = item->start;
+            if (item->start != start)
+                continue;
+            put_id(b, s, o);
+            put_id(b, s, item->parent);
+            rj_cbor_put_uint(b, item->start);
+            rj_cbor_put_bytes(b,
+                              rj_bytes_of(s->os[item->parent].chain.b, RJ_DEP_HASH_LEN));
+            added(m, BRANCHES, 4);
+        }
+    }
+}
+
+static void put_choices(struct meta *m, const struct rj_space *s)
+{
+    struct rj_buf *b = &m->lists[CHOICES];
+    uint32_t o;
+    size_t i;
+
+    for (o = 0; o < s->origins.n; o++) {
+        for (i = 0; i < s->os[o].n_choices; i++) {
+            put_id(b, s, o);
+            put_id(b, s, s->os[o].choices[i].of);
+            put_id(b, s, s->os[o].choices[i].branch);
+            added(m, CHOICES, 3);
+        }
+    }
 }
 
 static void put_origins(struct meta *m, const struct rj_space *s)
@@ -208,13 +337,21 @@ void rj_meta_put(struct rj_session *ss, struct rj_link *l, uint64_t request)
     struct meta m = {.out = &ss->out, .number = l->number_here, .request = request};
     size_t i;
 
+    put_branches(&m, s);
     for (i = 0; i < s->n_member_batches; i++) {
+        const struct rj_origin *item = &s->origins.items[s->member_origins[i]];
+
         rj_cbor_put_bytes(&m.lists[BATCHES], rj_buf_view(&s->member_batches[i]));
-        added(&m, BATCHES, 1);
+        rj_cbor_put_bytes(&m.lists[BATCHES],
+                          rj_bytes_of(item->id.b, item->parent != RJ_ORIGIN_NONE
+                                                      ? sizeof(item->id.b)
+                                                      : 0));
+        added(&m, BATCHES, 2);
     }
+    put_choices(&m, s);
     put_origins(&m, s);
     end_frame(&m, false);
     for (i = 0; i < LISTS; i++)
         rj_buf_done(&m.lists[i]);
-    l->meta_batches = s->n_member_batches;
+    l->meta_batches = s->n_member_batches + s->origins.n;
 }

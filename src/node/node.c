@@ -241,6 +241,8 @@ static enum rj_err on_committed(struct rj_node *n, const struct rj_event *ev)
         rj_writes_done(&n->writes); /* a large one is rare: give its memory back */
     for (i = 0; i < n->n_spaces; i++)
         rj_space_committed(n->spaces[i], n->commit_durable);
+    if (n->renew != 0 && n->synced >= n->renew)
+        return rj_node_die(n, RJ_EFORK, "going on under a new incarnation");
     return check_room(n);
 }
 
@@ -312,6 +314,8 @@ static enum rj_err flush_space(struct rj_node *n, struct rj_space *s)
         err = rj_transfer_consider(s);
     if (err == RJ_OK)
         err = note_caught_up(n, s);
+    if (err == RJ_OK && s->uncut != RJ_ORIGIN_NONE && n->renew == 0)
+        err = rj_fork_consider(s);
     if (err == RJ_OK && !rj_vv_equal(&s->durable, &s->head_vv)) {
         struct rj_mono due = rj_mono_add(s->head_at, RJ_HEAD_MS);
 
@@ -421,6 +425,8 @@ static void begin_step(struct rj_node *n, const struct rj_event *ev)
     size_t i;
 
     n->now = ev->now;
+    if (n->opened_at.ms == 0)
+        n->opened_at = n->now.mono;
     n->n_actions = 0;
     rj_buf_clear(&n->notes);
     n->deadline.ms = UINT64_MAX;

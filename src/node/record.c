@@ -71,7 +71,7 @@ static void collect_meta(struct rj_space *s, struct rj_buf *b, struct rj_writes 
     struct key k = space_key(s->number, 'A');
 
     rj_buf_clear(b);
-    rj_cbor_put_array(b, 9);
+    rj_cbor_put_array(b, 10);
     rj_cbor_put_uint(b, SPACE_FORMAT);
     rj_cbor_put_bytes(b, rj_buf_view(&s->genesis));
     rj_cbor_put_text(b, rj_bytes_from_str(s->name));
@@ -81,6 +81,7 @@ static void collect_meta(struct rj_space *s, struct rj_buf *b, struct rj_writes 
     rj_cbor_put_uint(b, s->log.end);
     put_vv(b, &s->vv);
     put_vv(b, &s->trunc);
+    rj_cbor_put_bool(b, s->afresh);
     rj_writes_put(w, key_view(&k), rj_buf_view(b));
 }
 
@@ -90,19 +91,104 @@ static void collect_origin(struct rj_space *s, uint32_t o, struct rj_buf *b,
     const struct rj_origin *item = &s->origins.items[o];
     const struct rj_origin_state *os = &s->os[o];
     struct key k = numbered_key(s->number, 'O', o);
+    size_t i;
 
     rj_buf_clear(b);
-    rj_cbor_put_array(b, 9);
+    rj_cbor_put_array(b, 15);
     rj_cbor_put_bytes(b, RJ_BYTES_OF(item->id.b));
     rj_cbor_put_bytes(b, RJ_BYTES_OF(os->chain.b));
     rj_cbor_put_uint(b, os->chain_seq);
     rj_cbor_put_bool(b, os->closed);
     rj_cbor_put_uint(b, os->frozen);
+    rj_cbor_put_uint(b, os->taken);
     rj_cbor_put_uint(b, os->head_stamp);
     put_vv(b, &os->known);
     rj_cbor_put_bytes(b, rj_buf_view(&os->head));
     put_vv(b, &os->past);
+    rj_cbor_put_uint(b, item->start);
+    rj_cbor_put_uint(b, item->end);
+    rj_cbor_put_uint(b, item->root);
+    rj_cbor_put_uint(b, item->parent != RJ_ORIGIN_NONE ? item->parent : o);
+    rj_cbor_put_array(b, 2 * os->n_choices);
+    for (i = 0; i < os->n_choices; i++) {
+        rj_cbor_put_uint(b, os->choices[i].of);
+        rj_cbor_put_uint(b, os->choices[i].branch);
+    }
     rj_writes_put(w, key_view(&k), rj_buf_view(b));
+}
+
+static void collect_splits(struct rj_space *s, struct rj_buf *b, struct rj_writes *w)
+{
+    struct key k = space_key(s->number, 'F');
+    size_t i;
+
+    if (s->n_splits == 0)
+        return;
+    rj_buf_clear(b);
+    rj_cbor_put_array(b, 5 * s->n_splits);
+    for (i = 0; i < s->n_splits; i++) {
+        rj_cbor_put_uint(b, s->splits[i].root);
+        rj_cbor_put_uint(b, s->splits[i].seq);
+        rj_cbor_put_bytes(b, RJ_BYTES_OF(s->splits[i].hash));
+        rj_cbor_put_bytes(b, rj_buf_view(&s->splits[i].proof));
+        rj_cbor_put_bool(b, s->splits[i].fresh);
+    }
+    rj_writes_put(w, key_view(&k), rj_buf_view(b));
+}
+
+static void collect_entry(struct rj_space *s, uint64_t p, struct rj_buf *b,
+                          struct rj_writes *w)
+{
+    const struct rj_log_entry *e = rj_log_at(&s->log, p);
+    struct key i = numbered_key(s->number, 'I', p);
+
+    rj_buf_clear(b);
+    rj_cbor_put_array(b, 5);
+    rj_cbor_put_uint(b, e->origin);
+    rj_cbor_put_uint(b, e->first);
+    rj_cbor_put_uint(b, e->count);
+    rj_cbor_put_uint(b, e->size);
+    rj_cbor_put_bytes(b, RJ_BYTES_OF(e->hash));
+    rj_writes_put(w, key_view(&i), rj_buf_view(b));
+}
+
+/* Entries of the log that have another name now (R7). */
+static void collect_renamed(struct rj_space *s, struct rj_buf *b, struct rj_writes *w)
+{
+    uint64_t p;
+
+    for (p = s->log.begin; p < s->stored_end; p++) {
+        if (rj_log_at(&s->log, p)->origin >= s->stored_origins)
+            collect_entry(s, p, b, w);
+    }
+    s->n_renamed = 0;
+}
+
+/* The old log of a space that begins afresh. */
+static void collect_forgotten(struct rj_space *s, struct rj_writes *w)
+{
+    static const char tags[] = {'I', 'L'};
+    size_t i;
+
+    for (i = 0; i < sizeof(tags); i++) {
+        struct key from = space_key(s->number, tags[i]);
+        struct key to = space_key(s->number, (char)(tags[i] + 1));
+
+        rj_writes_delete_range(w, key_view(&from), key_view(&to));
+    }
+    s->forgotten = false;
+}
+
+static void collect_members(struct rj_space *s, struct rj_buf *b, struct rj_writes *w)
+{
+    for (; s->stored_member_batches < s->n_member_batches; s->stored_member_batches++) {
+        struct key k = numbered_key(s->number, 'M', s->stored_member_batches);
+
+        rj_buf_clear(b);
+        rj_buf_append(b, rj_buf_view(&s->member_batches[s->stored_member_batches]));
+        rj_cbor_put_uint(b, s->member_origins[s->stored_member_batches]);
+        rj_writes_put(w, key_view(&k), rj_buf_view(b));
+    }
 }
 
 static void collect_log(struct rj_space *s, struct rj_buf *b, struct rj_writes *w)
@@ -120,17 +206,9 @@ static void collect_log(struct rj_space *s, struct rj_buf *b, struct rj_writes *
          p++) {
         const struct rj_log_entry *e = rj_log_at(&s->log, p);
         struct key l = numbered_key(s->number, 'L', p);
-        struct key i = numbered_key(s->number, 'I', p);
 
         rj_writes_put(w, key_view(&l), rj_bytes_of(e->bytes, e->size));
-        rj_buf_clear(b);
-        rj_cbor_put_array(b, 5);
-        rj_cbor_put_uint(b, e->origin);
-        rj_cbor_put_uint(b, e->first);
-        rj_cbor_put_uint(b, e->count);
-        rj_cbor_put_uint(b, e->size);
-        rj_cbor_put_bytes(b, RJ_BYTES_OF(e->hash));
-        rj_writes_put(w, key_view(&i), rj_buf_view(b));
+        collect_entry(s, p, b, w);
     }
     s->stored_end = s->log.end;
 }
@@ -195,12 +273,12 @@ enum rj_err rj_space_collect(struct rj_space *s, struct rj_writes *w)
             collect_origin(s, o, &b, w);
         s->os[o].dirty = false;
     }
-    for (; s->stored_member_batches < s->n_member_batches; s->stored_member_batches++) {
-        struct key k = numbered_key(s->number, 'M', s->stored_member_batches);
-
-        rj_writes_put(w, key_view(&k),
-                      rj_buf_view(&s->member_batches[s->stored_member_batches]));
-    }
+    collect_members(s, &b, w);
+    if (s->n_renamed > 0)
+        collect_renamed(s, &b, w);
+    if (s->forgotten)
+        collect_forgotten(s, w);
+    collect_splits(s, &b, w);
     collect_log(s, &b, w);
     collect_contexts(s, &b, w);
     collect_pending(s, &b, w);
@@ -252,6 +330,93 @@ static enum rj_err each(struct rj_node *n, struct rj_view *view, struct rj_space
     }
 }
 
+/* What a split made of an origin. */
+static enum rj_err load_branch(struct rj_space *s, uint32_t o, struct rj_reader *r)
+{
+    struct rj_origin *item = &s->origins.items[o];
+    struct rj_origin_state *os = &s->os[o];
+    uint64_t start, root, parent;
+    size_t n, i;
+
+    start = rj_cbor_get_uint(r);
+    item->end = rj_cbor_get_uint(r);
+    root = rj_cbor_get_uint(r);
+    parent = rj_cbor_get_uint(r);
+    n = rj_cbor_get_array(r);
+    if (r->failed || root > o || parent >= RJ_ORIGINS_MAX || n % 2 != 0 ||
+        n > (size_t)2 * RJ_ORIGINS_MAX)
+        return RJ_ECORRUPT;
+    item->root = (uint32_t)root;
+    if (parent != o) {
+        item->parent = (uint32_t)parent;
+        item->start = start;
+        s->origins.branches++;
+    }
+    os->choices = n > 0 ? rj_alloc_array(n / 2, sizeof(*os->choices)) : NULL;
+    if (n > 0 && os->choices == NULL)
+        return RJ_ENOMEM;
+    for (i = 0; i < n / 2; i++) {
+        uint64_t of = rj_cbor_get_uint(r), branch = rj_cbor_get_uint(r);
+
+        if (of >= RJ_ORIGINS_MAX || branch >= RJ_ORIGINS_MAX)
+            return RJ_ECORRUPT;
+        os->choices[os->n_choices++] =
+            (struct rj_choice){.of = (uint32_t)of, .branch = (uint32_t)branch};
+    }
+    return RJ_OK;
+}
+
+/* Branches begin behind what they go on from, in the same incarnation. */
+static bool has_sound_branches(const struct rj_space *s)
+{
+    uint32_t o;
+
+    for (o = 0; o < s->origins.n; o++) {
+        const struct rj_origin *item = &s->origins.items[o], *parent;
+
+        if (item->parent == RJ_ORIGIN_NONE && item->root != o)
+            return false;
+        if (item->parent == RJ_ORIGIN_NONE)
+            continue;
+        if (item->parent >= s->origins.n)
+            return false;
+        parent = &s->origins.items[item->parent];
+        if (parent->root != item->root || parent->start >= item->start ||
+            parent->end != item->start)
+            return false;
+    }
+    return true;
+}
+
+static enum rj_err load_splits(struct rj_space *s, struct rj_bytes value)
+{
+    struct rj_reader r = rj_reader_of(value);
+    size_t n, i;
+
+    n = rj_cbor_get_array(&r) / 5;
+    if (r.failed || n > RJ_ORIGINS_MAX)
+        return RJ_ECORRUPT;
+    s->splits = rj_alloc_zero(n + 1, sizeof(*s->splits));
+    if (s->splits == NULL)
+        return RJ_ENOMEM;
+    for (i = 0; i < n; i++) {
+        struct rj_split *split = &s->splits[s->n_splits++];
+        uint64_t root = rj_cbor_get_uint(&r);
+
+        split->seq = rj_cbor_get_uint(&r);
+        rj_cbor_get_fixed(&r, split->hash, sizeof(split->hash));
+        rj_buf_append(&split->proof, rj_cbor_get_bytes(&r));
+        split->fresh = rj_cbor_get_bool(&r);
+        s->torn = s->torn || split->fresh;
+        if (rj_buf_err(&split->proof) != RJ_OK)
+            return RJ_ENOMEM;
+        if (r.failed || root >= s->origins.n)
+            return RJ_ECORRUPT;
+        split->root = (uint32_t)root;
+    }
+    return rj_reader_complete(&r) ? RJ_OK : RJ_ECORRUPT;
+}
+
 static enum rj_err load_origin(struct rj_space *s, uint64_t i, struct rj_bytes value)
 {
     struct rj_reader r = rj_reader_of(value);
@@ -261,7 +426,7 @@ static enum rj_err load_origin(struct rj_space *s, uint64_t i, struct rj_bytes v
     uint32_t o;
     enum rj_err err;
 
-    rj_cbor_expect_array(&r, 9);
+    rj_cbor_expect_array(&r, 15);
     rj_cbor_get_fixed(&r, id.b, sizeof(id.b));
     if (r.failed)
         return RJ_ECORRUPT;
@@ -275,6 +440,7 @@ static enum rj_err load_origin(struct rj_space *s, uint64_t i, struct rj_bytes v
     os->chain_seq = rj_cbor_get_uint(&r);
     os->closed = rj_cbor_get_bool(&r);
     os->frozen = rj_cbor_get_uint(&r);
+    os->taken = rj_cbor_get_uint(&r);
     os->head_stamp = rj_cbor_get_uint(&r);
     err = get_vv(&r, &os->known);
     head = rj_cbor_get_bytes(&r);
@@ -282,6 +448,8 @@ static enum rj_err load_origin(struct rj_space *s, uint64_t i, struct rj_bytes v
     os->head_partial = true;
     if (err == RJ_OK)
         err = get_vv(&r, &os->past);
+    if (err == RJ_OK)
+        err = load_branch(s, o, &r);
     if (err == RJ_OK && !rj_reader_complete(&r))
         err = RJ_ECORRUPT;
     return err == RJ_OK ? rj_buf_err(&os->head) : err;
@@ -289,15 +457,22 @@ static enum rj_err load_origin(struct rj_space *s, uint64_t i, struct rj_bytes v
 
 static enum rj_err load_member(struct rj_space *s, uint64_t i, struct rj_bytes value)
 {
+    struct rj_names names = rj_split_names(s);
     struct rj_reader r = rj_reader_of(value);
+    struct rj_bytes bytes;
     struct rj_batch b;
     enum rj_err err = rj_batch_get(&r, s->node->env, &s->id, true, &b);
+    uint64_t o;
 
+    bytes = rj_bytes_of(value.ptr, value.len - rj_reader_left(&r));
+    o = rj_cbor_get_uint(&r);
     if (err == RJ_OK && (!rj_reader_complete(&r) || b.header.class != RJ_CLASS_MEMBER ||
-                         i != s->n_member_batches))
+                         i != s->n_member_batches || o >= s->origins.n))
         err = RJ_ECORRUPT;
+    if (err == RJ_OK && s->n_renamed > 0)
+        o = rj_names_find(&names, (uint32_t)o, b.header.first);
     if (err == RJ_OK)
-        err = rj_space_note_member(s, &b, value);
+        err = rj_space_note_member(s, &b, bytes, (uint32_t)o);
     if (err == RJ_OK && s->n_member_batches == i)
         err = RJ_ECORRUPT; /* the same one twice */
     return err == RJ_EGAP ? RJ_ECORRUPT : err;
@@ -361,6 +536,8 @@ static enum rj_err reissue_pending(struct rj_space *s, struct rj_bytes value)
 {
     struct rj_reader r = rj_reader_of(value);
     struct rj_batch_view old = {.dict = s->node->dict};
+    struct rj_names names = rj_split_names(s);
+    enum rj_err err = RJ_OK;
     size_t i, n;
     uint64_t origin, count;
 
@@ -386,8 +563,15 @@ static enum rj_err reissue_pending(struct rj_space *s, struct rj_bytes value)
     old.origin = (uint32_t)origin;
     old.count = (uint32_t)count;
     old.dict_n = (uint32_t)n;
-    return s->kind->ops->reissue(s->kind, &old, old.first,
-                                 s->writer.first + s->writer.count);
+    if (s->n_renamed > 0) {
+        old.names = &names;
+        old.origin = rj_names_find(&names, old.origin, old.first);
+        err =
+            old.origin != RJ_ORIGIN_NONE ? s->kind->ops->cut(s->kind, &old) : RJ_ECORRUPT;
+    }
+    return err != RJ_OK ? err
+                        : s->kind->ops->reissue(s->kind, &old, old.first,
+                                                s->writer.first + s->writer.count);
 }
 
 static enum rj_err load_one(struct rj_node *n, struct rj_view *view, struct rj_space *s,
@@ -410,10 +594,37 @@ static enum rj_err load_meta(struct rj_space *s, struct rj_reader *r)
     err = get_vv(r, &s->vv);
     if (err == RJ_OK)
         err = get_vv(r, &s->trunc);
+    s->afresh = rj_cbor_get_bool(r);
     if (err == RJ_OK && !rj_reader_complete(r))
         err = RJ_ECORRUPT;
     s->stored_begin = s->log.begin;
     return err;
+}
+
+/* Membership and state; what was renamed is marked, to be stored again. */
+static enum rj_err load_state(struct rj_node *n, struct rj_view *view, struct rj_space *s)
+{
+    struct rj_names names = rj_split_names(s);
+    struct rj_bytes value;
+    enum rj_err err = each(n, view, s, 'M', load_member);
+    size_t i;
+
+    s->stored_member_batches = s->n_renamed > 0 ? 0 : s->n_member_batches;
+    s->kind->meant = s->n_renamed > 0 ? &names : NULL;
+    if (err == RJ_OK && s->forgotten) {
+        s->kind->ops->clear(s->kind);
+        return RJ_OK;
+    }
+    if (err == RJ_OK)
+        err = s->kind->ops->load(s->kind, n->store->ops, view);
+    s->kind->meant = NULL;
+    if (err == RJ_OK) {
+        err = load_one(n, view, s, 'C', &value);
+        err = err == RJ_OK ? load_contexts(s, value) : err == RJ_ENOENT ? RJ_OK : err;
+    }
+    for (i = 0; err == RJ_OK && s->contexts != NULL && i < s->contexts->n; i++)
+        err = rj_split_vv(s, &s->contexts->items[i].have);
+    return err == RJ_OK && s->torn ? rj_split_walk(s) : err;
 }
 
 enum rj_err rj_space_load(struct rj_node *n, struct rj_view *view, uint32_t number,
@@ -432,7 +643,7 @@ enum rj_err rj_space_load(struct rj_node *n, struct rj_view *view, uint32_t numb
     genesis = rj_cbor_get_bytes(&r);
     name = rj_cbor_get_text(&r);
     value.len = (size_t)rj_cbor_get_uint(&r);
-    if (r.failed || fields != 9 || value.len > RJ_DURABLE_NONE ||
+    if (r.failed || fields != 10 || value.len > RJ_DURABLE_NONE ||
         !rj_space_name_is_valid(name))
         return RJ_ECORRUPT;
     n->next_space = number;
@@ -443,23 +654,26 @@ enum rj_err rj_space_load(struct rj_node *n, struct rj_view *view, uint32_t numb
     err = load_meta(s, &r);
     if (err == RJ_OK)
         err = each(n, view, s, 'O', load_origin);
-    if (err == RJ_OK)
-        err = each(n, view, s, 'M', load_member);
-    s->stored_member_batches = s->n_member_batches;
+    if (err == RJ_OK && !has_sound_branches(s))
+        err = RJ_ECORRUPT;
+    if (err == RJ_OK) {
+        err = load_one(n, view, s, 'F', &value);
+        err = err == RJ_OK ? load_splits(s, value) : err == RJ_ENOENT ? RJ_OK : err;
+    }
     if (err == RJ_OK)
         err = each(n, view, s, 'I', load_entry);
     s->stored_end = s->committed_end = s->collected_end = s->log.end;
+    if (err == RJ_OK && s->afresh)
+        err = rj_split_forget(s);
+    else if (err == RJ_OK && s->torn)
+        err = rj_split_carry_out(s);
     if (err == RJ_OK)
-        err = s->kind->ops->load(s->kind, n->store->ops, view);
+        err = load_state(n, view, s);
     if (err == RJ_OK)
         err = rj_vv_copy(&s->durable, &s->vv);
-    if (err == RJ_OK) {
-        err = load_one(n, view, s, 'C', &value);
-        err = err == RJ_OK ? load_contexts(s, value) : err == RJ_ENOENT ? RJ_OK : err;
-    }
     if (err == RJ_OK)
         err = rj_space_open(s);
-    if (err == RJ_OK) {
+    if (err == RJ_OK && !s->forgotten) {
         s->writer.refuse = RJ_OK; /* also what a closed device wrote before is kept */
         err = load_one(n, view, s, 'P', &value);
         err = err == RJ_OK ? reissue_pending(s, value) : err == RJ_ENOENT ? RJ_OK : err;

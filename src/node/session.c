@@ -42,6 +42,8 @@ static void link_done(struct rj_link *l)
     rj_vv_done(&l->told_received);
     rj_vv_done(&l->told_durable);
     rj_vv_done(&l->heads);
+    rj_vv_done(&l->doubted);
+    rj_vv_done(&l->reminded);
     rj_vv_done(&l->digest_vv);
     rj_buf_done(&l->held);
 }
@@ -485,8 +487,9 @@ static enum rj_err get_truncated(struct rj_reader *r, struct rj_link *l)
     return err;
 }
 
-/* Who had told of a close that was heeded before its deps were there now takes this device
- * for a member: it has lifted the close, or a crash took it back before it left. */
+/* Who had told of a close that was heeded before its deps were there now takes this
+ * device for a member: it has lifted the close, or a crash took it back before it left.
+ */
 static void forget_early_close(struct rj_space *s, const struct rj_session *ss)
 {
     uint32_t d = s->closed_here ? s->os[s->closed_by.origin].device : UINT32_MAX;
@@ -530,7 +533,9 @@ static enum rj_err on_space(struct rj_node *n, struct rj_session *ss, struct rj_
     l->heard = true;
     l->number_there = number;
     forget_early_close(s, ss);
+    rj_fork_remind(s, ss, *r);
     err = rj_vv_decode(r, &s->origins, &l->received, NULL);
+    (void)rj_fork_heard(s, ss, &l->received);
     if (err == RJ_OK)
         err = get_truncated(r, l);
     if (err == RJ_OK && l->told)
@@ -576,14 +581,36 @@ static enum rj_err on_head(struct rj_session *ss, struct rj_reader *r)
     return err;
 }
 
+static enum rj_err on_fork(struct rj_session *ss, struct rj_reader *r)
+{
+    struct rj_link *l = get_link(ss, r);
+    struct rj_fork_proof proof;
+    uint64_t has;
+    size_t i;
+
+    for (i = 0; i < 2; i++) {
+        proof.raw[i] = rj_cbor_get_bytes(r);
+        rj_cbor_get_fixed(r, proof.sig[i], sizeof(proof.sig[i]));
+    }
+    has = rj_cbor_get_uint(r);
+    if (r->failed)
+        return RJ_EPROTO;
+    return l != NULL && l->told ? rj_fork_on_proof(l->space, ss, &proof, has) : RJ_OK;
+}
+
 /* Vectors of an acknowledgement hold what changed since the one before. */
-static enum rj_err join_ack(struct rj_reader *r, struct rj_link *l, struct rj_vv *into)
+static enum rj_err join_ack(struct rj_reader *r, struct rj_session *ss, struct rj_link *l,
+                            struct rj_vv *into)
 {
     static const struct rj_origins none;
     struct rj_vv change = {0};
-    enum rj_err err =
-        rj_vv_decode(r, l != NULL ? &l->space->origins : &none, &change, NULL);
+    enum rj_err err;
 
+    if (l != NULL)
+        rj_fork_remind(l->space, ss, *r);
+    err = rj_vv_decode(r, l != NULL ? &l->space->origins : &none, &change, NULL);
+    if (l != NULL)
+        (void)rj_fork_heard(l->space, ss, &change);
     if (err == RJ_OK && into != NULL)
         err = rj_vv_join(into, &change);
     rj_vv_done(&change);
@@ -604,9 +631,9 @@ static enum rj_err on_ack(struct rj_node *n, struct rj_session *ss, struct rj_re
     for (i = 0; i < count / 3 && err == RJ_OK; i++) {
         struct rj_link *l = get_link(ss, r);
 
-        err = join_ack(r, l, l != NULL ? &l->received : NULL);
+        err = join_ack(r, ss, l, l != NULL ? &l->received : NULL);
         if (err == RJ_OK)
-            err = join_ack(r, l, l != NULL ? &l->durable : NULL);
+            err = join_ack(r, ss, l, l != NULL ? &l->durable : NULL);
         if (err == RJ_OK && l != NULL)
             err = rj_vv_join(&l->sent, &l->received);
     }
@@ -645,6 +672,7 @@ static enum rj_err on_behind(struct rj_session *ss, struct rj_reader *r)
     if (l == NULL || !l->told)
         return RJ_OK;
     err = get_truncated(r, l);
+    rj_vv_clear(&l->doubted); /* what was asked for in vain */
     if (err == RJ_OK && !l->trunc_unknown && rj_vv_covers(&l->space->vv, &l->trunc))
         rj_link_pull(ss, l);
     return err;
@@ -810,6 +838,8 @@ static enum rj_err act_on(struct rj_node *n, struct rj_session *ss, uint64_t typ
         return on_clock(n, ss, r);
     case RJ_FRAME_BUSY:
         return on_busy(ss, r);
+    case RJ_FRAME_FORK:
+        return on_fork(ss, r);
     default:
         return RJ_EPROTO;
     }

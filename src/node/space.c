@@ -53,6 +53,7 @@ enum rj_err rj_space_make(struct rj_node *n, struct rj_bytes genesis,
     s->number = n->next_space;
     s->durability = durability;
     s->self = RJ_ORIGIN_NONE;
+    s->uncut = RJ_ORIGIN_NONE;
     s->pull_at.ms = UINT64_MAX;
     s->pull_wait_ms = RJ_PULL_MS;
     s->stored_begin = s->log.begin;
@@ -109,11 +110,17 @@ void rj_space_free(struct rj_space *s)
         rj_vv_done(&s->os[i].known);
         rj_vv_done(&s->os[i].past);
         rj_buf_done(&s->os[i].head);
+        free(s->os[i].choices);
     }
     free(s->os);
+    for (i = 0; i < s->n_splits; i++)
+        rj_buf_done(&s->splits[i].proof);
+    free(s->splits);
+    free(s->renamed);
     for (i = 0; i < s->n_member_batches; i++)
         rj_buf_done(&s->member_batches[i]);
     free(s->member_batches);
+    free(s->member_origins);
     if (s->contexts != NULL)
         rj_contexts_done(s->contexts);
     free(s->contexts);
@@ -149,6 +156,8 @@ void rj_space_set_refuse(struct rj_space *s)
         s->writer.refuse = RJ_ECLOSED;
     else if (s->node->full != RJ_OK)
         s->writer.refuse = s->node->full;
+    else if (s->node->renew != 0)
+        s->writer.refuse = RJ_EBUSY; /* for a moment */
     else if (!may)
         s->writer.refuse = RJ_EDENIED;
     else if (!rj_space_can_cut(s) && s->writer.ops.len > RJ_BATCH_BODY_MAX / 2)
@@ -180,13 +189,18 @@ enum rj_err rj_space_open(struct rj_space *s)
         rec.replaces = s->origins.items[former].id;
     rj_vv_clear(&s->deps); /* the first batch after it tells the whole vector */
     err = rj_space_add_origin(s, &id, &s->self);
-    if (err == RJ_OK)
+    /* An incarnation that is there already: the randomness of this machine repeats, as
+     * that of a copied one may. It goes on, and what others tell ends it (R7); where that
+     * has happened the open fails, and another one draws again. */
+    if (err == RJ_OK && s->origins.items[s->self].end != UINT64_MAX)
+        return RJ_EFORK;
+    if (err == RJ_OK && !s->origins.items[s->self].opened)
         err = rj_space_write_record(s, &rec);
     if (err != RJ_OK)
         return err;
     s->hold_end = s->log.end;
     s->writer.self = s->self;
-    s->writer.first = 2;
+    s->writer.first = rj_vv_get(&s->vv, s->self) + 1;
     s->writer.count = 0;
     s->writer.dict_n = 0;
     err = rj_writer_dict(&s->writer, s->self, &number);
@@ -199,18 +213,24 @@ enum rj_err rj_space_batch_at(struct rj_space *s, uint64_t position,
                               struct rj_bytes *ret_bytes)
 {
     const struct rj_log_entry *e = rj_log_at(&s->log, position);
+
+    if (e == NULL)
+        return RJ_ENOENT;
+    if (e->bytes == NULL)
+        return rj_space_stored_batch(s, position, ret_bytes);
+    *ret_bytes = rj_bytes_of(e->bytes, e->size);
+    return RJ_OK;
+}
+
+enum rj_err rj_space_stored_batch(struct rj_space *s, uint64_t position,
+                                  struct rj_bytes *ret_bytes)
+{
     struct rj_store *store = s->node->store;
     uint8_t key[14] = {'S', 0, 0, 0, 0, 'L'};
     struct rj_view *view = NULL;
     struct rj_bytes k, v;
     enum rj_err err;
 
-    if (e == NULL)
-        return RJ_ENOENT;
-    if (e->bytes != NULL) {
-        *ret_bytes = rj_bytes_of(e->bytes, e->size);
-        return RJ_OK;
-    }
     rj_be_store32(key + 1, s->number);
     rj_be_store64(key + 6, position);
     err = store->ops->view_open(store, &view);
@@ -229,7 +249,7 @@ enum rj_err rj_space_batch_at(struct rj_space *s, uint64_t position,
 
 void rj_space_truncate(struct rj_space *s)
 {
-    while (s->log.total_bytes > s->node->limits.log_bytes &&
+    while (!s->torn && s->log.total_bytes > s->node->limits.log_bytes &&
            s->log.begin < s->committed_end) {
         const struct rj_log_entry *e = rj_log_at(&s->log, s->log.begin);
 

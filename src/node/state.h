@@ -32,8 +32,11 @@ enum {
     RJ_GUESTS_MAX = 64,         /* strangers at a time */
     RJ_GUEST_MS = 10000,        /* a stranger must present a ticket within this */
     RJ_CLOCK_MS = 60000,        /* stamps that are far ahead are refused for so long */
-    RJ_RESEND_MS = 5000,        /* what was refused for its stamp is offered again */
-    RJ_BUSY_MS = 50,            /* a busy holder is asked again after this */
+    RJ_HEARSAY_MS =
+        600000, /* an instance lives so long, whatever unproven forks are told */
+    RJ_BRANCHES_MAX = 64,   /* branches of one device (R7) */
+    RJ_RESEND_MS = 5000,    /* what was refused for its stamp is offered again */
+    RJ_BUSY_MS = 50,        /* a busy holder is asked again after this */
     RJ_STRANDED_MS = 60000, /* ranges that nobody can complete are taken afresh after */
     RJ_AGAIN_MS = 2000,     /* unequal ranges are asked for again after this */
     RJ_TRANSFER_LEAF = 64,  /* a range of so few keys is compared key by key */
@@ -60,16 +63,20 @@ struct rj_origin_state {
     uint32_t device;     /* index into members, UINT32_MAX: unknown */
     struct rj_mono clock_since; /* 0, or when its stamps were first refused here */
     uint64_t frozen;            /* closed: own vector's entry when the close came */
+    uint64_t
+        taken; /* up to here it was taken as state: by which chain is not known (R7) */
+    struct rj_choice *choices; /* R7: which branches its author means by what names */
+    size_t n_choices;
     bool closed;
     bool rules; /* it has written role or close records */
     bool dirty; /* its record has to be written */
 };
 
 /* A foreign batch that waits for its deps, its opening or its turn. Ordered by origin id
- * and first sequence. */
+ * and first sequence; of branches that are not told apart yet also by hash. */
 struct rj_parked {
     struct rj_map_node node;
-    uint8_t key[RJ_ORIGIN_LEN + 8];
+    uint8_t key[RJ_ORIGIN_LEN + 8 + RJ_DEP_HASH_LEN];
     uint64_t session; /* who sent it */
     size_t size;
     uint8_t bytes[]; /* as rj_batch_put */
@@ -112,6 +119,10 @@ struct rj_link {
     struct rj_vv told_received, told_durable; /* our last acknowledgement */
     uint64_t cursor;                          /* next log position to consider */
     struct rj_vv heads;     /* by origin: stamp of the last head sent or got */
+    struct rj_vv doubted;   /* by incarnation: up to where another branch was asked for */
+    struct rj_vv reminded;  /* ... and was shown what proves a split, twice that */
+    bool knows_split;       /* it showed one ... */
+    uint64_t vouched;       /* ... and has what is here of that origin, up to this */
     struct rj_vv digest_vv; /* the vector at which our sum was told last */
     struct rj_mono digest_at;
     struct rj_mono began_at;  /* when the peer first told its vector */
@@ -119,7 +130,7 @@ struct rj_link {
     struct rj_buf held;       /* parts of the state that wait for a commit */
     uint64_t held_commit;     /* ... this one */
     struct rj_mono behind_at; /* when a BEHIND was sent last */
-    size_t meta_batches;      /* how many MEMBER batches the last META held */
+    size_t meta_batches;      /* MEMBER batches and origins when META was sent last */
 };
 
 struct rj_session {
@@ -147,6 +158,22 @@ struct rj_session {
     uint64_t held_commit; /* ... this one */
 };
 
+/* What proves a split: two headers behind one. */
+struct rj_fork_proof {
+    struct rj_bytes raw[2];
+    uint8_t sig[2][RJ_SIG_LEN];
+};
+
+/* Where an incarnation was continued twice: behind the header that ends at seq. */
+struct rj_split {
+    uint32_t root;
+    uint64_t seq;
+    uint8_t hash[RJ_DEP_HASH_LEN];
+    struct rj_buf proof; /* two headers behind it: [raw, sig, raw, sig];
+                            empty: told by a holder of the state */
+    bool fresh;          /* the next open carries it out */
+};
+
 struct rj_space {
     struct rj_node *node;
     uint32_t number; /* in store keys */
@@ -162,6 +189,7 @@ struct rj_space {
     uint32_t os_n;
     struct rj_members members;
     struct rj_buf *member_batches; /* all MEMBER batches, in order of acceptance */
+    uint32_t *member_origins;      /* ... and whose they are */
     size_t n_member_batches, cap_member_batches, stored_member_batches;
     size_t early_openings; /* that came before the opening of what they replace */
 
@@ -205,6 +233,19 @@ struct rj_space {
     uint32_t collected_count; /* pending writes that the last commit holds */
     uint64_t pending_log_bytes;
     uint64_t pulls, invalid, forks, diverged;
+
+    struct rj_split *splits; /* R7 */
+    size_t n_splits;
+    uint32_t
+        uncut;   /* an incarnation that goes on twice and cannot be cut here, or NONE */
+    bool afresh; /* the next open begins as a joiner does */
+    bool forgotten;    /* this one did: the store is to follow */
+    bool torn;         /* one is fresh */
+    bool fork_refused; /* that one cannot be merged was told */
+    struct rj_choice
+        *renamed; /* while loading: what was cut, and the branch here of it */
+    size_t n_renamed;
+    uint32_t stored_origins; /* log entries of later ones have to be stored again */
 };
 
 /* A device that this node knows, in whatever space, and where it may be found. */
@@ -262,8 +303,10 @@ struct rj_node {
     bool commit_now;         /* something waits for a commit */
     bool commit_durable;
     uint64_t committed, issued; /* commit numbers */
+    uint64_t renew;             /* 0, or the commit after which this instance ends */
     uint64_t synced;            /* the last durable one: all up to it is on disk */
     struct rj_mono commit_at;   /* when the last one was issued */
+    struct rj_mono opened_at;   /* of the first step */
     struct rj_mono room_at;     /* while it is full: when to look again */
     enum rj_err full;           /* RJ_EFULL while the disk is full */
     enum rj_err dead;           /* final error */
@@ -334,6 +377,9 @@ void rj_space_set_refuse(struct rj_space *s);
 /* Bytes of the batch at a position: cached or from the store into scratch. */
 enum rj_err rj_space_batch_at(struct rj_space *s, uint64_t position,
                               struct rj_bytes *ret_bytes);
+/* The same of what the store holds. */
+enum rj_err rj_space_stored_batch(struct rj_space *s, uint64_t position,
+                                  struct rj_bytes *ret_bytes);
 void rj_space_truncate(struct rj_space *s);
 /* Node-level records: devices, invitations, meta. */
 enum rj_err rj_node_collect(struct rj_node *n, struct rj_writes *w);
@@ -361,9 +407,10 @@ enum rj_err rj_space_offer(struct rj_space *s, struct rj_bytes bytes,
 enum rj_err rj_space_drain(struct rj_space *s);
 /* Applies a MEMBER batch's record, whatever its place in the log (again is harmless). */
 enum rj_err rj_space_note_member(struct rj_space *s, const struct rj_batch *b,
-                                 struct rj_bytes bytes);
+                                 struct rj_bytes bytes, uint32_t o);
 /* That membership batch, or another with its dot, has been noted. */
-bool rj_space_has_member_batch(const struct rj_space *s, const struct rj_batch *b);
+bool rj_space_has_member_batch(const struct rj_space *s, const struct rj_batch *b,
+                               uint32_t o);
 /* Adds a batch's deps to what is known of its author's past. RJ_ENOMEM. */
 enum rj_err rj_space_note_past(struct rj_space *s, const struct rj_header *h, uint32_t o);
 /* R8: the greatest sequence of a closed origin that may be merged. */
@@ -381,16 +428,112 @@ enum rj_err rj_space_stable(const struct rj_space *s, struct rj_vv *v);
  * writes what comes from now on has seen all of v. RJ_ENOMEM. */
 enum rj_err rj_space_settled(const struct rj_space *s, struct rj_vv *v);
 bool rj_space_is_active(const struct rj_space *s, uint32_t origin);
+/* Sequence that the next batch of an origin begins with. */
+uint64_t rj_space_next(const struct rj_space *s, uint32_t origin);
+/* Applies the writes of a DATA batch of that origin to the state. have: the vector that
+ * they may name; NULL: that was checked before. */
+enum rj_err rj_space_apply_data(struct rj_space *s, const struct rj_batch *b, uint32_t o,
+                                const struct rj_vv *have);
+/* Cuts the runs that it goes on with, at the begin of its branch (R7). */
+enum rj_err rj_space_cut_data(struct rj_space *s, const struct rj_batch *b, uint32_t o);
+
+/* ---- fork.c (R7) */
+/* The origin that a batch belongs to; RJ_ORIGIN_NONE: its incarnation is unknown.
+ * RJ_EGAP: of a branch that is not known, or not known to be one. RJ_ECORRUPT. */
+enum rj_err rj_fork_find(const struct rj_space *s, const struct rj_batch *b,
+                         uint32_t *ret);
+/* Makes the origin of the branch that b begins. RJ_EGAP: it begins none that is known;
+ * RJ_EAUTH, RJ_ELIMIT, RJ_ENOMEM. */
+enum rj_err rj_fork_begin(struct rj_space *s, const struct rj_batch *b, uint32_t *ret);
+/* The same where the parent is known, and its end set. */
+enum rj_err rj_fork_make(struct rj_space *s, const struct rj_batch *b, uint32_t parent,
+                         uint32_t *ret);
+/* What the author of a branch had told before the split holds in the branch, too. */
+enum rj_err rj_fork_follow(struct rj_space *s, uint32_t branch);
+/* `middle`, a branch of o, is what the branches go on from that o had before it. */
+enum rj_err rj_fork_insert(struct rj_space *s, uint32_t o, uint32_t middle);
+/* The header of origin o that ends at seq is here, and has that hash. */
+bool rj_fork_has_hash(const struct rj_space *s, uint32_t o, uint64_t seq,
+                      const uint8_t *hash);
+/* The same, or what goes on behind it is here. */
+bool rj_fork_goes_on(struct rj_space *s, uint32_t o, uint64_t seq, const uint8_t *hash);
+/* By `of`, beyond its end, the author means that branch. RJ_ENOMEM. */
+enum rj_err rj_fork_set_choice(struct rj_space *s, uint32_t author, uint32_t of,
+                               uint32_t branch);
+/* The origin that a dep means; RJ_ORIGIN_NONE: it is not here. author: whose earlier
+ * batches may say it, or RJ_ORIGIN_NONE. */
+uint32_t rj_fork_locate(const struct rj_space *s, const struct rj_dep *dep,
+                        uint32_t author);
+/* What this node has of origin o at that sequence is not what the dep tells. */
+bool rj_fork_contradicts(const struct rj_space *s, uint32_t o, const struct rj_dep *dep);
+bool rj_fork_differs(const struct rj_space *s, uint32_t o, uint64_t seq,
+                     const uint8_t *hash);
+/* A head of somebody who is not closed names the branch that b would begin. */
+bool rj_fork_is_told(const struct rj_space *s, const struct rj_batch *b);
+/* Notes which branches an author means from a batch on. RJ_ENOMEM. */
+enum rj_err rj_fork_choose(struct rj_space *s, const struct rj_header *h,
+                           uint32_t author);
+/* Notes a branch, or a choice, that a holder of the state tells. RJ_EGAP: this node has
+ * more of that origin itself, under the name from before the split. */
+enum rj_err rj_fork_learn(struct rj_space *s, const struct rj_origin_id *id,
+                          uint32_t parent, uint64_t start, const uint8_t *hash);
+enum rj_err rj_fork_note_choice(struct rj_space *s, uint32_t author, uint32_t of,
+                                uint32_t branch);
+/* A peer that tells more of an incarnation than there was before its split does not know
+ * of that: it is shown why. r: at the vector that it tells. */
+void rj_fork_remind(struct rj_space *s, struct rj_session *ss, struct rj_reader r);
+/* The same for one entry of its head. */
+void rj_fork_answer(struct rj_space *s, struct rj_session *ss, const struct rj_dep *dep);
+/* A peer has another branch of an origin: asks it for all of the incarnation. */
+void rj_fork_doubt(struct rj_space *s, struct rj_session *ss, uint32_t origin,
+                   uint64_t seq);
+/* A batch in whose place the log has one already: if another one, a fork is found. */
+enum rj_err rj_fork_check(struct rj_space *s, const struct rj_batch *b, uint32_t o,
+                          struct rj_session *from);
+/* Two headers with one predecessor, from a peer that has, up to `has`, what the last head
+ * from here tells of that incarnation. RJ_ECORRUPT, RJ_EAUTH. */
+enum rj_err rj_fork_on_proof(struct rj_space *s, struct rj_session *ss,
+                             const struct rj_fork_proof *proof, uint64_t has);
+/* Where a split cannot be cut, this node begins again as a joiner, as soon as a peer has
+ * all that is here. RJ_ENOMEM. */
+enum rj_err rj_fork_consider(struct rj_space *s);
+/* A peer told this vector: nobody can have more of this incarnation than it wrote. True:
+ * this one has. It is asked for what proves it; if that is not there any more, its word
+ * counts, but not again and again. */
+bool rj_fork_heard(struct rj_space *s, struct rj_session *ss, const struct rj_vv *told);
+/* This incarnation goes on elsewhere, too: another one begins here. */
+void rj_fork_cloned(struct rj_space *s);
+/* Ends this instance once all is on disk: RJ_EFORK. The next has a new incarnation. */
+void rj_node_renew(struct rj_node *n);
+/* Devices of branches, once the membership is loaded. */
+void rj_fork_inherit(struct rj_space *s);
+
+/* ---- split.c (R7) */
+/* At an open, origins and log being loaded: makes the branches of fresh splits, and puts
+ * what is loaded so far under the names that hold now. */
+enum rj_err rj_split_carry_out(struct rj_space *s);
+/* How names of what is loaded after that are meant. Borrowed. */
+struct rj_names rj_split_names(const struct rj_space *s);
+/* A vector, too. RJ_ENOMEM. */
+enum rj_err rj_split_vv(const struct rj_space *s, struct rj_vv *v);
+/* What is loaded of state, log and vectors is forgotten. */
+enum rj_err rj_split_forget(struct rj_space *s);
+/* Once membership and state are loaded: cuts runs of increments, and pasts. */
+enum rj_err rj_split_walk(struct rj_space *s);
 
 /* ---- heads.c */
 /* An origin became known: heads that came before may tell of it. A limit that was not
  * understood would hold back for ever what others have. */
 enum rj_err rj_heads_read_again(struct rj_space *s);
+/* Origins have other names now. */
+enum rj_err rj_heads_read_anew(struct rj_space *s);
 /* Takes a head (raw, signed); from NULL: an own one. RJ_EAUTH, RJ_ECORRUPT. */
 enum rj_err rj_space_offer_head(struct rj_space *s, struct rj_bytes raw,
                                 const uint8_t *sig, struct rj_session *from);
 
 /* ---- rights.c */
+/* The origin of a batch that is here or is judged: its branch, where that is known. */
+uint32_t rj_space_origin_of(const struct rj_space *s, const struct rj_batch *b);
 /* Whether a membership batch of origin o may say what it says: RJ_EDENIED when it removes
  * or demotes a device of no lower rank. Its author's past was noted before. */
 enum rj_err rj_space_may_record(const struct rj_space *s, const struct rj_batch *b,

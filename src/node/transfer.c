@@ -142,8 +142,8 @@ static enum rj_err begin(struct rj_space *s, struct rj_session *ss, struct rj_li
     enum rj_err err = rj_space_cut(s);
     size_t i;
 
-    if (err == RJ_OK && s->writer.atomic)
-        return RJ_OK; /* inside an atomic group: later */
+    if (err == RJ_OK && (s->writer.atomic || s->torn))
+        return RJ_OK; /* inside an atomic group: later; or at the next open */
     if (err == RJ_OK && s->contexts == NULL) {
         s->contexts = rj_alloc_zero(1, sizeof(*s->contexts));
         if (s->contexts == NULL)
@@ -553,8 +553,9 @@ enum rj_err rj_transfer_on_take(struct rj_node *n, struct rj_session *ss,
         put_busy(ss, l, request);
         goto out;
     }
-    if (meta || l->meta_batches != s->n_member_batches)
-        rj_meta_put(ss, l, request); /* no part vouches for records that were not sent */
+    if (meta || l->meta_batches != s->n_member_batches + s->origins.n)
+        rj_meta_put(ss, l, request); /* no part vouches for records that were not sent,
+                                      * or names branches that were not */
     whole.have = s->vv;              /* borrowed */
     c = s->contexts != NULL ? rj_contexts_at(s->contexts, g.range.from) : &whole;
     if (c->range.to < g.range.to)
@@ -652,11 +653,25 @@ static enum rj_err push_finer(struct rj_transfer *t, const struct part *p,
     return err;
 }
 
+/* A part was taken that was read at S. */
+static void note_taken(struct rj_space *s, const struct rj_vv *S)
+{
+    uint32_t o;
+
+    for (o = 0; o < S->n; o++) {
+        if (S->seq[o] <= s->os[o].taken || rj_vv_has(&s->vv, o, S->seq[o]))
+            continue;
+        s->os[o].taken = S->seq[o];
+        s->os[o].dirty = true;
+    }
+}
+
 /* The range is whole up to S now. */
 static enum rj_err settle(struct rj_space *s, const struct part *p)
 {
     enum rj_err err = rj_contexts_split(s->contexts, p->range);
 
+    note_taken(s, &p->S);
     if (err == RJ_OK &&
         !rj_vv_covers(&rj_contexts_at(s->contexts, p->range.from)->have, &p->S))
         s->transfer.progress_at = s->node->now.mono;
@@ -704,6 +719,7 @@ static enum rj_err renew_range(struct rj_space *s, const struct part *p)
     }
     if (err == RJ_OK)
         err = s->kind->ops->take(s->kind, &given, &S, NULL, true);
+    note_taken(s, &p->S);
     if (err == RJ_OK)
         err = rj_contexts_renew(s->contexts, p->range, &p->S);
     if (err == RJ_OK)
@@ -773,6 +789,8 @@ enum rj_err rj_transfer_on_give(struct rj_node *n, struct rj_session *ss,
     }
     top = &t->pieces[t->n - 1];
     err = get_part(s, r, &p);
+    if (err == RJ_OK && rj_fork_heard(s, ss, &p.S))
+        err = RJ_EGAP;
     if (err == RJ_OK && (p.range.from != top->range.from || p.range.to > top->range.to ||
                          p.full != top->full))
         err = RJ_EPROTO;

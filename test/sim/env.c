@@ -92,7 +92,13 @@ static bool env_verify(struct rj_env *env, const uint8_t pubkey[RJ_PUBKEY_LEN],
 
 static enum rj_err env_random(struct rj_env *env, uint8_t *ret, size_t len)
 {
-    rj_prng_bytes(&((struct sim_env *)env)->random, ret, len);
+    struct sim_env *e = (struct sim_env *)env;
+
+    rj_prng_bytes(&e->random, ret, len);
+    if (e->repeats && len == 8) {
+        rj_be_store64(ret, e->incarnation);
+        e->repeats = false;
+    }
     return RJ_OK;
 }
 

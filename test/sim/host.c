@@ -45,6 +45,7 @@ void sim_host_open(struct sim_world *w, struct sim_host *h)
     h->open_at = SIM_NEVER;
     h->flush_at = SIM_NEVER;
     h->crash_in = 0;
+    h->forked = false;
     config.now = sim_now(w, h);
     err = rj_node_open(&config, why, sizeof(why), &h->node);
     sim_mix(w, (uint64_t)err);
@@ -106,6 +107,48 @@ struct sim_host *sim_host_clone(struct sim_world *w, struct sim_host *from)
     return h;
 }
 
+struct sim_host *sim_host_fork(struct sim_world *w, struct sim_host *from)
+{
+    struct rj_store *copy = sim_disk_copy(w, from, false);
+    struct sim_host *h = host_make(w, from->device);
+
+    w->forked = true;
+    sim_disk_init(w, &h->disk, copy);
+    h->skew_ms = from->skew_ms;
+    h->env.repeats = true;
+    h->env.incarnation = sim_peek_incarnation(from->node);
+    sim_log(w, "%s is %s with its memory", h->name, from->name);
+    sim_host_open(w, h);
+    if (h->node == NULL)
+        return h;
+    for (size_t space = 0; space < SIM_SPACES_MAX; space++)
+        sim_ops_forked(w, from, h, space);
+    for (size_t space = 0; space < SIM_SPACES_MAX && w->splits_n < SIM_SPLITS_MAX;
+         space++)
+        if (sim_space(h, space) != NULL) {
+            struct sim_split *split = &w->splits[w->splits_n++];
+
+            split->space = space;
+            split->seq = sim_peek_self(sim_space(h, space), split->origin);
+        }
+    from->forked = h->forked = true;
+    return h;
+}
+
+bool sim_splits_beyond(struct sim_world *w)
+{
+    for (size_t i = 0; i < w->splits_n; i++)
+        for (size_t j = 0; j < w->hosts_n; j++) {
+            struct rj_space *s = w->hosts[j].node != NULL
+                                     ? sim_space(&w->hosts[j], w->splits[i].space)
+                                     : NULL;
+
+            if (s != NULL && sim_peek_beyond(s, &w->splits[i]))
+                return true;
+        }
+    return false;
+}
+
 void sim_host_free(struct sim_world *w, struct sim_host *h)
 {
     (void)w;
@@ -161,7 +204,7 @@ void sim_host_rollback(struct sim_world *w, struct sim_host *h)
 static void node_failed(struct sim_world *w, struct sim_host *h, enum rj_err err)
 {
     sim_log(w, "%s step: %s (%s)", h->name, rj_err_name(err), rj_node_why(h->node));
-    if (!sim_disk_excuses(h, err)) {
+    if (!sim_disk_excuses(h, err) && !(err == RJ_EFORK && w->forked)) {
         sim_fail(w, "%s: step: %s (%s)", h->name, rj_err_name(err), rj_node_why(h->node));
         return;
     }

@@ -16,7 +16,7 @@ enum { SHUFFLES = 4 }; /* runs of a named scenario beside the orderly one */
 
 static const struct sim_named *const tables[] = {
     sim_named_sync,   sim_named_state,   sim_named_transfer, sim_named_merge,
-    sim_named_rights, sim_named_readmit, sim_named_trouble};
+    sim_named_rights, sim_named_readmit, sim_named_trouble,  sim_named_fork};
 
 struct tally {
     unsigned passed, failed;
@@ -46,6 +46,7 @@ static void count(struct tally *t, const struct sim_world *w)
     t->stats.crashes += w->stats.crashes;
     t->stats.sent_bytes += w->stats.sent_bytes;
     t->stats.stranded += w->stats.stranded;
+    t->stats.beyond += w->stats.beyond;
 }
 
 /* ---- named */
@@ -90,12 +91,21 @@ static int named(const char *want, bool verbose)
 
 /* ---- random */
 
+/* What random histories are told beside their seeds. */
+static bool forks;
+
 static struct sim_world *run_seed(uint64_t seed, bool verbose)
 {
     struct sim_world *w = sim_world_new(seed, verbose);
 
+    w->forks = forks;
     w->watch = verbose ? getenv("SIM_WATCH") : NULL;
     sim_random(w);
+    if (w->failed && sim_splits_beyond(w)) {
+        sim_log(w, "a fork lies beyond the log: %s", w->why);
+        w->failed = false;
+        w->stats.beyond++;
+    }
     if (w->failed)
         sim_explain(w);
     return w;
@@ -125,9 +135,10 @@ static int randoms(uint64_t n, uint64_t first)
         printf("ok 1 - %" PRIu64 " random histories from seed %" PRIu64 "\n", n, first);
     printf("# %.1f s, %.0f seeds an hour, %" PRIu64 " events, %" PRIu64
            " writes, %" PRIu64 " faults, %" PRIu64 " crashes, %" PRIu64
-           " MiB sent, %" PRIu64 " stranded\n",
+           " MiB sent, %" PRIu64 " stranded, %" PRIu64 " forks beyond the log\n",
            took, (double)n / (took > 0 ? took : 1) * 3600, t.stats.events, t.stats.ops,
-           t.stats.faults, t.stats.crashes, t.stats.sent_bytes >> 20, t.stats.stranded);
+           t.stats.faults, t.stats.crashes, t.stats.sent_bytes >> 20, t.stats.stranded,
+           t.stats.beyond);
     return summary(&t);
 }
 
@@ -180,6 +191,11 @@ int main(int argc, char **argv)
 
     if (verbose)
         argc--;
+    if (argc > 2 && strcmp(argv[1], "forks") == 0) {
+        forks = true;
+        argc--;
+        argv++;
+    }
     arg = argc > 2 ? argv[2] : NULL;
     if (argc < 2 || strcmp(argv[1], "named") == 0)
         return named(arg, verbose);
@@ -190,7 +206,7 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], "twice") == 0)
         return twice(number(arg, 20), number(argc > 3 ? argv[3] : NULL, 1));
     fprintf(stderr,
-            "usage: sim named [NAME] | random N [FIRST] | seed N | twice N [FIRST]"
-            " [-v]\n");
+            "usage: sim named [NAME] | [forks] random N [FIRST] | [forks] seed N |"
+            " [forks] twice N [FIRST] [-v]\n");
     return 2;
 }

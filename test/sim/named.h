@@ -21,6 +21,7 @@ extern const struct sim_named sim_named_rights[];
 extern const struct sim_named sim_named_transfer[];
 extern const struct sim_named sim_named_readmit[];
 extern const struct sim_named sim_named_trouble[];
+extern const struct sim_named sim_named_fork[];
 
 /* Logs and parts so small that everybody truncates early and a transfer of some bulk keys
  * has several parts. Before sim_cluster(). */

@@ -183,6 +183,7 @@ void sim_op_end(struct sim_world *w, struct sim_host *h, enum rj_err err)
     op->group = rj_node_group(h->node);
     op->mark = op->seq = mark;
     op->joining = sim_peek_unsealed(s);
+    op->renamed = h->forked;
     sim_peek_origin(s, op->origin);
 }
 
@@ -235,7 +236,7 @@ void sim_ops_crashed(struct sim_world *w, struct sim_host *h)
             continue;
         op->renamed |= op->joining;
         if (op->fate == SIM_PENDING)
-            op->fate = strict ? SIM_GONE : SIM_MAYBE;
+            op->fate = strict && !(w->forked && op->renamed) ? SIM_GONE : SIM_MAYBE;
     }
     h->disk.eio = false;
 }
@@ -246,6 +247,21 @@ void sim_ops_cloned(struct sim_world *w, struct sim_host *from)
         struct sim_op *op = &w->ops->items[i];
 
         op->renamed |= op->host == from->index && op->joining;
+    }
+}
+
+void sim_ops_forked(struct sim_world *w, struct sim_host *from, struct sim_host *h,
+                    size_t space)
+{
+    struct rj_space *s = sim_space(h, space);
+    uint64_t mark = s != NULL ? rj_space_mark(s) : 0;
+
+    for (size_t i = 0; s != NULL && w->ops != NULL && i < w->ops->n; i++) {
+        struct sim_op *op = &w->ops->items[i];
+
+        op->renamed |= op->space == space && op->host == from->index &&
+                       op->instance == from->instance &&
+                       (op->seq > mark || op->fate == SIM_PENDING);
     }
 }
 

@@ -75,6 +75,9 @@ void sim_ops_acknowledged(struct sim_world *w, struct sim_host *h);
 void sim_ops_crashed(struct sim_world *w, struct sim_host *h);
 /* What lies unsealed on a disk that is copied is issued again by the copy too. */
 void sim_ops_cloned(struct sim_world *w, struct sim_host *from);
+/* Two processes go on under one incarnation: their dots say nothing from now on. */
+void sim_ops_forked(struct sim_world *w, struct sim_host *from, struct sim_host *h,
+                    size_t space);
 void sim_ops_backed_up(struct sim_world *w, struct sim_host *h);
 void sim_ops_rolled_back(struct sim_world *w, struct sim_host *h);
 
@@ -110,6 +113,13 @@ bool sim_peek_unsealed(const struct rj_space *s);
 enum rj_err sim_peek_close(struct rj_space *s, const struct rj_digest *device);
 /* The same of a role record that lifts the first close of the device. */
 enum rj_err sim_peek_lift(struct rj_space *s, const struct rj_digest *device);
+/* The log of s no longer holds what its part of an origin did behind seq, where another
+ * part goes on too; and s does not know of that. */
+bool sim_peek_beyond(struct rj_space *s, const struct sim_split *split);
+uint64_t sim_peek_self(const struct rj_space *s, uint8_t origin[16]); /* how far it is */
+/* It ends because of a fork. */
+bool sim_peek_renews(const struct rj_node *n);
+uint64_t sim_peek_incarnation(const struct rj_node *n);
 bool sim_peek_guest(const struct rj_node *n, uint64_t peer);
 uint64_t sim_peek_clock_ms(const struct rj_space *s); /* of the greatest stamp known */
 

@@ -71,6 +71,39 @@ enum rj_err sim_peek_lift(struct rj_space *s, const struct rj_digest *device)
     return err;
 }
 
+bool sim_peek_beyond(struct rj_space *s, const struct sim_split *split)
+{
+    struct rj_origin_id id;
+    uint32_t root, o;
+
+    memcpy(id.b, split->origin, sizeof(id.b));
+    root = rj_origins_find(&s->origins, &id);
+    for (o = 0; root != RJ_ORIGIN_NONE && o < s->origins.n; o++) {
+        const struct rj_origin *item = &s->origins.items[o];
+
+        if (item->root == root && split->seq >= item->start && split->seq < item->end &&
+            (rj_vv_get(&s->trunc, o) > split->seq || s->os[o].taken > split->seq))
+            return true;
+    }
+    return false;
+}
+
+uint64_t sim_peek_self(const struct rj_space *s, uint8_t origin[16])
+{
+    memcpy(origin, s->origins.items[s->self].id.b, 16);
+    return rj_vv_get(&s->vv, s->self);
+}
+
+bool sim_peek_renews(const struct rj_node *n)
+{
+    return n->renew != 0;
+}
+
+uint64_t sim_peek_incarnation(const struct rj_node *n)
+{
+    return n->incarnation;
+}
+
 bool sim_peek_guest(const struct rj_node *n, uint64_t peer)
 {
     const struct rj_session *ss = rj_node_session(n, peer);
@@ -163,6 +196,29 @@ static void dump_links(struct rj_buf *out, const struct rj_space *s)
     }
 }
 
+/* The deps that a parked batch waits for. */
+static void dump_missing(struct rj_buf *out, const struct rj_space *s,
+                         const struct rj_parked *p)
+{
+    struct rj_reader r = rj_reader_of(rj_bytes_of(p->bytes, p->size));
+    struct rj_batch b;
+    struct rj_dep dep;
+
+    if (rj_batch_get(&r, s->node->env, &s->id, false, &b) != RJ_OK)
+        return;
+    r = rj_reader_of(b.header.deps);
+    while (rj_deps_next(&r, &dep)) {
+        uint32_t o = rj_fork_locate(s, &dep, RJ_ORIGIN_NONE);
+
+        if (o != RJ_ORIGIN_NONE && rj_vv_has(&s->vv, o, dep.seq) &&
+            !rj_fork_contradicts(s, o, &dep))
+            continue;
+        rj_buf_printf(out, " %s%02x%02x:%llu",
+                      o != RJ_ORIGIN_NONE && rj_vv_has(&s->vv, o, dep.seq) ? "!" : "",
+                      dep.origin.b[0], dep.origin.b[1], (unsigned long long)dep.seq);
+    }
+}
+
 void sim_peek_dump(const struct rj_space *s, struct rj_buf *out)
 {
     rj_buf_printf(out, " self %02x%02x pending %u log %llu..%llu committed %llu%s",
@@ -184,6 +240,7 @@ void sim_peek_dump(const struct rj_space *s, struct rj_buf *out)
 
         rj_buf_printf(out, "\n    parked %02x%02x:%llu", p->key[0], p->key[1],
                       (unsigned long long)rj_be_load64(p->key + RJ_ORIGIN_LEN));
+        dump_missing(out, s, p);
     }
     for (uint32_t o = 0; o < s->origins.n; o++)
         if (s->os[o].closed)

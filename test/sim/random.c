@@ -203,6 +203,25 @@ static void fault_copy(struct sim_world *w, const struct profile *p)
     }
 }
 
+/* Another process goes on with the memory of one that is up. */
+static void fault_fork(struct sim_world *w, const struct profile *p)
+{
+    struct sim_host *h = any_up(w), *twin;
+
+    if (h == NULL || w->hosts_n >= p->hosts + 4 || sim_peek_renews(h->node))
+        return;
+    for (size_t space = 0; space < p->spaces; space++)
+        if (sim_space(h, space) == NULL || sim_peek_unsealed(sim_space(h, space)))
+            return;
+    w->stats.faults++;
+    twin = sim_host_fork(w, h);
+    twin->outsider = h->outsider;
+    twin->reader = h->reader;
+    for (size_t i = 0; i < twin->index; i++)
+        if (w->hosts[i].device != twin->device || sim_chance(w, 1, 4))
+            sim_link_set(w, &w->hosts[i], twin, sim_chance(w, 2, 3));
+}
+
 /* A ticket names a device: whoever uses it must not meet a clone of the inviter. */
 static void hide_twins(struct sim_world *w, struct sim_host *h)
 {
@@ -264,6 +283,10 @@ static void fault(struct sim_world *w, const struct profile *p)
 {
     struct sim_host *h = any_up(w);
 
+    if (w->forks && sim_chance(w, 1, 8)) {
+        fault_fork(w, p);
+        return;
+    }
     switch (sim_below(w, 10)) {
     case 0:
     case 1:

@@ -21,6 +21,7 @@ enum {
     SIM_CONNS_MAX = 96,
     SIM_SPACES_MAX = 2,
     SIM_PAST_MAX = 16, /* old segments that a nasty link may replay */
+    SIM_SPLITS_MAX = 32,
     SIM_WHY_MAX = 600
 };
 
@@ -44,6 +45,8 @@ struct sim_env {
     size_t device;
     struct rj_prng random;
     struct rj_buf scratch;
+    bool repeats;         /* the next incarnation is that of another process */
+    uint64_t incarnation; /* ... this one */
 };
 
 /* ---- disk.c: when commits are carried out, and how they fail */
@@ -82,7 +85,8 @@ struct sim_host {
     uint64_t crash_in;                    /* crash after so many actions; 0: not */
     char note[128];                       /* the last one */
     bool stopped;                         /* stays down, also through healing */
-    bool reader;                          /* joined with role reader */
+    bool forked;        /* another process goes on under its incarnation */
+    bool reader;        /* joined with role reader */
     bool outsider;      /* not expected to agree (closed device, stranger) */
     bool expect_errors; /* its sessions may end with protocol errors */
 };
@@ -132,10 +136,18 @@ struct sim_past {
 /* ---- the world */
 
 struct sim_stats {
-    uint64_t events, ops, refused, sent_bytes, faults, crashes, stranded, parked_peak;
+    uint64_t events, ops, refused, sent_bytes, faults, crashes, stranded, beyond,
+        parked_peak;
 };
 
 struct sim_ops;
+
+/* An origin that goes on twice behind seq. */
+struct sim_split {
+    size_t space;
+    uint8_t origin[16];
+    uint64_t seq;
+};
 
 struct sim_world {
     uint64_t seed;
@@ -157,8 +169,11 @@ struct sim_world {
     enum rj_durability durability;
     bool tidy;  /* no random order, no odd cuts: for named scenarios */
     bool nasty; /* protocol errors are expected on nasty links */
+    bool forks; /* random histories: machines are copied with their memory */
     bool wild_clocks;
-    bool rolled_back, cloned, revoked;
+    bool rolled_back, cloned, revoked, forked;
+    struct sim_split splits[SIM_SPLITS_MAX]; /* where machines were copied */
+    size_t splits_n;
     size_t revokes; /* devices that were closed, again and again counted */
     struct rj_buf scratch;
     const char *watch; /* "HOST SPACE KEY", or NULL */
@@ -207,6 +222,11 @@ struct sim_host *sim_host_new(struct sim_world *w);
 /* A second machine with the device and the disk of another as they are at this moment
  * (as after a crash). Opened at once; no link to the original. */
 struct sim_host *sim_host_clone(struct sim_world *w, struct sim_host *from);
+/* The same of a machine with its memory: both go on under one incarnation. */
+struct sim_host *sim_host_fork(struct sim_world *w, struct sim_host *from);
+/* A known limit (doc/architecture.md, "Forks"): some log does not reach back to a split
+ * that its node does not know of. */
+bool sim_splits_beyond(struct sim_world *w);
 void sim_host_open(struct sim_world *w, struct sim_host *h);
 /* The process ends here and now; the disk loses what it may lose. */
 void sim_host_crash(struct sim_world *w, struct sim_host *h);

@@ -27,10 +27,11 @@ static size_t put_fields(struct rj_buf *b, uint64_t type)
         [RJ_FRAME_BATCH] = "nB",     [RJ_FRAME_HEAD_] = "nbs",
         [RJ_FRAME_ACK] = "0ua",      [RJ_FRAME_PULL] = "na",
         [RJ_FRAME_BEHIND] = "na",    [RJ_FRAME_TAKE] = "nuuufFa",
-        [RJ_FRAME_META] = "nufaaa",  [RJ_FRAME_GIVE] = "nuuuffaabuuuuu",
+        [RJ_FRAME_META] = "nufaaaaa",  [RJ_FRAME_GIVE] = "nuuuffaabuuuuu",
         [RJ_FRAME_REFUSE] = "t",     [RJ_FRAME_ADDRESSES] = "da",
         [RJ_FRAME_CLOCK] = "nu",     [RJ_FRAME_BUSY] = "nu",
-        [RJ_FRAME_DIGEST] = "nuuuu", [RJ_FRAME_PART] = "fb"};
+        [RJ_FRAME_DIGEST] = "nuuuu", [RJ_FRAME_PART] = "fb",
+        [RJ_FRAME_FORK] = "nbsbsu"};
     static const uint8_t zeros[64];
     const char *p = fields[type];
 
@@ -103,7 +104,7 @@ static enum rj_err answer_to(uint64_t type, int more_fields, bool trailing)
 
 TEST(a_frame_has_the_fields_of_its_type_and_nothing_behind_them)
 {
-    for (uint64_t type = RJ_FRAME_HELLO; type <= RJ_FRAME_PART; type++) {
+    for (uint64_t type = RJ_FRAME_HELLO; type <= RJ_FRAME_FORK; type++) {
         if (type == RJ_FRAME_JOIN || type == RJ_FRAME_WELCOME)
             continue; /* see test_node_join */
         assert_int_equal(answer_to(type, 0, false), RJ_ERR_COUNT);
@@ -118,7 +119,7 @@ TEST(an_unknown_type_ends_the_session)
     struct nodes *t = start(&w);
 
     hand_hello(t, w);
-    hand_send(t, w, RJ_BYTES_LIT("\x82\x13\x00")); /* 19 */
+    hand_send(t, w, RJ_BYTES_LIT("\x82\x14\x00")); /* 20 */
     assert_err(RJ_EPROTO, w->closed[0]);
     nodes_free(t);
 }

@@ -155,13 +155,16 @@ static void send_meta(struct nodes *t, struct wire *w, struct rj_bytes batch,
 {
     struct rj_buf b = {0};
 
-    rj_cbor_put_array(&b, 7);
+    rj_cbor_put_array(&b, 9);
     rj_cbor_put_uint(&b, RJ_FRAME_META);
     rj_cbor_put_uint(&b, 1);
     rj_cbor_put_uint(&b, nodes_space(t, 0)->transfer.request);
     rj_cbor_put_bool(&b, true);
-    rj_cbor_put_array(&b, 1);
+    rj_cbor_put_array(&b, 0); /* branches */
+    rj_cbor_put_array(&b, 2);
     rj_cbor_put_bytes(&b, batch);
+    rj_cbor_put_bytes(&b, (struct rj_bytes){0}); /* of the incarnation that it names */
+    rj_cbor_put_array(&b, 0); /* choices */
     rj_cbor_put_array(&b, heads);
     for (size_t i = 0; i < heads; i++)
         rj_cbor_put_bytes(&b, RJ_BYTES_LIT("x"));
