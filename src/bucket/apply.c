@@ -5,9 +5,8 @@
  *
  * A write removes what it lists and adds what it makes; it never looks at what else is
  * there. So writes that did not see each other give one state in either order. */
-#include "bucket/state.h"
-
 #include "base/alloc.h"
+#include "bucket/state.h"
 
 #include <assert.h>
 enum { AHEAD = 4 };
@@ -404,8 +403,8 @@ out:
 
 /* ---- batches of others */
 
-/* Looking at a batch, this node asks for the memory that applying it will need. Of the key
- * some writes back the head of the chain has come by now. */
+/* Looking at a batch, this node asks for the memory that applying it will need. Of the
+ * key some writes back the head of the chain has come by now. */
 struct ahead {
     uint64_t position[AHEAD];
     unsigned n;
@@ -444,6 +443,19 @@ enum rj_err rj_apply_check(struct rj_kind *k, const struct rj_batch_view *batch)
     return err;
 }
 
+/* Applies b->op. */
+static enum rj_err apply_one(struct rj_bucket *b, uint64_t position,
+                             const struct rj_rank *rank)
+{
+    struct rj_prep prep;
+    enum rj_err err;
+
+    if (b->op.code == RJ_BOP_SET && rj_plain_apply(b, &b->op, position, rank))
+        return RJ_OK;
+    err = rj_apply_prepare(b, &b->op, position, rank->dot, &prep);
+    return err == RJ_OK ? rj_apply_commit(b, &b->op, rank, &prep) : err;
+}
+
 enum rj_err rj_apply_batch(struct rj_kind *k, const struct rj_batch_view *batch,
                            const struct rj_contexts *ctx)
 {
@@ -451,11 +463,12 @@ enum rj_err rj_apply_batch(struct rj_kind *k, const struct rj_batch_view *batch,
     struct rj_reader r = rj_reader_of(batch->ops);
     struct rj_bop_source source = {.dict = batch->dict, .dict_n = batch->dict_n};
     struct rj_rank rank = {.stamp = batch->stamp};
+    bool watched = b->watch != NULL && batch->origin != b->kind.writer->self;
+    struct rj_telling telling = {.any = false};
     enum rj_err err = RJ_OK;
     uint32_t i;
 
     for (i = 0; err == RJ_OK && i < batch->count; i++) {
-        struct rj_prep prep;
         uint64_t position;
 
         rank.dot = (struct rj_dot){.seq = batch->first + i, .origin = batch->origin};
@@ -466,11 +479,13 @@ enum rj_err rj_apply_batch(struct rj_kind *k, const struct rj_batch_view *batch,
         position = rj_change_position(b, b->op.key);
         if (!rj_contexts_lack(ctx, position, rank.dot.origin, rank.dot.seq))
             continue;
-        if (b->op.code == RJ_BOP_SET && rj_plain_apply(b, &b->op, position, &rank))
-            continue;
-        err = rj_apply_prepare(b, &b->op, position, rank.dot, &prep);
-        if (err == RJ_OK)
-            err = rj_apply_commit(b, &b->op, &rank, &prep);
+        if (watched)
+            rj_watch_before(b, &telling, position);
+        err = apply_one(b, position, &rank);
+        if (watched && err == RJ_OK)
+            rj_watch_after(b, &telling);
     }
+    if (watched)
+        rj_watch_end(b, &telling);
     return err;
 }

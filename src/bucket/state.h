@@ -64,6 +64,8 @@ struct rj_bucket {
     uint64_t kept_at; /* expiry.c: what was due and stayed is looked at again then */
     struct rj_bkey *dirty; /* ring of keys changed since collect */
     bool wiped;            /* clear: the store holds what is no more */
+    struct rj_bucket_watch *watch; /* NULL: nobody watches */
+    bool watch_hit;        /* take.c: the key at hand was changed */
     struct rj_buf prefix;
     /* Scratch, kept for its memory. */
     struct rj_bop op, old_op;
@@ -235,6 +237,23 @@ RJ_NODISCARD enum rj_err rj_steps_begin(struct rj_bucket *b, size_t n);
 /* Makes all the writes of a call, or none of them. Steps that remove what is not there
  * make none; step->shown is set for each. */
 RJ_NODISCARD enum rj_err rj_steps_write(struct rj_bucket *b, const struct rj_call *call);
+
+/* ---- watch.c: only while somebody watches */
+
+/* The writes of a batch to one key that are told of as one. Zero-initialise. */
+struct rj_telling {
+    struct rj_bytes key;
+    enum rj_bop_code code;
+    bool any, field, expires;
+    bool was_live; /* before b->op */
+};
+
+/* b->op will be applied; what is told of no longer goes on is told now. */
+void rj_watch_before(struct rj_bucket *b, struct rj_telling *t, uint64_t position);
+void rj_watch_after(struct rj_bucket *b, struct rj_telling *t); /* it was applied */
+void rj_watch_end(struct rj_bucket *b, struct rj_telling *t);   /* of the batch */
+/* The key was changed in another way. */
+void rj_watch_key(struct rj_bucket *b, const struct rj_bkey *k, enum rj_change what);
 
 /* ---- the other calls of the kind */
 

@@ -172,7 +172,6 @@ static const struct rj_resp_setting fixed[] = {
     {"appendonly", "yes"},
     {"proto-max-bulk-len", "16777216"},
     {"maxclients", "10000"},
-    {"notify-keyspace-events", ""},
 };
 
 /* What Redis calls a durability. */
@@ -261,6 +260,35 @@ static struct rj_now host_now(struct rj_resp_host *h)
     return rj_loop_now(respd_of(h)->options.loop);
 }
 
+static uint64_t host_random(struct rj_resp_host *h)
+{
+    return rj_prng_u64(&respd_of(h)->prng);
+}
+
+static const char *host_bucket_name(struct rj_resp_host *h, struct rj_resp *session)
+{
+    (void)h;
+    return name_of(rj_resp_user(session));
+}
+
+/* Those who listen at this node. Other nodes hear of it by rj_respd_deliver there. */
+static uint64_t host_publish(struct rj_resp_host *h, const struct rj_resp_message *m)
+{
+    return rj_resp_deliver(h, m);
+}
+
+static void host_pushed(struct rj_resp_host *h, struct rj_resp *session, bool event)
+{
+    struct rj_respd_client *c = rj_resp_user(session);
+    struct rj_node *n = node_of(respd_of(h));
+    struct rj_space *s = event ? rj_respd_space(c) : NULL;
+
+    c->pushed = true;
+    if (s != NULL && rj_space_durability(s) == RJ_DURABLE_ALWAYS)
+        c->push_group = rj_node_group(n);
+    rj_respd_list(c);
+}
+
 const struct rj_resp_host_ops rj_respd_host_ops = {
     .bucket = host_bucket,
     .flush = host_flush,
@@ -270,4 +298,8 @@ const struct rj_resp_host_ops rj_respd_host_ops = {
     .wait = host_wait,
     .clients = host_clients,
     .now = host_now,
+    .random = host_random,
+    .bucket_name = host_bucket_name,
+    .publish = host_publish,
+    .pushed = host_pushed,
 };
