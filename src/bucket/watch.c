@@ -48,10 +48,11 @@ static enum rj_change change_of(enum rj_bop_code code)
 
 void rj_watch_end(struct rj_bucket *b, struct rj_telling *t)
 {
-    struct rj_bucket_change change = {.what = change_of(t->code),
-                                      .key = t->key,
-                                      .field = t->field,
-                                      .expires = t->expires};
+    struct rj_bucket_change change = {
+        .what = change_of(t->code),
+        .key = t->key,
+        .field = t->field && (t->code == RJ_BOP_INCR || t->code == RJ_BOP_CARRY),
+        .expires = t->expires};
 
     if (!t->any)
         return;

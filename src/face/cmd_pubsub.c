@@ -102,6 +102,8 @@ static enum rj_err publish(struct rj_resp_call *c, bool shard)
                                       .text = c->argv[2],
                                       .shard = shard};
 
+    if (m.channel.len > RJ_KEY_MAX)
+        return RJ_ELIMIT;
     rj_resp_reply_int(c->r, (int64_t)c->s->host->ops->publish(c->s->host, &m));
     return RJ_OK;
 }

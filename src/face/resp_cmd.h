@@ -253,7 +253,7 @@ void rj_resp_pick_done(struct rj_resp_pick *p);
 
 enum rj_resp_topic { RJ_RESP_CHANNEL, RJ_RESP_PATTERN, RJ_RESP_SHARD };
 enum {
-    RJ_RESP_TOPIC_STEPS = 65536 /* most that one pattern may cost for one message */
+    RJ_RESP_TOPIC_STEPS = 1024 * 1024 /* most that a pattern may cost for one message */
 };
 
 /* RJ_OK also when it was there already. RJ_ENOMEM; RJ_ELIMIT: RJ_RESP_SUBS_MAX,
