@@ -172,6 +172,7 @@ static struct rj_respd_client *client_new(struct rj_respd *r, const char *addr,
     c->respd = r;
     c->id = opts.id;
     c->local = local;
+    c->inside = addr == NULL;
     rj_be_store64(c->key, c->id);
     if (rj_map_insert(&r->clients, &c->node) != NULL ||
         rj_resp_new(&r->host, &opts, &c->session) != RJ_OK) {

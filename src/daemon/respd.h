@@ -5,7 +5,7 @@
  *
  * Who may in: the default bucket is open to connections over loopback. Any other bucket,
  * and any connection from elsewhere, needs the bucket's token; a bucket that has none is
- * open over loopback alone.
+ * open over loopback alone. With resp.open = no loopback is like elsewhere.
  *
  * When a space is durable `always`, replies to writes (and what follows them on that
  * connection) are held until the commit that covers the writes is done. */

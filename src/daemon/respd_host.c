@@ -122,6 +122,14 @@ static struct rj_bytes token_of(const struct rj_respd *r, const char *bucket)
     return rj_bytes_from_str(rj_config_get(r->options.config, key));
 }
 
+/* What has no token, or is the default bucket, is open to it. */
+static bool is_trusted(const struct rj_respd_client *c)
+{
+    const char *open = rj_config_get(c->respd->options.config, "resp.open");
+
+    return c->inside || (c->local && strcmp(open, "yes") == 0);
+}
+
 static enum rj_err host_auth(struct rj_resp_host *h, struct rj_resp *session,
                              struct rj_bytes user, struct rj_bytes password)
 {
@@ -133,19 +141,19 @@ static enum rj_err host_auth(struct rj_resp_host *h, struct rj_resp *session,
     if (user.len == 0) { /* nobody yet, or nobody any more (RESET) */
         c->bucket[0] = '\0';
         c->whole = false;
-        return c->local ? RJ_OK : RJ_EAUTH;
+        return is_trusted(c) ? RJ_OK : RJ_EAUTH;
     }
     if (rj_bytes_equal(user, RJ_BYTES_LIT("default"))) {
         token = token_of(r, rj_respd_default(r));
         if (token.len == 0)
-            return c->local ? RJ_EINVAL : RJ_EAUTH;
+            return is_trusted(c) ? RJ_EINVAL : RJ_EAUTH;
     } else {
         if (user.len > RJ_NAME_MAX || node_of(r) == NULL ||
             rj_node_space(node_of(r), user) == NULL)
             return RJ_EAUTH;
         memcpy(name, user.ptr, user.len);
         token = token_of(r, name);
-        if (token.len == 0 && !c->local)
+        if (token.len == 0 && !is_trusted(c))
             return RJ_EAUTH;
     }
     if (token.len > 0 && !rj_bytes_equal_secret(token, password))

@@ -28,6 +28,7 @@ struct rj_respd_client {
     struct rj_resp *session;
     char bucket[RJ_NAME_MAX + 1]; /* chosen by AUTH; "": the default one */
     bool local;                   /* over loopback, or from within */
+    bool inside;                  /* from within */
     bool whole;                   /* the bucket was seen not joining */
 
     /* Replies that wait for a commit. */
