@@ -337,7 +337,7 @@ void rj_resp_hub_settle(struct rj_resp *s)
 {
     if (s->pushed.len == 0)
         return;
-    s->out.limit = s->out.len + s->pushed.len;
+    s->out.limit = s->out.len + s->pushed.len + RJ_RESP_REPLY_MAX;
     rj_buf_append(&s->out, rj_buf_view(&s->pushed));
     rj_buf_clear(&s->pushed);
     if (s->pushed.cap > RJ_RESP_KEEP)

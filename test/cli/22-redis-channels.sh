@@ -56,4 +56,28 @@ redis a publish news together >/dev/null
 check "buckets do not hear each other" await 60 heard one '"message","news","together"'
 ! heard one apart
 result $? "... really not"
+
+rj a -q bucket set other durability=always
+redis a config set notify-keyspace-events KEA >/dev/null
+listen four a --no-auth-warning --user other --pass x SUBSCRIBE __keyevent@0__:set
+redis a --no-auth-warning --user other --pass x set careful v >/dev/null
+check "an event of a write that is durable first" await 60 heard four \
+    '"message","__keyevent@0__:set","careful"'
+
+# One that never reads: a subscriber may owe 32 MiB, and what the system takes meanwhile.
+exec 9<>"/dev/tcp/127.0.0.1/${port_resp[a]}"
+printf 'SUBSCRIBE flood\r\n' >&9
+listens() { [ "$(redis a publish flood first)" = 1 ]; }
+check "one more listens" await 60 listens
+head -c 4194304 /dev/zero | tr '\0' x >"$work/text"
+flood() {
+    for _ in $(seq 40); do
+        [ "$(redis a -x publish flood <"$work/text")" = 0 ] && return
+    done
+    return 1
+}
+check "who does not read is cut" flood
+exec 9<&-
+is "the others are still there" "$(redis a publish news still)" 2
+check "... and hear" await 60 heard one '"message","news","still"'
 done_testing

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Channels, and keyspace events: who hears what, in which form, and who is cut. */
+#include "support/fail_alloc.h"
 #include "support/resp_walk.h"
 
 enum { EARS = 3 };
@@ -114,6 +115,24 @@ TEST(in_version_3_messages_are_pushed_between_replies)
     say(room.s[0], "GET k", "+QUEUED\r\n");
     say(room.s[0], "EXEC",
         "*2\r\n:1\r\n_\r\n>3\r\n$7\r\nmessage\r\n$1\r\na\r\n$2\r\nhi\r\n");
+    leave(&room);
+}
+
+TEST(an_error_of_the_protocol_has_room_behind_a_message)
+{
+    struct room room;
+    struct rj_buf in = {0};
+
+    enter(&room);
+    room.s[0]->reply.proto = 3;
+    say(room.s[0], "SUBSCRIBE a", ">3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n");
+    resp_host_encode(&in, "PUBLISH a hi");
+    rj_buf_append_str(&in, "*1\r\nT\r\n");
+    assert_int_equal(rj_resp_input(room.s[0], rj_buf_view(&in)), RJ_RESP_CLOSE);
+    hears(&room, 0,
+          ":1\r\n>3\r\n$7\r\nmessage\r\n$1\r\na\r\n$2\r\nhi\r\n"
+          "-ERR Protocol error: expected '$', got 'T'\r\n");
+    rj_buf_done(&in);
     leave(&room);
 }
 
@@ -302,18 +321,45 @@ TEST(the_letters_are_read_and_written_as_in_redis)
     WALK(steps);
 }
 
+static enum rj_err listen_and_talk(void *ctx)
+{
+    static const char *const requests[] = {"CONFIG SET notify-keyspace-events KEA",
+                                           "SUBSCRIBE a b c",
+                                           "PSUBSCRIBE * a*",
+                                           "SSUBSCRIBE x",
+                                           "PUBLISH a hi",
+                                           "SPUBLISH x hi",
+                                           "SET k v EX 10",
+                                           "PUBSUB CHANNELS",
+                                           "PUBSUB NUMSUB a b",
+                                           "UNSUBSCRIBE a",
+                                           "PUNSUBSCRIBE",
+                                           "CLIENT LIST TYPE pubsub"};
+
+    (void)ctx;
+    return play_requests(requests, sizeof(requests) / sizeof(requests[0]));
+}
+
+TEST(failing_allocations_lose_no_memory)
+{
+    rj_test_with_failing_alloc(listen_and_talk, NULL);
+    rj_test_with_one_failing_alloc(listen_and_talk, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_published_reaches_those_who_subscribed),
         cmocka_unit_test(in_version_2_a_subscriber_does_little_else),
         cmocka_unit_test(in_version_3_messages_are_pushed_between_replies),
+        cmocka_unit_test(an_error_of_the_protocol_has_room_behind_a_message),
         cmocka_unit_test(buckets_do_not_hear_each_other),
         cmocka_unit_test(shard_channels_are_apart),
         cmocka_unit_test(who_does_not_read_is_cut),
         cmocka_unit_test(a_pattern_that_costs_too_much_ends_its_session),
         cmocka_unit_test(what_happens_to_keys_is_told),
         cmocka_unit_test(only_the_classes_that_are_asked_for_are_told),
+        cmocka_unit_test(failing_allocations_lose_no_memory),
         cmocka_unit_test(the_letters_are_read_and_written_as_in_redis),
     };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Commands that read several keys and write one, that pick at random, that copy, that
  * empty the bucket: byte for byte, in both versions of the protocol. */
+#include "support/fail_alloc.h"
 #include "support/resp_walk.h"
 
 #include <stdio.h>
@@ -307,6 +308,25 @@ TEST(nothing_is_picked_of_nothing)
     resp_host_end(&host);
 }
 
+static enum rj_err compute_and_copy(void *ctx)
+{
+    static const char *const requests[] = {
+        "SADD x a b c",     "SADD y b c d",      "HSET h f 1 g 2", "SET k v EX 10",
+        "SUNION x y",       "SINTERSTORE z x y", "SMOVE x y a",    "SPOP y 2",
+        "SRANDMEMBER x -5", "HRANDFIELD h 1",    "COPY h i",       "COPY k l",
+        "EXPIRE x 10",      "RENAME x w",        "GETSET k v",     "GETDEL k",
+        "MEMORY USAGE h",   "RANDOMKEY",         "FLUSHDB"};
+
+    (void)ctx;
+    return play_requests(requests, sizeof(requests) / sizeof(requests[0]));
+}
+
+TEST(failing_allocations_lose_no_memory)
+{
+    rj_test_with_failing_alloc(compute_and_copy, NULL);
+    rj_test_with_one_failing_alloc(compute_and_copy, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -320,6 +340,7 @@ int main(void)
         cmocka_unit_test(tools_get_answers),
         cmocka_unit_test(every_subset_is_picked_about_as_often),
         cmocka_unit_test(nothing_is_picked_of_nothing),
+        cmocka_unit_test(failing_allocations_lose_no_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

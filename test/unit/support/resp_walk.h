@@ -58,4 +58,32 @@ static inline void walk(const struct step *steps, size_t n)
 
 #define WALK(steps) walk(steps, sizeof(steps) / sizeof((steps)[0]))
 
+/* Plays requests in one session, whatever comes back, for tests with failing memory. */
+static inline enum rj_err play_requests(const char *const *requests, size_t n)
+{
+    struct resp_host host;
+    struct rj_resp *s = NULL;
+    struct rj_buf in = {0};
+    enum rj_err err = resp_host_begin(&host) ? RJ_OK : RJ_ENOMEM;
+
+    if (err == RJ_OK)
+        err = rj_resp_new(&host.host, &(struct rj_resp_opts){.id = 7}, &s);
+    if (err == RJ_OK)
+        s->reply.proto = 3;
+    for (size_t i = 0; i < n && err == RJ_OK; i++) {
+        rj_buf_clear(&in);
+        resp_host_encode(&in, requests[i]);
+        err = rj_buf_err(&in);
+        if (err == RJ_OK && rj_resp_input(s, rj_buf_view(&in)) == RJ_RESP_CLOSE)
+            err = RJ_ENOMEM;
+        if (err == RJ_OK && s->reply.errors > 0)
+            err = RJ_ENOMEM;
+        rj_buf_clear(rj_resp_out(s));
+    }
+    rj_buf_done(&in);
+    rj_resp_free(s);
+    resp_host_end(&host);
+    return err;
+}
+
 #endif
