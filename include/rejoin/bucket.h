@@ -156,15 +156,15 @@ RJ_API void rj_bucket_fetch(struct rj_bucket *b, struct rj_bytes key);
 
 enum rj_change {
     RJ_CHANGE_SET,
-    RJ_CHANGE_INCR,  /* of a key or, with field, of a field */
+    RJ_CHANGE_INCR, /* of a key or, with field, of a field */
     RJ_CHANGE_DEL,
     RJ_CHANGE_SADD,
     RJ_CHANGE_SREM,
     RJ_CHANGE_HSET,
     RJ_CHANGE_HDEL,
-    RJ_CHANGE_TIME,    /* of a counter: its deadline alone */
-    RJ_CHANGE_TAKEN,   /* whatever it was: the state was taken over */
-    RJ_CHANGE_EXPIRED  /* it was due and is gone */
+    RJ_CHANGE_TIME,   /* of a counter: its deadline alone */
+    RJ_CHANGE_TAKEN,  /* whatever it was: the state was taken over */
+    RJ_CHANGE_EXPIRED /* it was due and is gone */
 };
 
 struct rj_bucket_change {

@@ -65,7 +65,7 @@ struct rj_bucket {
     struct rj_bkey *dirty; /* ring of keys changed since collect */
     bool wiped;            /* clear: the store holds what is no more */
     struct rj_bucket_watch *watch; /* NULL: nobody watches */
-    bool watch_hit;        /* take.c: the key at hand was changed */
+    bool watch_hit;                /* take.c: the key at hand was changed */
     struct rj_buf prefix;
     /* Scratch, kept for its memory. */
     struct rj_bop op, old_op;
