@@ -3,7 +3,7 @@
 #
 #   make                 programs and libraries in $(BUILD)/
 #   make check           everything that can be tested here, under the sanitizers
-#   make demo            a tour on loopback
+#   make check-clients   clients from the npm registry; make demo: a tour on loopback
 #   make check-web       the page in headless Chromium
 #   make build/test/test_vv ONLY="base causal"    one unit test from some folders alone
 #   make sim SEED=7      one random history; SEEDS=500: that many; neither: named ones
@@ -16,7 +16,6 @@ VERSION := 0.1.0
 BUILD   ?= build
 SAN     ?=
 WERROR  ?= 1
-ONLY    ?=
 PREFIX  ?= /usr/local
 JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
 FUZZ_SECONDS ?= 20
@@ -81,7 +80,6 @@ endif
 CPPFLAGS += -Iinclude -Isrc -D_GNU_SOURCE -DRJ_VERSION='"$(VERSION)"' \
             $(foreach o,$(HAVE),-DRJ_HAVE_$(o)=1)
 CFLAGS  ?= -O2 -g
-LDFLAGS ?=
 HARDEN  := -fstack-protector-strong $(if $(SAN),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 ALL_CFLAGS = -std=c17 $(WARN) $(CFLAGS) $(HARDEN) $(SANFLAGS) -fPIC -fvisibility=hidden \
@@ -107,8 +105,8 @@ TOOLS    := $(addprefix $(BUILD)/test/,$(TOOL_DIRS))
 SUPPORT  := $(call objects,$(wildcard test/unit/support/*.c))
 MAN      := $(if $(shell command -v scdoc),$(patsubst doc/man/%.scd,$(BUILD)/man/%,$(wildcard doc/man/*.scd)))
 
-.PHONY: all test-tools demo check check-zfs check-web sim planted bench lint fuzz format \
-        install install-python uninstall clean FORCE fuzz-programs bench-programs engine
+.PHONY: all test-tools demo check check-clients check-zfs check-web sim planted bench lint fuzz \
+        format install install-python uninstall clean FORCE fuzz-programs bench-programs engine
 all: $(LIBRARIES) $(PROGRAMS) $(EXAMPLES) $(MAN)
 	$(if $(strip $(SKIPPED)),@echo 'left out for want of their libraries: $(SKIPPED)')
 test-tools: $(UNIT) $(TOOLS) $(addprefix $(BUILD)/test/,$(FUZZ))
@@ -191,6 +189,8 @@ check:
 	@$(SUBMAKE) BUILD=$(BUILD) SAN= all engine $(BUILD)/test/sim
 	@$(SUBMAKE) BUILD=$(BUILD)/san SAN=$(or $(SAN),address,undefined) all test-tools
 	@tools/run-tests $(BUILD)
+check-clients: all
+	@tools/deps build test clients && BUILD=$(BUILD) test/clients/run
 check-zfs:
 	@test -x test/zfs/run || { echo 'check-zfs: test/zfs/run is not there'; exit 1; }
 	@$(SUBMAKE) all && test/zfs/run $(BUILD)

@@ -152,6 +152,40 @@ RJ_NODISCARD RJ_API enum rj_err rj_bucket_next(struct rj_bucket *b, struct rj_by
  * named before. Asks for the memory that they need. */
 RJ_API void rj_bucket_fetch(struct rj_bucket *b, struct rj_bytes key);
 
+/* ---- changes that come from elsewhere */
+
+enum rj_change {
+    RJ_CHANGE_SET,
+    RJ_CHANGE_INCR, /* of a key or, with field, of a field */
+    RJ_CHANGE_DEL,
+    RJ_CHANGE_SADD,
+    RJ_CHANGE_SREM,
+    RJ_CHANGE_HSET,
+    RJ_CHANGE_HDEL,
+    RJ_CHANGE_TIME,   /* of a counter: its deadline alone */
+    RJ_CHANGE_TAKEN,  /* whatever it was: the state was taken over */
+    RJ_CHANGE_EXPIRED /* it was due and is gone */
+};
+
+struct rj_bucket_change {
+    enum rj_change what;
+    struct rj_bytes key; /* borrowed for the call */
+    bool field;
+    bool expires;       /* with a deadline */
+    enum rj_type shown; /* what the key shows now */
+};
+
+/* Told of what other nodes have written, and of what expires, key by key; not of the
+ * writes of this node. Called in the midst of a step: it may not call anything of the
+ * node or the bucket. Several changes of one sort in a row to one key are told once. */
+struct rj_bucket_watch {
+    void (*changed)(struct rj_bucket_watch *w, const struct rj_bucket_change *change);
+};
+
+/* Sets it, NULL: nobody; costs nothing then. Borrowed until the next call or the end of
+ * the bucket. */
+RJ_API void rj_bucket_watch(struct rj_bucket *b, struct rj_bucket_watch *watch);
+
 /* ---- atomic groups */
 
 /* Between begin and end all writes travel in one batch and are applied as one unit

@@ -445,6 +445,19 @@ enum rj_err rj_apply_check(struct rj_kind *k, const struct rj_batch_view *batch)
     return err;
 }
 
+/* Applies b->op. */
+static enum rj_err apply_one(struct rj_bucket *b, uint64_t position,
+                             const struct rj_rank *rank)
+{
+    struct rj_prep prep;
+    enum rj_err err;
+
+    if (b->op.code == RJ_BOP_SET && rj_plain_apply(b, &b->op, position, rank))
+        return RJ_OK;
+    err = rj_apply_prepare(b, &b->op, position, rank->dot, &prep);
+    return err == RJ_OK ? rj_apply_commit(b, &b->op, rank, &prep) : err;
+}
+
 enum rj_err rj_apply_batch(struct rj_kind *k, const struct rj_batch_view *batch,
                            const struct rj_contexts *ctx)
 {
@@ -453,11 +466,12 @@ enum rj_err rj_apply_batch(struct rj_kind *k, const struct rj_batch_view *batch,
     struct rj_bop_source source = {
         .dict = batch->dict, .dict_n = batch->dict_n, .names = batch->names};
     struct rj_rank rank = {.stamp = batch->stamp};
+    bool watched = b->watch != NULL && batch->origin != b->kind.writer->self;
+    struct rj_telling telling = {.any = false};
     enum rj_err err = RJ_OK;
     uint32_t i;
 
     for (i = 0; err == RJ_OK && i < batch->count; i++) {
-        struct rj_prep prep;
         uint64_t position;
 
         rank.dot = (struct rj_dot){.seq = batch->first + i, .origin = batch->origin};
@@ -468,11 +482,13 @@ enum rj_err rj_apply_batch(struct rj_kind *k, const struct rj_batch_view *batch,
         position = rj_change_position(b, b->op.key);
         if (!rj_contexts_lack(ctx, position, rank.dot.origin, rank.dot.seq))
             continue;
-        if (b->op.code == RJ_BOP_SET && rj_plain_apply(b, &b->op, position, &rank))
-            continue;
-        err = rj_apply_prepare(b, &b->op, position, rank.dot, &prep);
-        if (err == RJ_OK)
-            err = rj_apply_commit(b, &b->op, &rank, &prep);
+        if (watched)
+            rj_watch_before(b, &telling, position);
+        err = apply_one(b, position, &rank);
+        if (watched && err == RJ_OK)
+            rj_watch_after(b, &telling);
     }
+    if (watched)
+        rj_watch_end(b, &telling);
     return err;
 }

@@ -86,7 +86,7 @@ static enum rj_err drop_key(struct rj_bucket *b, struct rj_bkey *k, struct drop 
 {
     struct rj_due_link *link = rj_bkey_due(k);
     struct rj_site site = {.key = k};
-    bool started = false;
+    bool started = false, was_live = k->live;
     enum rj_err err;
 
     assert(link != NULL); /* that is how it was found */
@@ -94,6 +94,8 @@ static enum rj_err drop_key(struct rj_bucket *b, struct rj_bkey *k, struct drop 
     drop->full = false;
     while (rj_walk_next(&site, &started))
         drop_site(b, &site, drop);
+    if (b->watch != NULL && was_live && !k->live)
+        rj_watch_key(b, k, RJ_CHANGE_EXPIRED);
     if (drop->full)
         return RJ_OK;
     if (drop->first == KEPT_MS && rj_due_start(link->slot) == 0) {

@@ -64,6 +64,8 @@ struct rj_bucket {
     uint64_t kept_at;      /* expiry.c: what was due and stayed is looked at again then */
     struct rj_bkey *dirty; /* ring of keys changed since collect */
     bool wiped;            /* clear: the store holds what is no more */
+    struct rj_bucket_watch *watch; /* NULL: nobody watches */
+    bool watch_hit;                /* take.c: the key at hand was changed */
     struct rj_buf prefix;
     /* Scratch, kept for its memory. */
     struct rj_bop op, old_op;
@@ -243,6 +245,23 @@ void rj_branch_share(struct rj_bucket *b, const struct rj_site *site);
 enum rj_err rj_branch_cut(struct rj_kind *k, const struct rj_batch_view *batch);
 /* Marks as changed whatever names a branch that k->meant tells. */
 void rj_branch_mark(struct rj_bucket *b);
+
+/* ---- watch.c: only while somebody watches */
+
+/* The writes of a batch to one key that are told of as one. Zero-initialise. */
+struct rj_telling {
+    struct rj_bytes key;
+    enum rj_bop_code code;
+    bool any, field, expires;
+    bool was_live; /* before b->op */
+};
+
+/* b->op will be applied; what is told of no longer goes on is told now. */
+void rj_watch_before(struct rj_bucket *b, struct rj_telling *t, uint64_t position);
+void rj_watch_after(struct rj_bucket *b, struct rj_telling *t); /* it was applied */
+void rj_watch_end(struct rj_bucket *b, struct rj_telling *t);   /* of the batch */
+/* The key was changed in another way. */
+void rj_watch_key(struct rj_bucket *b, const struct rj_bkey *k, enum rj_change what);
 
 /* ---- the other calls of the kind */
 

@@ -184,8 +184,8 @@ static enum rj_err follow_bases(const struct taking *t, const struct rj_site *si
     return RJ_OK;
 }
 
-/* Whether an entry of ours that theirs lacks goes. Where all of theirs is taken (no C), so
- * do runs that are dead or based: the range does not vouch for them any more. */
+/* Whether an entry of ours that theirs lacks goes. Where all of theirs is taken (no C),
+ * so do runs that are dead or based: the range does not vouch for them any more. */
 static bool goes(const struct taking *t, const struct rj_dotted *d)
 {
     return goes_by_absence(t->S, d) || (t->C == NULL && covers(t->S, d));
@@ -226,9 +226,19 @@ static enum rj_err join_place(const struct taking *t, const struct rj_site *site
     drop_unmarked(t, site, err == RJ_OK, &changed);
     if (err == RJ_OK)
         err = follow_bases(t, site, &changed);
-    if (changed)
+    if (changed) {
         rj_change_end(t->b, site);
+        t->b->watch_hit = true;
+    }
     return err;
+}
+
+/* Tells of the key at hand, if somebody watches and it was changed. */
+static void tell(const struct taking *t, const struct rj_bkey *k)
+{
+    if (t->b->watch != NULL && t->b->watch_hit)
+        rj_watch_key(t->b, k, RJ_CHANGE_TAKEN);
+    t->b->watch_hit = false;
 }
 
 /* Joins items of this side that the other does not have, up to the one named `before`
@@ -299,8 +309,10 @@ static enum rj_err join_key(const struct taking *t, struct rj_reader *r)
         err = join_map(t, site.key, RJ_PART_SET, r);
     if (err == RJ_OK)
         err = join_map(t, site.key, RJ_PART_HASH, r);
-    if (err == RJ_OK)
+    if (err == RJ_OK) {
         site.key->mark = true;
+        tell(t, site.key);
+    }
     return err;
 }
 
@@ -329,6 +341,7 @@ static void join_unsent(const struct taking *t, const struct rj_range *range, bo
             (void)!join_place(t, &site, NULL);
             join_no_map(t, k, RJ_PART_SET);
             join_no_map(t, k, RJ_PART_HASH);
+            tell(t, k);
         }
     }
 }

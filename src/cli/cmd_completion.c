@@ -140,6 +140,8 @@ static void offer_config_value(const struct typed *t, const char *name)
         offer_levels(t);
     else if (key != NULL && key->type == RJ_CONFIG_LEVEL)
         offer_all(t, (const char *[]){"error", "warn", "info", "debug"}, 4);
+    else if (key != NULL && key->type == RJ_CONFIG_YES_NO)
+        offer_all(t, (const char *[]){"yes", "no"}, 2);
 }
 
 /* First words of commands (noun NULL), or the verbs of a noun. */

@@ -135,6 +135,8 @@ static const char *refuse(enum rj_config_type type, const char *value)
                        strcmp(value, "none") == 0
                    ? NULL
                    : "always, second or none";
+    case RJ_CONFIG_YES_NO:
+        return strcmp(value, "yes") == 0 || strcmp(value, "no") == 0 ? NULL : "yes or no";
     case RJ_CONFIG_LEVEL:
         return rj_logger_level(value, &level) == RJ_OK ? NULL
                                                        : "error, warn, info or debug";

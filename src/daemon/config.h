@@ -27,7 +27,8 @@ enum rj_config_type {
     RJ_CONFIG_NAME,       /* at most RJ_NAME_MAX of [A-Za-z0-9._-], may be empty */
     RJ_CONFIG_DURABILITY, /* always, second, none */
     RJ_CONFIG_LEVEL,      /* error, warn, info, debug */
-    RJ_CONFIG_TOKEN       /* printable, 1..RJ_CONFIG_TOKEN_MAX, no space, no ';' */
+    RJ_CONFIG_YES_NO,
+    RJ_CONFIG_TOKEN /* printable, 1..RJ_CONFIG_TOKEN_MAX, no space, no ';' */
 };
 
 /* One line of config.def. */

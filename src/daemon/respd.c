@@ -11,6 +11,7 @@
 #include "daemon/respd_inner.h"
 
 #include <stdio.h>
+#include <sys/random.h>
 
 static struct rj_bytes client_key(const struct rj_map_node *node)
 {
@@ -29,6 +30,11 @@ static void list(struct rj_respd_client *c)
     if (c->next != NULL)
         c->next->prev = c;
     r->attention = c;
+}
+
+void rj_respd_list(struct rj_respd_client *c)
+{
+    list(c);
 }
 
 static void unlist(struct rj_respd_client *c)
@@ -95,8 +101,10 @@ static void take_output(struct rj_respd_client *c)
     struct rj_space *s;
     bool wrote = rj_resp_take_wrote(c->session);
     enum rj_err err = rj_buf_err(out);
-    uint64_t group = 0;
+    uint64_t group = c->push_group;
 
+    c->pushed = false;
+    c->push_group = 0;
     if (wrote && r->engine != NULL) {
         s = rj_respd_space(c);
         rj_engine_touch(r->engine);
@@ -164,6 +172,7 @@ static struct rj_respd_client *client_new(struct rj_respd *r, const char *addr,
     c->respd = r;
     c->id = opts.id;
     c->local = local;
+    c->inside = addr == NULL;
     rj_be_store64(c->key, c->id);
     if (rj_map_insert(&r->clients, &c->node) != NULL ||
         rj_resp_new(&r->host, &opts, &c->session) != RJ_OK) {
@@ -297,10 +306,24 @@ static void wake(struct rj_respd_client *c, struct rj_mono now)
     follow(c, rj_resp_wake(c->session, &acks));
 }
 
+/* Messages have come for the client. What a full connection cannot take stays with the
+ * session, which counts it. */
+static void take_pushed(struct rj_respd_client *c)
+{
+    if (c->ended || (c->run != NULL && c->run->done))
+        c->pushed = false;
+    else if (rj_resp_is_slow(c->session))
+        cut(c, RJ_ELIMIT);
+    else if (!client_full(c))
+        take_output(c);
+}
+
 void rj_respd_before_flush(struct rj_respd *r)
 {
     struct rj_mono now = rj_loop_now(r->options.loop).mono;
     struct rj_respd_client *next;
+
+    rj_respd_watch_all(r);
 
     for (struct rj_respd_client *c = r->attention; c != NULL; c = next) {
         next = c->next;
@@ -312,6 +335,8 @@ void rj_respd_before_flush(struct rj_respd *r)
             wake(c, now);
         if (c->state == RJ_RESP_FULL && c->n_marks == 0 && !client_full(c))
             input(c, (struct rj_bytes){0});
+        if (c->pushed)
+            take_pushed(c);
     }
 }
 
@@ -340,6 +365,8 @@ static bool go_on(struct rj_respd_client *c)
         return true;
     if (c->state == RJ_RESP_FULL && !c->ended)
         return true;
+    if (c->pushed && !c->ended && !client_full(c))
+        return true; /* if it is full, on_drain lists it again */
     if (c->run != NULL) {
         if (!c->run->done) {
             c->run->done = true;
@@ -367,7 +394,7 @@ void rj_respd_after_flush(struct rj_respd *r)
         }
         if (c->waiting && c->wait_until.ms < next_time.ms)
             next_time = c->wait_until;
-        if (c->state == RJ_RESP_FULL && c->n_marks == 0 && !client_full(c))
+        if (c->pushed || (c->state == RJ_RESP_FULL && c->n_marks == 0 && !client_full(c)))
             next_time.ms = 0; /* it can go on: another turn */
     }
     if (next_time.ms == UINT64_MAX)
@@ -383,6 +410,16 @@ static void on_timer(void *ctx)
     (void)ctx; /* the end of the turn does the rest */
 }
 
+/* For what clients draw at random; not for secrets. */
+static void seed(struct rj_respd *r)
+{
+    uint64_t number = 0;
+
+    if (getrandom(&number, sizeof(number), GRND_NONBLOCK) != (ssize_t)sizeof(number))
+        number = r->started.ms;
+    rj_prng_init(&r->prng, number);
+}
+
 enum rj_err rj_respd_new(const struct rj_respd_options *options,
                          struct rj_respd **ret_respd)
 {
@@ -394,6 +431,7 @@ enum rj_err rj_respd_new(const struct rj_respd_options *options,
     r->host.ops = &rj_respd_host_ops;
     r->options = *options;
     r->started = rj_loop_now(options->loop).wall;
+    seed(r);
     rj_map_init(&r->clients, client_key);
     err = rj_timer_new(options->loop, on_timer, r, &r->timer);
     if (err != RJ_OK) {
@@ -453,6 +491,7 @@ void rj_respd_free(struct rj_respd *r)
     if (r == NULL)
         return;
     rj_timer_free(r->timer);
+    rj_respd_watch_done(r);
     free(r->whole);
     free(r);
 }

@@ -5,7 +5,7 @@
  *
  * Who may in: the default bucket is open to connections over loopback. Any other bucket,
  * and any connection from elsewhere, needs the bucket's token; a bucket that has none is
- * open over loopback alone.
+ * open over loopback alone. With resp.open = no loopback is like elsewhere.
  *
  * When a space is durable `always`, replies to writes (and what follows them on that
  * connection) are held until the commit that covers the writes is done. */
@@ -15,6 +15,7 @@
 #include "daemon/config.h"
 #include "driver/engine.h"
 #include "driver/peers.h"
+#include "face/resp.h"
 
 struct rj_respd;
 
@@ -50,6 +51,11 @@ void rj_respd_after_flush(struct rj_respd *r);
 void rj_respd_forget(struct rj_respd *r, const char *name);
 /* Name of the default bucket, "" when there is none. Borrowed until the next turn. */
 const char *rj_respd_default(const struct rj_respd *r);
+
+/* Another node has published this: brings it to those who listen here. */
+void rj_respd_deliver(struct rj_respd *r, const struct rj_resp_message *m);
+/* A key was written here by other means than a client: tells those who want to hear. */
+void rj_respd_event(struct rj_respd *r, const struct rj_resp_event *e);
 
 /* ---- one command from within the daemon (`bucket run`) */
 

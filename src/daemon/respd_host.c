@@ -122,6 +122,14 @@ static struct rj_bytes token_of(const struct rj_respd *r, const char *bucket)
     return rj_bytes_from_str(rj_config_get(r->options.config, key));
 }
 
+/* What has no token, or is the default bucket, is open to it. */
+static bool is_trusted(const struct rj_respd_client *c)
+{
+    const char *open = rj_config_get(c->respd->options.config, "resp.open");
+
+    return c->inside || (c->local && strcmp(open, "yes") == 0);
+}
+
 static enum rj_err host_auth(struct rj_resp_host *h, struct rj_resp *session,
                              struct rj_bytes user, struct rj_bytes password)
 {
@@ -133,19 +141,19 @@ static enum rj_err host_auth(struct rj_resp_host *h, struct rj_resp *session,
     if (user.len == 0) { /* nobody yet, or nobody any more (RESET) */
         c->bucket[0] = '\0';
         c->whole = false;
-        return c->local ? RJ_OK : RJ_EAUTH;
+        return is_trusted(c) ? RJ_OK : RJ_EAUTH;
     }
     if (rj_bytes_equal(user, RJ_BYTES_LIT("default"))) {
         token = token_of(r, rj_respd_default(r));
         if (token.len == 0)
-            return c->local ? RJ_EINVAL : RJ_EAUTH;
+            return is_trusted(c) ? RJ_EINVAL : RJ_EAUTH;
     } else {
         if (user.len > RJ_NAME_MAX || node_of(r) == NULL ||
             rj_node_space(node_of(r), user) == NULL)
             return RJ_EAUTH;
         memcpy(name, user.ptr, user.len);
         token = token_of(r, name);
-        if (token.len == 0 && !c->local)
+        if (token.len == 0 && !is_trusted(c))
             return RJ_EAUTH;
     }
     if (token.len > 0 && !rj_bytes_equal_secret(token, password))
@@ -172,7 +180,6 @@ static const struct rj_resp_setting fixed[] = {
     {"appendonly", "yes"},
     {"proto-max-bulk-len", "16777216"},
     {"maxclients", "10000"},
-    {"notify-keyspace-events", ""},
 };
 
 /* What Redis calls a durability. */
@@ -261,6 +268,35 @@ static struct rj_now host_now(struct rj_resp_host *h)
     return rj_loop_now(respd_of(h)->options.loop);
 }
 
+static uint64_t host_random(struct rj_resp_host *h)
+{
+    return rj_prng_u64(&respd_of(h)->prng);
+}
+
+static const char *host_bucket_name(struct rj_resp_host *h, struct rj_resp *session)
+{
+    (void)h;
+    return name_of(rj_resp_user(session));
+}
+
+/* Those who listen at this node. Other nodes hear of it by rj_respd_deliver there. */
+static uint64_t host_publish(struct rj_resp_host *h, const struct rj_resp_message *m)
+{
+    return rj_resp_deliver(h, m);
+}
+
+static void host_pushed(struct rj_resp_host *h, struct rj_resp *session, bool event)
+{
+    struct rj_respd_client *c = rj_resp_user(session);
+    struct rj_node *n = node_of(respd_of(h));
+    struct rj_space *s = event ? rj_respd_space(c) : NULL;
+
+    c->pushed = true;
+    if (s != NULL && rj_space_durability(s) == RJ_DURABLE_ALWAYS)
+        c->push_group = rj_node_group(n);
+    rj_respd_list(c);
+}
+
 const struct rj_resp_host_ops rj_respd_host_ops = {
     .bucket = host_bucket,
     .flush = host_flush,
@@ -270,4 +306,8 @@ const struct rj_resp_host_ops rj_respd_host_ops = {
     .wait = host_wait,
     .clients = host_clients,
     .now = host_now,
+    .random = host_random,
+    .bucket_name = host_bucket_name,
+    .publish = host_publish,
+    .pushed = host_pushed,
 };

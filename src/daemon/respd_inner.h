@@ -4,6 +4,7 @@
 #define RJ_DAEMON_RESPD_INNER_H
 
 #include "base/map.h"
+#include "base/prng.h"
 #include "daemon/respd.h"
 #include "face/resp.h"
 #include "posix/conn.h"
@@ -27,6 +28,7 @@ struct rj_respd_client {
     struct rj_resp *session;
     char bucket[RJ_NAME_MAX + 1]; /* chosen by AUTH; "": the default one */
     bool local;                   /* over loopback, or from within */
+    bool inside;                  /* from within */
     bool whole;                   /* the bucket was seen not joining */
 
     /* Replies that wait for a commit. */
@@ -44,13 +46,29 @@ struct rj_respd_client {
     uint64_t wait_mark;
     struct rj_mono wait_until; /* UINT64_MAX: for ever */
 
+    /* Messages came for it that were not handed to the connection yet; those that tell of
+     * a write leave after commit push_group (0: at once). */
+    bool pushed;
+    uint64_t push_group;
+
     /* In the list of clients that want attention at the end of a turn. */
     bool listed;
     struct rj_respd_client *next, *prev;
 };
 
+/* Tells of changes in one bucket that come from elsewhere. */
+struct rj_respd_watch {
+    struct rj_bucket_watch watch; /* first */
+    struct rj_respd *respd;
+    struct rj_respd_watch *next;
+    char name[RJ_NAME_MAX + 1];
+};
+
 struct rj_respd {
     struct rj_resp_host host; /* first */
+    struct rj_prng prng;
+    struct rj_respd_watch *watches; /* kept while the daemon runs */
+    bool watching;
     struct rj_respd_options options;
     struct rj_engine *engine; /* NULL between two instances */
     struct rj_listener *listener;
@@ -73,6 +91,11 @@ struct rj_space *rj_respd_space(struct rj_respd_client *c);
 void rj_respd_note_whole(struct rj_respd *r, const char *name);
 /* What a wait would be answered with now. *ret_done: it is fulfilled. */
 struct rj_resp_acks rj_respd_acks(struct rj_respd_client *c, bool *ret_done);
+/* Watches all buckets while somebody wants keyspace events, and none otherwise. */
+void rj_respd_watch_all(struct rj_respd *r);
+void rj_respd_watch_done(struct rj_respd *r);
+/* Looks at the client when the turn ends. */
+void rj_respd_list(struct rj_respd_client *c);
 /* The lines of a section of INFO that only the daemon knows. */
 void rj_respd_info(struct rj_respd *r, const char *section, struct rj_buf *out);
 

@@ -64,6 +64,16 @@ static enum rj_err write_error(struct rj_call *c, struct rj_node *n, struct rj_b
     return s != NULL ? rj_verb_removed(c, rj_space_name(s)) : err;
 }
 
+/* Those who listen over the Redis protocol hear of it. */
+static void tell(struct rj_call *c, struct rj_bytes bucket, char letter, const char *what,
+                 struct rj_bytes key)
+{
+    const struct rj_resp_event e = {
+        .bucket = bucket, .letter = letter, .name = what, .key = key};
+
+    rj_respd_event(rj_call_daemon(c)->respd, &e);
+}
+
 enum rj_err rj_verb_bucket_put(struct rj_call *c)
 {
     struct rj_node *n = rj_verb_node(c);
@@ -83,6 +93,7 @@ enum rj_err rj_verb_bucket_put(struct rj_call *c)
     }
     if (err != RJ_OK || b == NULL)
         return write_error(c, n, name, err);
+    tell(c, name, '$', "set", key);
     doc = rj_call_doc(c);
     rj_doc_map(doc);
     rj_doc_end(doc);
@@ -105,6 +116,7 @@ enum rj_err rj_verb_bucket_del(struct rj_call *c)
         return no_key(c, key);
     if (err != RJ_OK)
         return write_error(c, n, name, err);
+    tell(c, name, 'g', "del", key);
     doc = rj_call_doc(c);
     rj_doc_map(doc);
     rj_doc_end(doc);

@@ -10,10 +10,15 @@ enum rj_err rj_cmd_conn_ping(struct rj_resp_call *c)
 {
     if (c->argc > 2)
         return rj_resp_cmd_arity(c);
-    if (c->argc == 2)
+    if (c->r->proto == 2 && rj_resp_subscribed(c->s) > 0) { /* like a message */
+        rj_resp_reply_array(c->r, 2);
+        rj_resp_reply_bulk_str(c->r, "pong");
+        rj_resp_reply_bulk(c->r, c->argc == 2 ? c->argv[1] : rj_bytes_of(NULL, 0));
+    } else if (c->argc == 2) {
         rj_resp_reply_bulk(c->r, c->argv[1]);
-    else
+    } else {
         rj_resp_reply_simple(c->r, "PONG");
+    }
     return RJ_OK;
 }
 
@@ -195,6 +200,7 @@ enum rj_err rj_cmd_conn_reset(struct rj_resp_call *c)
     struct rj_resp *s = c->s;
 
     s->queue.open = false;
+    rj_resp_hub_leave(s);
     s->bucket = NULL;
     s->authenticated = s->host->ops->auth(s->host, s, none, none) == RJ_OK;
     s->mute = RJ_RESP_LOUD;
@@ -266,21 +272,72 @@ static enum rj_err client_info(struct rj_resp_call *c)
     return RJ_OK;
 }
 
-/* LIST [TYPE normal|master|replica|slave|pubsub]: all are normal. */
+/* Which lines of CLIENT LIST are asked for. */
+struct client_filter {
+    bool normal, pubsub;
+    const struct rj_bytes *ids; /* n of them; 0: all */
+    size_t n;
+};
+
+static bool client_wanted(const struct client_filter *f, struct rj_bytes line)
+{
+    static const char flag[] = " flags=P ";
+    const uint8_t *at =
+        memmem(line.ptr, line.len, flag, sizeof(flag) - 1); /* after what it may name */
+    size_t len = 3;                                         /* "id=" */
+
+    if (at != NULL ? !f->pubsub : !f->normal)
+        return false;
+    while (len < line.len && line.ptr[len] != ' ')
+        len++;
+    for (size_t i = 0; i < f->n; i++)
+        if (rj_bytes_equal(f->ids[i], rj_bytes_of(line.ptr + 3, len - 3)))
+            return true;
+    return f->n == 0;
+}
+
+/* False: an error was appended. */
+static bool read_client_filter(struct rj_resp_call *c, struct client_filter *f)
+{
+    *f = (struct client_filter){.normal = true, .pubsub = true};
+    if (c->argc > 3 && rj_resp_cmd_is(c, 2, "id")) {
+        f->ids = c->argv + 3;
+        f->n = c->argc - 3;
+    } else if (c->argc == 4 && rj_resp_cmd_is(c, 2, "type")) {
+        f->normal = rj_resp_cmd_is(c, 3, "normal");
+        f->pubsub = rj_resp_cmd_is(c, 3, "pubsub");
+    } else if (c->argc != 2) {
+        (void)rj_resp_cmd_syntax(c);
+        return false;
+    }
+    return true;
+}
+
+/* LIST [TYPE normal|pubsub|master|replica | ID id...] */
 static enum rj_err client_list(struct rj_resp_call *c)
 {
-    struct rj_buf *text = &c->s->scratch;
-    bool normal = c->argc == 2 || rj_resp_cmd_is(c, 3, "normal");
+    struct rj_buf *text = &c->s->scratch, kept = {0};
+    struct client_filter f;
+    enum rj_err err;
 
-    if (c->argc != 2 && (c->argc != 4 || !rj_resp_cmd_is(c, 2, "type")))
-        return rj_resp_cmd_syntax(c);
+    if (!read_client_filter(c, &f))
+        return RJ_OK;
     rj_buf_clear(text);
-    if (normal)
-        c->s->host->ops->clients(c->s->host, text);
-    if (text->failed)
-        return RJ_ENOMEM;
-    rj_resp_reply_verbatim(c->r, rj_buf_view(text));
-    return RJ_OK;
+    c->s->host->ops->clients(c->s->host, text);
+    for (size_t at = 0, end; at < text->len && !text->failed; at = end) {
+        const uint8_t *eol = memchr(text->ptr + at, '\n', text->len - at);
+        struct rj_bytes line;
+
+        end = eol != NULL ? (size_t)(eol - text->ptr) + 1 : text->len;
+        line = rj_bytes_of(text->ptr + at, end - at);
+        if (client_wanted(&f, line))
+            rj_buf_append(&kept, line);
+    }
+    err = text->failed ? RJ_ENOMEM : rj_buf_err(&kept);
+    if (err == RJ_OK)
+        rj_resp_reply_verbatim(c->r, rj_buf_view(&kept));
+    rj_buf_done(&kept);
+    return err;
 }
 
 /* REPLY ON|OFF|SKIP; the answers of OFF and SKIP are dropped with the others. */
@@ -325,7 +382,8 @@ enum rj_err rj_cmd_conn_client(struct rj_resp_call *c)
         {"setname", 3, "SETNAME <name> -- names this connection", client_setname},
         {"setinfo", 4, "SETINFO <lib-name|lib-ver> <text>", client_setinfo},
         {"info", 2, "INFO -- about this connection", client_info},
-        {"list", -2, "LIST [TYPE normal] -- about all connections", client_list},
+        {"list", -2, "LIST [TYPE <normal|pubsub> | ID <id> ...] -- about connections",
+         client_list},
         {"reply", 3, "REPLY <on|off|skip> -- whether answers are sent", client_reply},
         {"no-evict", 3, "NO-EVICT <on|off> -- no effect", client_on_off},
         {"no-touch", 3, "NO-TOUCH <on|off> -- no effect", client_on_off},

@@ -16,6 +16,8 @@ enum rj_err rj_cmd_key_del(struct rj_resp_call *c)
         err = rj_bucket_del(c->bucket, c->argv[1], &existed);
         if (err == RJ_OK)
             rj_resp_reply_int(c->r, existed);
+        if (err == RJ_OK && existed)
+            rj_resp_cmd_event(c, 'g', "del", c->argv[1]);
         return err;
     }
     for (size_t i = 1; i < c->argc; i++)
@@ -25,6 +27,8 @@ enum rj_err rj_cmd_key_del(struct rj_resp_call *c)
         return err;
     while (done < n && err == RJ_OK) {
         err = rj_bucket_del(c->bucket, c->argv[1 + done], &existed);
+        if (err == RJ_OK && existed)
+            rj_resp_cmd_event(c, 'g', "del", c->argv[1 + done]);
         done += err == RJ_OK;
         deleted += err == RJ_OK && existed;
     }
@@ -134,6 +138,9 @@ static enum rj_err expire(struct rj_resp_call *c, const struct rj_resp_when *whe
         err = rj_bucket_expire(c->bucket, c->argv[1], deadline_ms);
         if (err != RJ_OK)
             return err;
+        rj_resp_cmd_event(c, 'g',
+                          deadline_ms > rj_bucket_now(c->bucket) ? "expire" : "del",
+                          c->argv[1]);
     }
     rj_resp_reply_int(c->r, allowed);
     return RJ_OK;
@@ -169,6 +176,8 @@ enum rj_err rj_cmd_key_persist(struct rj_resp_call *c)
     if (err != RJ_OK && err != RJ_ENOENT)
         return err;
     rj_resp_reply_int(c->r, err == RJ_OK && deadline_ms != 0);
+    if (err == RJ_OK && deadline_ms != 0)
+        rj_resp_cmd_event(c, 'g', "persist", c->argv[1]);
     return RJ_OK;
 }
 
@@ -320,6 +329,25 @@ enum rj_err rj_cmd_key_scan(struct rj_resp_call *c)
     }
     rj_resp_reply_close(c->r, opened, RJ_RESP_ARRAY, n);
     return err;
+}
+
+/* From a place drawn at random on, and from the beginning when nothing comes there. */
+enum rj_err rj_cmd_key_randomkey(struct rj_resp_call *c)
+{
+    struct scan scan = {.count = 1, .cursor = c->s->host->ops->random(c->s->host)};
+    enum rj_err err = scan_fetch(c, &scan);
+
+    if (err == RJ_OK && scan.found == 0) {
+        scan.cursor = 0;
+        err = scan_fetch(c, &scan);
+    }
+    if (err != RJ_OK)
+        return err;
+    if (scan.found > 0)
+        rj_resp_reply_bulk(c->r, scan.keys[0]);
+    else
+        rj_resp_reply_null(c->r);
+    return RJ_OK;
 }
 
 enum rj_err rj_cmd_key_keys(struct rj_resp_call *c)

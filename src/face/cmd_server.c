@@ -128,6 +128,12 @@ static void info_replication(struct rj_resp_call *c, struct rj_buf *out)
     rj_buf_append_str(out, "role:master\r\n");
 }
 
+static void info_cluster(struct rj_resp_call *c, struct rj_buf *out)
+{
+    (void)c;
+    rj_buf_append_str(out, "cluster_enabled:0\r\n");
+}
+
 static void info_keyspace(struct rj_resp_call *c, struct rj_buf *out)
 {
     struct rj_bucket *b;
@@ -166,6 +172,7 @@ enum rj_err rj_cmd_server_info(struct rj_resp_call *c)
         {"Stats", "stats", info_stats},
         {"Replication", "replication", info_replication},
         {"CPU", "cpu", info_nothing},
+        {"Cluster", "cluster", info_cluster},
         {"Keyspace", "keyspace", info_keyspace},
         {"Rejoin", "rejoin", info_nothing},
     };
@@ -187,14 +194,36 @@ enum rj_err rj_cmd_server_info(struct rj_resp_call *c)
 
 /* ---- CONFIG */
 
+static const char events_name[] = "notify-keyspace-events";
+
+/* The settings of the host, then the one of the face. */
+struct config_walk {
+    struct rj_resp_host *host;
+    size_t i;
+    bool end;
+    char letters[RJ_RESP_LETTERS_MAX];
+};
+
+static bool config_next(struct config_walk *w, struct rj_resp_setting *ret)
+{
+    if (w->end)
+        return false;
+    if (w->host->ops->config(w->host, w->i++, ret))
+        return true;
+    w->end = true;
+    rj_resp_event_write(w->host->events, w->letters);
+    *ret = (struct rj_resp_setting){.name = events_name, .value = w->letters};
+    return true;
+}
+
 static enum rj_err config_get(struct rj_resp_call *c)
 {
-    const struct rj_resp_host_ops *ops = c->s->host->ops;
+    struct config_walk walk = {.host = c->s->host};
     uint64_t steps = RJ_RESP_GLOB_STEPS;
     size_t start = rj_resp_reply_open(c->r), n = 0;
     struct rj_resp_setting setting;
 
-    for (size_t i = 0; ops->config(c->s->host, i, &setting); i++) {
+    while (config_next(&walk, &setting)) {
         bool wanted = false;
 
         for (size_t j = 2; j < c->argc && !wanted; j++)
@@ -214,6 +243,28 @@ static enum rj_err config_get(struct rj_resp_call *c)
     return RJ_OK;
 }
 
+/* SET name value...: only what is the node's business for as long as it runs. */
+static enum rj_err config_set(struct rj_resp_call *c)
+{
+    unsigned events = 0;
+
+    if (c->argc % 2 != 0)
+        return rj_resp_cmd_fail(c,
+                                "ERR wrong number of arguments for 'config|set' command");
+    for (size_t i = 2; i < c->argc; i += 2)
+        if (!rj_resp_cmd_is(c, i, events_name))
+            return rj_resp_cmd_refuse(c, "config set");
+    for (size_t i = 2; i < c->argc; i += 2)
+        if (!rj_resp_event_read(c->argv[i + 1], &events))
+            return rj_resp_cmd_fail(
+                c, "ERR CONFIG SET failed (possibly related to argument "
+                   "'notify-keyspace-events') - Invalid event class character. Use "
+                   "'Ag$lshzxeKEtd'.");
+    c->s->host->events = events;
+    rj_resp_reply_ok(c->r);
+    return RJ_OK;
+}
+
 static enum rj_err config_resetstat(struct rj_resp_call *c)
 {
     c->s->host->commands = 0;
@@ -227,7 +278,8 @@ enum rj_err rj_cmd_server_config(struct rj_resp_call *c)
     static const struct rj_resp_sub subs[] = {
         {"get", -3, "GET <pattern> [<pattern> ...]", config_get},
         {"resetstat", 2, "RESETSTAT -- counters of INFO begin anew", config_resetstat},
-        {"set", 0, "", NULL},
+        {"set", -4, "SET notify-keyspace-events <letters> -- until the node ends",
+         config_set},
         {"rewrite", 0, "", NULL},
     };
 
@@ -254,6 +306,7 @@ static void reply_flags(struct rj_resp_reply *r, unsigned flags)
         {RJ_RESP_WRITE, "write"},    {RJ_RESP_READONLY, "readonly"},
         {RJ_RESP_ADMIN, "admin"},    {RJ_RESP_FAST, "fast"},
         {RJ_RESP_NOAUTH, "no_auth"}, {RJ_RESP_NOMULTI, "no_multi"},
+        {RJ_RESP_PUBSUB, "pubsub"},  {RJ_RESP_NUMKEYS, "movablekeys"},
     };
     size_t opened = rj_resp_reply_open(r), n = 0;
 
@@ -271,14 +324,15 @@ static void reply_flags(struct rj_resp_reply *r, unsigned flags)
 static void reply_command(struct rj_resp_reply *r, const struct rj_resp_command *cmd)
 {
     bool reads = cmd->flags & RJ_RESP_READONLY, writes = cmd->flags & RJ_RESP_WRITE;
+    bool fixed = !(cmd->flags & RJ_RESP_NUMKEYS);
 
     rj_resp_reply_array(r, 10);
     rj_resp_reply_bulk_str(r, cmd->name);
     rj_resp_reply_int(r, cmd->arity);
     reply_flags(r, cmd->flags);
-    rj_resp_reply_int(r, cmd->first);
-    rj_resp_reply_int(r, cmd->last);
-    rj_resp_reply_int(r, cmd->step);
+    rj_resp_reply_int(r, fixed ? cmd->first : 0);
+    rj_resp_reply_int(r, fixed ? cmd->last : 0);
+    rj_resp_reply_int(r, fixed ? cmd->step : 0);
     rj_resp_reply_set(r, 1 + (size_t)(reads || writes));
     if (reads || writes)
         rj_resp_reply_simple(r, writes ? "@write" : "@read");
@@ -386,7 +440,8 @@ static enum rj_err command_list(struct rj_resp_call *c)
 static enum rj_err command_getkeys(struct rj_resp_call *c)
 {
     const struct rj_resp_command *cmd = offered(c->argv[2]);
-    size_t argc = c->argc - 2, opened = rj_resp_reply_open(c->r), n = 0, last;
+    size_t argc = c->argc - 2, opened = rj_resp_reply_open(c->r), n = 0, first, last;
+    uint64_t n_keys;
 
     if (cmd == NULL)
         return rj_resp_cmd_fail(c, "ERR Invalid command specified");
@@ -396,7 +451,16 @@ static enum rj_err command_getkeys(struct rj_resp_call *c)
         return rj_resp_cmd_fail(c,
                                 "ERR Invalid number of arguments specified for command");
     last = cmd->last < 0 ? argc - 1 : (size_t)cmd->last;
-    for (size_t i = (size_t)cmd->first; i <= last; i += (size_t)cmd->step) {
+    first = (size_t)cmd->first;
+    if (cmd->flags & RJ_RESP_NUMKEYS) {
+        if (!rj_resp_num_u64(c->argv[2 + first], &n_keys) || n_keys >= argc - first)
+            return rj_resp_cmd_fail(c, "ERR Invalid arguments specified for command");
+        last = first + n_keys;
+        first++;
+    }
+    if (last >= argc)
+        return rj_resp_cmd_fail(c, "ERR Invalid arguments specified for command");
+    for (size_t i = first; i <= last; i += (size_t)cmd->step) {
         rj_resp_reply_bulk(c->r, c->argv[2 + i]);
         n++;
     }
@@ -409,7 +473,7 @@ enum rj_err rj_cmd_server_command(struct rj_resp_call *c)
     static const struct rj_resp_sub subs[] = {
         {"count", 2, "COUNT -- how many commands there are", command_n},
         {"docs", -2, "DOCS [<command> ...] -- what they do", command_docs},
-        {"getkeys", -3, "GETKEYS <command> <argument> ...", command_getkeys},
+        {"getkeys", -4, "GETKEYS <command> <argument> ...", command_getkeys},
         {"info", -2, "INFO [<command> ...] -- arity, flags, keys", command_info},
         {"list", -2, "LIST [FILTERBY PATTERN <pattern>] -- their names", command_list},
     };

@@ -134,6 +134,14 @@ static bool read_set_words(struct rj_resp_call *c, struct set_words *w)
     return fits;
 }
 
+static void tell_set(const struct rj_resp_call *c, struct rj_bytes key,
+                     const struct rj_set_opts *opts)
+{
+    rj_resp_cmd_event(c, '$', "set", key);
+    if (opts->ttl == RJ_TTL_AT)
+        rj_resp_cmd_event(c, 'g', "expire", key);
+}
+
 /* SET with options that read before they write. */
 static enum rj_err set_after_look(struct rj_resp_call *c, const struct set_words *w,
                                   const struct rj_set_opts *opts)
@@ -156,6 +164,8 @@ static enum rj_err set_after_look(struct rj_resp_call *c, const struct set_words
     err = rj_bucket_set(c->bucket, c->argv[1], c->argv[2], opts);
     if (err == RJ_OK && !w->get)
         rj_resp_reply_ok(c->r);
+    if (err == RJ_OK)
+        tell_set(c, c->argv[1], opts);
     return err;
 }
 
@@ -179,8 +189,10 @@ static enum rj_err set_with_words(struct rj_resp_call *c)
     if (w.get || w.xx)
         return set_after_look(c, &w, &opts);
     err = rj_bucket_set(c->bucket, c->argv[1], c->argv[2], &opts);
-    if (err == RJ_OK)
+    if (err == RJ_OK) {
         rj_resp_reply_ok(c->r);
+        tell_set(c, c->argv[1], &opts);
+    }
     return err;
 }
 
@@ -191,8 +203,10 @@ enum rj_err rj_cmd_string_set(struct rj_resp_call *c)
     if (c->argc > 3)
         return set_with_words(c);
     err = rj_bucket_set(c->bucket, c->argv[1], c->argv[2], NULL);
-    if (err == RJ_OK)
+    if (err == RJ_OK) {
         rj_resp_reply_ok(c->r);
+        rj_resp_cmd_event(c, '$', "set", c->argv[1]);
+    }
     return err;
 }
 
@@ -204,8 +218,10 @@ static enum rj_err set_expiring(struct rj_resp_call *c, const struct rj_resp_whe
     if (rj_resp_cmd_deadline(c, 2, when, &opts.deadline_ms) != RJ_OK)
         return RJ_OK;
     err = rj_bucket_set(c->bucket, c->argv[1], c->argv[3], &opts);
-    if (err == RJ_OK)
+    if (err == RJ_OK) {
         rj_resp_reply_ok(c->r);
+        tell_set(c, c->argv[1], &opts);
+    }
     return err;
 }
 
@@ -238,11 +254,42 @@ enum rj_err rj_cmd_string_mset(struct rj_resp_call *c)
         const struct rj_bytes *pair = c->argv + 1 + 2 * done;
 
         err = rj_bucket_set(c->bucket, pair[0], pair[1], NULL);
+        if (err == RJ_OK)
+            rj_resp_cmd_event(c, '$', "set", pair[0]);
         done += err == RJ_OK;
     }
     err = rj_resp_cmd_end(c, done, err);
     if (err == RJ_OK)
         rj_resp_reply_ok(c->r);
+    return err;
+}
+
+/* ---- what reads and writes: what it gives is what this node has seen */
+
+enum rj_err rj_cmd_string_getset(struct rj_resp_call *c)
+{
+    struct rj_bytes old = {NULL, 0};
+    enum rj_err err = rj_bucket_get(c->bucket, c->argv[1], &old);
+
+    err = reply_value(c, err, old);
+    if (err == RJ_OK)
+        err = rj_bucket_set(c->bucket, c->argv[1], c->argv[2], NULL);
+    if (err == RJ_OK)
+        rj_resp_cmd_event(c, '$', "set", c->argv[1]);
+    return err;
+}
+
+enum rj_err rj_cmd_string_getdel(struct rj_resp_call *c)
+{
+    struct rj_bytes old = {NULL, 0};
+    bool existed = false;
+    enum rj_err err = rj_bucket_get(c->bucket, c->argv[1], &old);
+
+    err = reply_value(c, err, old);
+    if (err == RJ_OK)
+        err = rj_bucket_del(c->bucket, c->argv[1], &existed);
+    if (err == RJ_OK && existed)
+        rj_resp_cmd_event(c, 'g', "del", c->argv[1]);
     return err;
 }
 
@@ -272,7 +319,10 @@ enum rj_err rj_cmd_string_getex(struct rj_resp_call *c)
             return err;
         deadline_ms = 0;
     }
-    return rj_bucket_expire(c->bucket, c->argv[1], deadline_ms);
+    err = rj_bucket_expire(c->bucket, c->argv[1], deadline_ms);
+    if (err == RJ_OK)
+        rj_resp_cmd_event(c, 'g', persist ? "persist" : "expire", c->argv[1]);
+    return err;
 }
 
 /* ---- counters */
@@ -285,6 +335,7 @@ static enum rj_err add(struct rj_resp_call *c, int64_t delta)
 
     if (err == RJ_OK) {
         rj_resp_reply_int(c->r, sum);
+        rj_resp_cmd_event(c, '$', "incrby", c->argv[1]);
     } else if (err == RJ_ERANGE &&
                rj_bucket_get(c->bucket, c->argv[1], &value) == RJ_OK &&
                rj_resp_num_i64(value, &sum)) {

@@ -53,8 +53,10 @@ void rj_resp_free(struct rj_resp *s)
 {
     if (s == NULL)
         return;
+    rj_resp_hub_leave(s);
     rj_buf_done(&s->in);
     rj_buf_done(&s->out);
+    rj_buf_done(&s->pushed);
     rj_buf_done(&s->scratch);
     rj_buf_done(&s->queue.buf);
     rj_resp_parse_done(&s->parse);
@@ -87,16 +89,19 @@ uint64_t rj_resp_id(const struct rj_resp *s)
 
 void rj_resp_describe(const struct rj_resp *s, struct rj_now now, struct rj_buf *out)
 {
-    const char *flags = s->waiting ? "b" : s->queue.open ? "x" : "N";
+    const char *flags = s->waiting                  ? "b"
+                        : s->queue.open             ? "x"
+                        : rj_resp_subscribed(s) > 0 ? "P"
+                                                    : "N";
 
     rj_buf_printf(out, "id=%" PRIu64 " addr=%s laddr=%s name=%s", s->id, s->addr,
                   s->laddr, s->name);
     rj_buf_printf(out, " age=%" PRIu64 " idle=%" PRIu64 " flags=%s db=0 multi=%d",
                   (now.mono.ms - s->since_ms) / 1000, (now.mono.ms - s->active_ms) / 1000,
                   flags, s->queue.open ? (int)s->queue.count : -1);
-    rj_buf_printf(out, " qbuf=%zu obl=%zu cmd=%s user=%s resp=%d", s->in.len - s->in_off,
-                  s->out.len, s->last != NULL ? s->last->name : "NULL", s->login,
-                  s->reply.proto);
+    rj_buf_printf(out, " sub=%zu ssub=%zu qbuf=%zu obl=%zu cmd=%s user=%s resp=%d",
+                  s->subs.channels, s->subs.shards, s->in.len - s->in_off, s->out.len,
+                  s->last != NULL ? s->last->name : "NULL", s->login, s->reply.proto);
     rj_buf_printf(out, " lib-name=%s lib-ver=%s\n", s->lib_name, s->lib_version);
 }
 
@@ -219,6 +224,13 @@ static bool admit(const struct rj_resp_call *call)
         rj_resp_reply_error(&s->reply, "NOAUTH Authentication required.");
     else if (cmd->handler == NULL)
         (void)rj_resp_cmd_refuse(&c, cmd->name);
+    else if (s->subs.held.count > 0 && s->reply.proto == 2 &&
+             !(cmd->flags & RJ_RESP_PUBSUB))
+        rj_resp_reply_errorf(&s->reply,
+                             "ERR Can't execute '%s': only (P|S)SUBSCRIBE / "
+                             "(P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this "
+                             "context",
+                             cmd->name);
     else if (s->queue.open && (cmd->flags & RJ_RESP_NOMULTI))
         rj_resp_reply_error(&s->reply, "ERR Command not allowed inside a transaction");
     else
@@ -244,6 +256,7 @@ static void execute(struct rj_resp *s, const struct rj_bytes *argv, size_t argc)
     size_t start = s->out.len;
 
     s->out.limit = start + RJ_RESP_REPLY_MAX;
+    s->executing = true;
     if (s->mute == RJ_RESP_SKIP_NEXT)
         s->mute = RJ_RESP_SKIP_THIS;
     c.cmd = rj_resp_table_cached(s, argv[0]);
@@ -259,6 +272,8 @@ static void execute(struct rj_resp *s, const struct rj_bytes *argv, size_t argc)
     s->host->errors += s->reply.errors - errors;
     if (!s->waiting)
         settle(s, start);
+    s->executing = false;
+    rj_resp_hub_settle(s);
 }
 
 /* ---- input */

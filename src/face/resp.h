@@ -10,6 +10,7 @@
 #define RJ_FACE_RESP_H
 
 #include "base/buf.h"
+#include "base/map.h"
 
 #include <rejoin/bucket.h>
 
@@ -23,7 +24,9 @@ enum {
     RJ_RESP_QUEUE_BYTES = 24 * 1024 * 1024, /* their bytes */
     RJ_RESP_NAME_MAX = 128,                 /* CLIENT SETNAME, with a final NUL */
     RJ_RESP_LIB_MAX = 64,                   /* CLIENT SETINFO, with a final NUL */
-    RJ_RESP_ADDR_MAX = 128                  /* text of an address, with a final NUL */
+    RJ_RESP_PUSH_MAX = 32 * 1024 * 1024, /* unsent bytes at which a subscriber is cut */
+    RJ_RESP_SUBS_MAX = 16384,            /* subscriptions of one session */
+    RJ_RESP_ADDR_MAX = 128               /* text of an address, with a final NUL */
 };
 
 struct rj_resp;
@@ -47,6 +50,21 @@ struct rj_resp_acks {
 /* One setting for CONFIG GET. */
 struct rj_resp_setting {
     const char *name, *value; /* borrowed until the next call of the host */
+};
+
+/* A message of PUBLISH, or one that another node sent. All borrowed. */
+struct rj_resp_message {
+    struct rj_bytes bucket; /* its name: those who subscribed to another do not hear it */
+    struct rj_bytes channel, text;
+    bool shard; /* SPUBLISH: for SSUBSCRIBE alone */
+};
+
+/* What happened to a key, for those who subscribed to keyspace events. All borrowed. */
+struct rj_resp_event {
+    struct rj_bytes bucket; /* its name */
+    char letter;            /* its class as notify-keyspace-events names it: g $ s h x */
+    const char *name;       /* "set", "del" ... */
+    struct rj_bytes key;
 };
 
 /* What a session asks of the program around it. No slot may be NULL. */
@@ -79,6 +97,24 @@ struct rj_resp_host_ops {
     /* Calls rj_resp_describe for each session, this one too, for CLIENT LIST. */
     void (*clients)(struct rj_resp_host *h, struct rj_buf *out);
     struct rj_now (*now)(struct rj_resp_host *h);
+    /* 64 bits, for commands that pick something at random. */
+    uint64_t (*random)(struct rj_resp_host *h);
+    /* The name of the bucket that the session has selected, "" when there is none.
+     * Borrowed until the next call of the host. */
+    const char *(*bucket_name)(struct rj_resp_host *h, struct rj_resp *s);
+    /* Brings a message to all who subscribed to its channel: those of this host with
+     * rj_resp_deliver, those of other nodes as it can. Returns how many got it here. */
+    uint64_t (*publish)(struct rj_resp_host *h, const struct rj_resp_message *m);
+    /* The session has output that no call of its driver made: a message (event: one that
+     * tells of a write, which may be undone until it is durable). The driver takes it
+     * later, never from within this call. */
+    void (*pushed)(struct rj_resp_host *h, struct rj_resp *s, bool event);
+};
+
+/* Who has subscribed to what. Zero-initialise; it is empty when the last session is
+ * gone. */
+struct rj_resp_hub {
+    struct rj_map topics; /* channels, patterns, shard channels, by bucket and name */
 };
 
 /* First member of each implementation; outlives its sessions. */
@@ -86,6 +122,8 @@ struct rj_resp_host {
     const struct rj_resp_host_ops *ops;
     uint64_t commands; /* executed, all sessions */
     uint64_t errors;   /* of these, answered with an error */
+    unsigned events;   /* notify-keyspace-events, see rj_resp_events_on */
+    struct rj_resp_hub hub;
 };
 
 struct rj_resp_opts {
@@ -123,7 +161,23 @@ struct rj_buf *rj_resp_out(struct rj_resp *s);
 bool rj_resp_take_wrote(struct rj_resp *s);
 void *rj_resp_user(const struct rj_resp *s);
 uint64_t rj_resp_id(const struct rj_resp *s);
+/* The session takes messages more slowly than they come (RJ_RESP_PUSH_MAX), or its
+ * pattern costs too much: it is to be cut without ado. */
+bool rj_resp_is_slow(const struct rj_resp *s);
 /* Appends the session's line of CLIENT LIST. */
 void rj_resp_describe(const struct rj_resp *s, struct rj_now now, struct rj_buf *out);
+
+/* ---- messages and events */
+
+/* Appends a message to the output of every session that has subscribed to it. Returns how
+ * many messages that were. */
+uint64_t rj_resp_deliver(struct rj_resp_host *h, const struct rj_resp_message *m);
+/* Whether anybody wants keyspace events: if not, rj_resp_event need not be called. */
+static inline bool rj_resp_events_on(const struct rj_resp_host *h)
+{
+    return h->events != 0;
+}
+/* Tells those who have subscribed to it, if notify-keyspace-events has its class. */
+void rj_resp_event(struct rj_resp_host *h, const struct rj_resp_event *e);
 
 #endif

@@ -7,6 +7,7 @@
 #include "face/resp_glob.h"
 #include "face/resp_num.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 /* ---- errors */
@@ -133,6 +134,38 @@ bool rj_resp_cmd_count(struct rj_resp_call *c, size_t at, size_t *ret_count)
     }
     *ret_count = count < RJ_RESP_SCAN_MAX ? (size_t)count : RJ_RESP_SCAN_MAX;
     return true;
+}
+
+bool rj_resp_cmd_natural(struct rj_resp_call *c, size_t at, uint64_t *ret)
+{
+    int64_t v;
+
+    if (!rj_resp_num_i64(c->argv[at], &v) || v < 0) {
+        (void)rj_resp_cmd_fail(c, "ERR value is out of range, must be positive");
+        return false;
+    }
+    *ret = (uint64_t)v;
+    return true;
+}
+
+bool rj_resp_cmd_picks(struct rj_resp_call *c, size_t at, int64_t *ret)
+{
+    int64_t v;
+
+    if (!rj_resp_num_i64(c->argv[at], &v))
+        (void)rj_resp_cmd_not_int(c);
+    else if (v == INT64_MIN)
+        rj_resp_reply_errorf(c->r,
+                             "ERR value is out of range, value must between %" PRId64
+                             " and %" PRId64,
+                             -INT64_MAX, INT64_MAX);
+    else if (v < -RJ_RESP_PICK_MAX)
+        (void)rj_resp_cmd_fail(c, "ERR value is out of range");
+    else {
+        *ret = v;
+        return true;
+    }
+    return false;
 }
 
 static enum rj_err bad_deadline(struct rj_resp_call *c)

@@ -23,7 +23,9 @@ enum {
     RJ_RESP_ADMIN = 8,
     RJ_RESP_NOAUTH = 16,  /* allowed before AUTH */
     RJ_RESP_NOMULTI = 32, /* not allowed between MULTI and EXEC */
-    RJ_RESP_NOQUEUE = 64  /* between MULTI and EXEC it is executed, not queued */
+    RJ_RESP_NOQUEUE = 64, /* between MULTI and EXEC it is executed, not queued */
+    RJ_RESP_PUBSUB = 128, /* in version 2 allowed while subscribed */
+    RJ_RESP_NUMKEYS = 256 /* argument `first` says how many keys follow it */
 };
 
 struct rj_resp_call;
@@ -61,6 +63,12 @@ struct rj_resp_queue {
     bool writes;     /* one of them writes */
 };
 
+/* What a session has subscribed to. */
+struct rj_resp_subs {
+    struct rj_map held; /* by topic, bucket and name; its key 0 until the first one */
+    size_t channels, shards; /* channels: patterns too */
+};
+
 struct rj_resp {
     struct rj_resp_host *host;
     struct rj_bucket *bucket;   /* within one rj_resp_input, NULL until needed */
@@ -71,6 +79,8 @@ struct rj_resp {
     struct rj_resp_parse parse;
     struct rj_resp_queue queue;
     struct rj_buf scratch; /* of one handler */
+    struct rj_buf pushed;  /* messages that came while a command was executed */
+    struct rj_resp_subs subs;
     struct rj_pair *pairs; /* of HSET */
     size_t pairs_cap;
     const struct rj_resp_command *cache[RJ_RESP_CACHE];
@@ -79,11 +89,19 @@ struct rj_resp {
     uint64_t id, since_ms, active_ms; /* monotonic */
     enum rj_resp_mute mute;
     bool authenticated, waiting, wait_local, closing, wrote, wrote_ever;
+    bool executing; /* a reply is being made: no message may come in between */
+    bool slow;
     char name[RJ_RESP_NAME_MAX];
     char lib_name[RJ_RESP_LIB_MAX], lib_version[RJ_RESP_LIB_MAX];
     char login[RJ_RESP_NAME_MAX];
     char addr[RJ_RESP_ADDR_MAX], laddr[RJ_RESP_ADDR_MAX];
 };
+
+/* In version 2 a session that has subscribed may do little else. */
+static inline size_t rj_resp_subscribed(const struct rj_resp *s)
+{
+    return s->subs.channels + s->subs.shards;
+}
 
 /* One execution of one command. */
 struct rj_resp_call {
@@ -160,6 +178,12 @@ RJ_NODISCARD enum rj_err rj_resp_cmd_deadline(struct rj_resp_call *c, size_t at,
                                               const struct rj_resp_when *when,
                                               uint64_t *ret_ms);
 
+/* Reads a whole number of at least 0. False: an error was appended. */
+bool rj_resp_cmd_natural(struct rj_resp_call *c, size_t at, uint64_t *ret);
+/* Reads how many are to be picked at random; negative: with repetition, and not more than
+ * RJ_RESP_PICK_MAX. False: an error was appended. */
+bool rj_resp_cmd_picks(struct rj_resp_call *c, size_t at, int64_t *ret);
+
 /* The bucket of the session, fetched when that was not done yet. */
 RJ_NODISCARD enum rj_err rj_resp_cmd_bucket(struct rj_resp *s,
                                             struct rj_bucket **ret_bucket);
@@ -190,8 +214,100 @@ enum rj_err rj_resp_cmd_sub(struct rj_resp_call *c, const struct rj_resp_sub *su
 /* Executes a command that is complete (resp.c); used by EXEC. */
 void rj_resp_run(struct rj_resp_call *c);
 
-#define X(name, arity, flags, first, last, step, group, handler, text)                   \
-    enum rj_err rj_cmd_##group##_##handler(struct rj_resp_call *c);
+/* ---- names in memory of their own (resp_list.c): what a bucket lends is gone with its
+ * next call */
+
+struct rj_resp_list {
+    struct rj_buf bytes;
+    struct rj_bytes *items; /* after rj_resp_list_close */
+    size_t n;
+};
+
+/* Zero-initialise; end with rj_resp_list_done. Sticky: close tells. */
+void rj_resp_list_add(struct rj_resp_list *l, struct rj_bytes item);
+/* Makes items. RJ_ENOMEM, RJ_ELIMIT: more than a batch can hold. */
+RJ_NODISCARD enum rj_err rj_resp_list_close(struct rj_resp_list *l);
+void rj_resp_list_done(struct rj_resp_list *l);
+/* Adds what the set or hash shows: its elements, or its fields and values in turn. RJ_OK
+ * for a key that is not there. */
+RJ_NODISCARD enum rj_err rj_resp_list_read(struct rj_resp_list *l, struct rj_bucket *b,
+                                           struct rj_bytes key, bool values);
+
+/* ---- numbers at random (resp_pick.c) */
+
+/* Which of n things are picked. */
+struct rj_resp_pick {
+    uint64_t *index; /* ascending */
+    size_t n;
+};
+
+enum { RJ_RESP_PICK_MAX = 1024 * 1024 }; /* most that are picked with repetition */
+
+/* count of n things, each at most once; with repeat each as often as it comes. RJ_ENOMEM;
+ * RJ_ELIMIT: RJ_RESP_PICK_MAX. */
+RJ_NODISCARD enum rj_err rj_resp_pick(struct rj_resp_host *h, uint64_t n, uint64_t count,
+                                      bool repeat, struct rj_resp_pick *ret);
+void rj_resp_pick_done(struct rj_resp_pick *p);
+
+/* ---- subscriptions (resp_hub.c) */
+
+enum rj_resp_topic { RJ_RESP_CHANNEL, RJ_RESP_PATTERN, RJ_RESP_SHARD };
+enum {
+    RJ_RESP_TOPIC_STEPS = 1024 * 1024 /* most that a pattern may cost for one message */
+};
+
+/* RJ_OK also when it was there already. RJ_ENOMEM; RJ_ELIMIT: RJ_RESP_SUBS_MAX,
+ * RJ_KEY_MAX. */
+RJ_NODISCARD enum rj_err rj_resp_hub_add(struct rj_resp *s, enum rj_resp_topic topic,
+                                         struct rj_bytes bucket, struct rj_bytes name);
+void rj_resp_hub_remove(struct rj_resp *s, enum rj_resp_topic topic,
+                        struct rj_bytes bucket, struct rj_bytes name);
+/* Some name that the session has subscribed to, of any bucket, copied to the session's
+ * scratch, and taken away; false: there is none left. */
+bool rj_resp_hub_remove_any(struct rj_resp *s, enum rj_resp_topic topic);
+bool rj_resp_hub_has(const struct rj_resp *s, enum rj_resp_topic topic);
+void rj_resp_hub_leave(struct rj_resp *s); /* everything */
+/* The topics of a bucket in the order of their names, each after the one before; begin
+ * with NULL. Borrowed until subscriptions change. */
+struct rj_resp_heard;
+const struct rj_resp_heard *rj_resp_hub_next(const struct rj_resp_host *h,
+                                             enum rj_resp_topic topic,
+                                             struct rj_bytes bucket,
+                                             const struct rj_resp_heard *after);
+struct rj_bytes rj_resp_hub_name(const struct rj_resp_heard *heard);
+/* How many sessions have subscribed to a name. */
+size_t rj_resp_hub_count(const struct rj_resp_host *h, enum rj_resp_topic topic,
+                         struct rj_bytes bucket, struct rj_bytes name);
+/* rj_resp_deliver; event: the message tells of a write. */
+uint64_t rj_resp_hub_deliver(struct rj_resp_host *h, const struct rj_resp_message *m,
+                             bool event);
+/* Puts messages that came meanwhile behind the reply that is done. */
+void rj_resp_hub_settle(struct rj_resp *s);
+
+/* ---- keyspace events (resp_event.c) */
+
+/* Reads the letters of notify-keyspace-events. False: one of them is none. */
+bool rj_resp_event_read(struct rj_bytes letters, unsigned *ret_events);
+/* Writes them, with a final NUL, as Redis orders them. */
+enum { RJ_RESP_LETTERS_MAX = 16 };
+void rj_resp_event_write(unsigned events, char ret[RJ_RESP_LETTERS_MAX]);
+void rj_resp_event_send(const struct rj_resp_call *c, char letter, const char *name,
+                        struct rj_bytes key);
+
+/* Tells of what the command did to a key. */
+static inline void rj_resp_cmd_event(const struct rj_resp_call *c, char letter,
+                                     const char *name, struct rj_bytes key)
+{
+    if (rj_resp_events_on(c->s->host))
+        rj_resp_event_send(c, letter, name, key);
+}
+/* "del", if the command took the last of what key argv[i] showed. */
+void rj_resp_cmd_event_gone(const struct rj_resp_call *c, size_t i);
+
+/* ---- every handler */
+
+#define X(word, argc, marks, from, to, every, part, function, summary)                   \
+    enum rj_err rj_cmd_##part##_##function(struct rj_resp_call *c);
 #include "face/commands.def"
 #undef X
 

@@ -85,6 +85,8 @@ static bool match(const struct matcher *m)
         if (p < m->pattern.len && m->pattern.ptr[p] == '*') {
             star = ++p;
             star_t = t;
+            if (p == m->pattern.len)
+                return *m->steps > 0;
         } else if (p < m->pattern.len && element_has(m, &p, m->text.ptr[t])) {
             t++;
         } else if (star != SIZE_MAX) {

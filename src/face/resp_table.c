@@ -12,7 +12,9 @@ enum {
     A = RJ_RESP_ADMIN,
     N = RJ_RESP_NOAUTH,
     M = RJ_RESP_NOMULTI,
-    Q = RJ_RESP_NOQUEUE
+    Q = RJ_RESP_NOQUEUE,
+    P = RJ_RESP_PUBSUB,
+    K = RJ_RESP_NUMKEYS
 };
 
 #define X(word, argc, marks, from, to, every, part, function, summary)                   \

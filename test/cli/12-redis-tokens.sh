@@ -17,6 +17,8 @@ is "... as a URL does" "$(timeout 120 redis-cli --no-auth-warning \
 is "RESET goes back to the first one" "$(printf '%s\n' 'AUTH two any' 'GET where' RESET \
     'GET where' 'SET where one' 'AUTH two any' 'GET where' | redis a | tr '\n' ' ')" \
     "OK two RESET one OK OK two "
+is "a user is a bucket" "$(printf '%s\n' 'ACL WHOAMI' 'AUTH two any' 'ACL WHOAMI' |
+    redis a | tr '\n' ' ')" "default OK two "
 has "the empty name is no user" "$(echo 'AUTH "" any' | redis a)" "WRONGPASS"
 check "the default can be changed" rj a bucket set two default=yes
 is "... for new clients" "$(redis a get where)" two
@@ -57,6 +59,12 @@ if [ -n "$address" ]; then
 else
     for i in 1 2 3 4; do echo "ok $((count += 1)) - from elsewhere # skip no address"; done
 fi
+check "loopback can be closed too" rj a config set resp.open no
+has "... the default bucket needs a token" "$(redis a get where)" "NOAUTH"
+has "... a bucket without one opens to nobody" "$(auth a one any get where)" "WRONGPASS"
+is "... one with a token to who has it" "$(auth a two again get where)" two
+is "... as HELLO has it" "$(echo 'HELLO 2 AUTH two again' | redis a | sed -n 4p)" "7.2.0"
+is "the command line needs none" "$(rj a bucket run two GET where)" two
 check "a removed bucket takes its token along" rj a -y bucket remove two
 [ -z "$(grep again "$work/a/rejoin.conf")" ]
 result $? "... out of the file"

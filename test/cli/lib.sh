@@ -10,6 +10,7 @@
 #   is "name" "$got" "$expected"        one TAP line: are they equal
 #   status_is 4 "name" rj A bucket get b nothing
 #   await 60 test -e file               polls until it succeeds; fails after so many seconds
+#   play NAME COMMAND... another script that prints TAP: its cases become cases of this one
 #   done_testing      the plan; the exit status
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 2
@@ -49,7 +50,7 @@ trap 'exit 130' INT TERM
 # the hundred of this script's number: another script may be running.
 free_port() {
     local p number
-    number=$(basename "$0")
+    number=${port_block:-$(basename "$0")}
     for _ in $(seq 200); do
         p=$((20000 + 100 * 10#${number%%-*} + RANDOM % 100))
         [[ " ${ports_used[*]-} " = *" $p "* ]] && continue
@@ -163,6 +164,24 @@ status_is() {
     status=$?
     is "$name" "$status" "$want"
     [ $status = "$want" ] || sed 's/^/# /' <<<"$out"
+}
+
+# One script that prints TAP; its cases become cases of this one.
+play() { # NAME COMMAND...
+    local name=$1 line status out=$work/played
+    shift
+    timeout 300 "$@" >"$out" 2>&1
+    status=$?
+    while IFS= read -r line; do
+        case $line in
+        'ok '*) result 0 "$name: ${line#* - }" ;;
+        'not ok '*) result 1 "$name: ${line#* - }" ;;
+        1..*) ;;
+        *) echo "# $line" ;;
+        esac
+    done <"$out"
+    grep -q '^1\.\.' "$out"
+    result $? "$name: played to the end (status $status)"
 }
 
 done_testing() {

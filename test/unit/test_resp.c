@@ -406,9 +406,11 @@ TEST(sessions_are_listed)
     assert_ptr_equal(rj_resp_user(f.s), &f);
     assert_int_equal(rj_resp_id(f.s), 7);
     assert_int_equal(send(&f, "CLIENT LIST"), RJ_RESP_READ);
-    expect(&f, "$150\r\nid=7 addr=192.0.2.1:5 laddr=192.0.2.2:7341 name=me age=3 idle=0 "
-               "flags=N db=0 multi=-1 qbuf=0 obl=0 cmd=client user=default resp=2 "
-               "lib-name=x lib-ver=\n\r\n");
+    expect(
+        &f,
+        "$163\r\nid=7 addr=192.0.2.1:5 laddr=192.0.2.2:7341 name=me age=3 idle=0 "
+        "flags=N db=0 multi=-1 sub=0 ssub=0 qbuf=0 obl=0 cmd=client user=default resp=2 "
+        "lib-name=x lib-ver=\n\r\n");
     end(&f);
 }
 

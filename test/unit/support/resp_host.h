@@ -29,6 +29,8 @@ struct resp_host {
     struct rj_resp_acks acks;
     struct rj_resp_wait asked;                    /* what it was asked last */
     struct rj_resp *sessions[RESP_HOST_SESSIONS]; /* for CLIENT LIST */
+    uint64_t randoms;
+    unsigned pushed, pushed_events;
 };
 
 static inline struct resp_host *resp_host_of(struct rj_resp_host *h)
@@ -151,6 +153,31 @@ static inline struct rj_now resp_host_now(struct rj_resp_host *h)
     return resp_host_of(h)->now;
 }
 
+/* Always the same sequence. */
+static inline uint64_t resp_host_random(struct rj_resp_host *h)
+{
+    return ++resp_host_of(h)->randoms * 0x9e3779b97f4a7c15u;
+}
+
+static inline const char *resp_host_bucket_name(struct rj_resp_host *h, struct rj_resp *s)
+{
+    (void)s;
+    return resp_host_of(h)->selected;
+}
+
+static inline uint64_t resp_host_publish(struct rj_resp_host *h,
+                                         const struct rj_resp_message *m)
+{
+    return rj_resp_deliver(h, m);
+}
+
+static inline void resp_host_pushed(struct rj_resp_host *h, struct rj_resp *s, bool event)
+{
+    (void)s;
+    resp_host_of(h)->pushed++;
+    resp_host_of(h)->pushed_events += event;
+}
+
 /* False: no memory; end it all the same. */
 static inline bool resp_host_begin(struct resp_host *host)
 {
@@ -161,7 +188,11 @@ static inline bool resp_host_begin(struct resp_host *host)
                                                 .config = resp_host_config,
                                                 .wait = resp_host_wait,
                                                 .clients = resp_host_clients,
-                                                .now = resp_host_now};
+                                                .now = resp_host_now,
+                                                .random = resp_host_random,
+                                                .bucket_name = resp_host_bucket_name,
+                                                .publish = resp_host_publish,
+                                                .pushed = resp_host_pushed};
     struct rj_bucket_config config = {.writer = &host->writer,
                                       .origins = &host->origins,
                                       .prefix = rj_bytes_of("b", 1),
@@ -169,7 +200,7 @@ static inline bool resp_host_begin(struct resp_host *host)
     const struct rj_origin_id id = {.b = {1, 2, 3}};
     uint32_t number;
 
-    *host = (struct resp_host){.host = {.ops = &ops}};
+    *host = (struct resp_host){.host = {.ops = &ops}, .selected = "default"};
     host->now.wall.ms = 1700000000000;
     host->now.mono.ms = 1000;
     host->writer.first = 1;
