@@ -36,6 +36,7 @@ enum {
     RJ_SPACES_MAX = 1024,            /* spaces of one node */
     RJ_SESSIONS_MAX = 1024,          /* sessions of one node */
     RJ_FRAME_MAX = 40 * 1024 * 1024, /* bytes of one frame between peers */
+    RJ_CAST_MAX = 17 * 1024 * 1024,  /* bytes of a message, its topic included */
     RJ_SECRET_LEN = 16               /* bytes of a ticket's one-time secret */
 };
 
@@ -105,7 +106,8 @@ enum rj_action_kind {
                       than about unacked_bytes; no queue of the driver grows beyond. */
     RJ_ACT_CLOSE,  /* close peer after what was sent; err says why */
     RJ_ACT_COMMIT, /* store->ops->write(store, writes, durable), then RJ_EV_COMMITTED */
-    RJ_ACT_NOTE    /* something worth a log line or a watcher's event */
+    RJ_ACT_NOTE,   /* something worth a log line or a watcher's event */
+    RJ_ACT_CAST    /* another member has sent a message (rj_space_cast) */
 };
 
 enum rj_note_level { RJ_NOTE_DEBUG, RJ_NOTE_INFO, RJ_NOTE_WARN, RJ_NOTE_ERROR };
@@ -113,10 +115,12 @@ enum rj_note_level { RJ_NOTE_DEBUG, RJ_NOTE_INFO, RJ_NOTE_WARN, RJ_NOTE_ERROR };
 struct rj_action {
     enum rj_action_kind kind;
     uint64_t peer;
-    struct rj_bytes bytes;          /* SEND; NOTE: text "event key=value ..." */
-    enum rj_err err;                /* CLOSE, NOTE */
-    enum rj_note_level level;       /* NOTE */
-    uint64_t commit;                /* COMMIT: its number */
+    struct rj_bytes bytes;    /* SEND; NOTE: text "event key=value ..."; CAST: text */
+    struct rj_space *space;   /* CAST */
+    struct rj_bytes topic;    /* CAST */
+    enum rj_err err;          /* CLOSE, NOTE */
+    enum rj_note_level level; /* NOTE */
+    uint64_t commit;          /* COMMIT: its number */
     const struct rj_writes *writes; /* COMMIT: borrowed until RJ_EV_COMMITTED */
     bool durable;                   /* COMMIT */
 };
@@ -246,6 +250,16 @@ RJ_API size_t rj_space_receipts(const struct rj_space *s, uint64_t mark,
 RJ_API void rj_space_hurry(struct rj_space *s);
 /* Whether this node itself has them durably. */
 RJ_API bool rj_space_durable_here(const struct rj_space *s, uint64_t mark);
+
+/* ---- messages that nobody keeps */
+
+/* Sends a message to the other members of the space that can be reached now, directly or
+ * through others: at most once, in no order, kept nowhere; who does not keep up misses
+ * it. topic and text are any bytes. It leaves with the next flush. RJ_ELIMIT: more than
+ * RJ_CAST_MAX bytes; RJ_EBUSY: too many since the last flush; RJ_ECLOSED: this device was
+ * closed; RJ_ENOMEM. */
+RJ_NODISCARD RJ_API enum rj_err rj_space_cast(struct rj_space *s, struct rj_bytes topic,
+                                              struct rj_bytes text);
 
 /* ---- invitations */
 

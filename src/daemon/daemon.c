@@ -97,12 +97,19 @@ static void on_signal(void *ctx, int signo)
         rj_daemon_apply_config(d);
 }
 
+static void on_cast(void *ctx, struct rj_space *s, struct rj_bytes topic,
+                    struct rj_bytes text)
+{
+    rj_respd_on_cast(((struct rj_daemon *)ctx)->respd, s, topic, text);
+}
+
 static const struct rj_driver_ops driver_ops = {
     .before_flush = on_before_flush,
     .after_flush = on_after_flush,
     .began = on_began,
     .ended = on_ended,
     .gave_up = on_gave_up,
+    .cast = on_cast,
     .signal = on_signal,
 };
 

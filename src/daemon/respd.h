@@ -54,6 +54,9 @@ const char *rj_respd_default(const struct rj_respd *r);
 
 /* Another node has published this: brings it to those who listen here. */
 void rj_respd_deliver(struct rj_respd *r, const struct rj_resp_message *m);
+/* The same as the space brings it. */
+void rj_respd_on_cast(struct rj_respd *r, struct rj_space *s, struct rj_bytes topic,
+                      struct rj_bytes text);
 /* A key was written here by other means than a client: tells those who want to hear. */
 void rj_respd_event(struct rj_respd *r, const struct rj_resp_event *e);
 

@@ -279,9 +279,51 @@ static const char *host_bucket_name(struct rj_resp_host *h, struct rj_resp *sess
     return name_of(rj_resp_user(session));
 }
 
-/* Those who listen at this node. Other nodes hear of it by rj_respd_deliver there. */
+/* Channels of other nodes: a message of a bucket's space (rj_space_cast), whose topic is
+ * one byte, 's' for a shard channel, else 'p', and the channel. */
+static enum rj_err cast(struct rj_respd *r, const struct rj_resp_message *m)
+{
+    struct rj_node *n = node_of(r);
+    struct rj_space *s = n != NULL ? rj_node_space(n, m->bucket) : NULL;
+    struct rj_buf topic = {0};
+    enum rj_err err;
+
+    if (s == NULL)
+        return RJ_ENOENT;
+    rj_buf_u8(&topic, m->shard ? 's' : 'p');
+    rj_buf_append(&topic, m->channel);
+    err = rj_buf_err(&topic);
+    if (err == RJ_OK)
+        err = rj_space_cast(s, rj_buf_view(&topic), m->text);
+    rj_buf_done(&topic);
+    if (err == RJ_OK)
+        rj_engine_touch(r->engine);
+    return err;
+}
+
+void rj_respd_on_cast(struct rj_respd *r, struct rj_space *s, struct rj_bytes topic,
+                      struct rj_bytes text)
+{
+    struct rj_resp_message m = {.bucket = rj_bytes_from_str(rj_space_name(s)),
+                                .channel = rj_bytes_skip(topic, 1),
+                                .text = text};
+
+    if (topic.len == 0 || (topic.ptr[0] != 's' && topic.ptr[0] != 'p'))
+        return; /* of a program that is none of Redis' */
+    m.shard = topic.ptr[0] == 's';
+    rj_respd_deliver(r, &m);
+}
+
+/* What it returns counts those who listen at this node, as Redis does in a cluster. */
 static uint64_t host_publish(struct rj_resp_host *h, const struct rj_resp_message *m)
 {
+    struct rj_respd *r = respd_of(h);
+    enum rj_err err = cast(r, m);
+
+    if (err != RJ_OK)
+        rj_logger_line(r->options.log, RJ_NOTE_WARN,
+                       "publish.here_only bucket=%.*s error=%s", (int)m->bucket.len,
+                       (const char *)m->bucket.ptr, rj_err_name(err));
     return rj_resp_deliver(h, m);
 }
 

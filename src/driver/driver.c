@@ -49,6 +49,15 @@ static void engine_began(void *ctx)
     rj_peers_begin(d->peers, d->engine);
 }
 
+static void engine_cast(void *ctx, struct rj_space *s, struct rj_bytes topic,
+                        struct rj_bytes text)
+{
+    struct rj_driver *d = ctx;
+
+    if (d->options.ops->cast != NULL)
+        d->options.ops->cast(d->options.ctx, s, topic, text);
+}
+
 static void engine_gave_up(void *ctx, enum rj_err err, const char *why)
 {
     struct rj_driver *d = ctx;
@@ -60,6 +69,7 @@ static const struct rj_engine_ops engine_ops = {
     .send = engine_send,
     .close = engine_close,
     .note = engine_note,
+    .cast = engine_cast,
     .ended = engine_ended,
     .began = engine_began,
     .gave_up = engine_gave_up,

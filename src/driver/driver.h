@@ -22,6 +22,9 @@ struct rj_driver_ops {
     /* An instance of the engine has begun, has ended; see engine.h. */
     void (*began)(void *ctx);
     void (*ended)(void *ctx, enum rj_err err);
+    /* As in engine.h; NULL: nobody listens. */
+    void (*cast)(void *ctx, struct rj_space *s, struct rj_bytes topic,
+                 struct rj_bytes text);
     /* The store can never be opened again: nothing will begin any more. */
     void (*gave_up)(void *ctx, enum rj_err err, const char *why);
     void (*signal)(void *ctx, int signo); /* where signals were asked for */

@@ -26,6 +26,9 @@ struct rj_engine_ops {
     void (*close)(void *ctx, uint64_t peer, enum rj_err err);
     /* Something worth telling to people. */
     void (*note)(void *ctx, enum rj_note_level level, const char *text);
+    /* Another member of the space has sent a message. What is given is borrowed. */
+    void (*cast)(void *ctx, struct rj_space *s, struct rj_bytes topic,
+                 struct rj_bytes text);
     /* The instance has ended: forget its spaces and marks, cut all peers. */
     void (*ended)(void *ctx, enum rj_err err, const char *why);
     /* A new one is there (also called for the first one). */

@@ -18,7 +18,7 @@ size_t rj_frame_items(uint64_t type)
         [RJ_FRAME_REFUSE] = 2, [RJ_FRAME_ADDRESSES] = 3,
         [RJ_FRAME_CLOCK] = 3,  [RJ_FRAME_BUSY] = 3,
         [RJ_FRAME_DIGEST] = 6, [RJ_FRAME_PART] = 3,
-        [RJ_FRAME_FORK] = 7,
+        [RJ_FRAME_FORK] = 7,   [RJ_FRAME_CAST] = 7,
     };
 
     return type < sizeof(items) ? items[type] : 0;

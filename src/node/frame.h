@@ -46,7 +46,8 @@ enum rj_frame {
     RJ_FRAME_BUSY,      /* [16, number, request]: no state from here now */
     RJ_FRAME_DIGEST,    /* [17, number, vector hash, cutoff ms, sum hi, sum lo] */
     RJ_FRAME_PART,      /* [18, last, bytes]: a piece of the payload of a long frame */
-    RJ_FRAME_FORK       /* [19, number, raw header, signature]: proof of a fork */
+    RJ_FRAME_FORK,      /* [19, number, raw header, signature]: proof of a fork */
+    RJ_FRAME_CAST       /* [20, number, author, its number, reached, topic, text] */
 };
 
 /* Items of the array of a frame, its type included; 0: no such type. */

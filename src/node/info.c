@@ -212,16 +212,16 @@ bool rj_space_member(struct rj_space *s, size_t i, struct rj_member_info *ret)
     k = rj_device_find(s->node, &d->id);
     received = has_of_ours(s, d, RJ_RECEIVED);
     durable = has_of_ours(s, d, RJ_DURABLE);
-    *ret = (struct rj_member_info){.device = d->id,
-                                   .name = d->name,
-                                   .role = rj_members_role(d, &s->origins, &s->vv),
-                                   .self = is_self(s, d),
-                                   .connected = k != NULL && k->session != 0,
-                                   .closed =
-                                       d->closed || (is_self(s, d) && s->closed_here),
-                                   .lag = mark > received ? mark - received : 0,
-                                   .lag_durable = mark > durable ? mark - durable : 0,
-                                   .forks = forks_of(s, i)};
+    *ret =
+        (struct rj_member_info){.device = d->id,
+                                .name = d->name,
+                                .role = rj_members_role(d, &s->origins, &s->vv),
+                                .self = is_self(s, d),
+                                .connected = k != NULL && k->session != 0,
+                                .closed = d->closed || (is_self(s, d) && s->closed_here),
+                                .lag = mark > received ? mark - received : 0,
+                                .lag_durable = mark > durable ? mark - durable : 0,
+                                .forks = forks_of(s, i)};
     if (ret->self)
         ret->lag = ret->lag_durable = 0;
     return true;

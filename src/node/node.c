@@ -8,6 +8,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+enum { RJ_CAST_STEP_MAX = 32 * 1024 * 1024 }; /* bytes of messages handed on in a step */
+
 /* ---- actions */
 
 static void add_action(struct rj_node *n, const struct rj_action *a)
@@ -45,6 +47,23 @@ void rj_node_note(struct rj_node *n, enum rj_note_level level, enum rj_err err,
     a.bytes.len = (size_t)len;
     rj_buf_append_raw(&n->notes, text, (size_t)len);
     if (!n->notes.failed)
+        add_action(n, &a);
+}
+
+void rj_node_tell_cast(struct rj_space *s, struct rj_bytes topic, struct rj_bytes text)
+{
+    struct rj_node *n = s->node;
+    struct rj_action a = {.kind = RJ_ACT_CAST, .space = s, .peer = n->casts.len};
+
+    if (n->casts.len > RJ_CAST_STEP_MAX) {
+        s->casts_dropped++;
+        return;
+    }
+    a.topic.len = topic.len; /* offsets and lengths, made views when the step ends */
+    a.bytes.len = text.len;
+    rj_buf_append(&n->casts, topic);
+    rj_buf_append(&n->casts, text);
+    if (!n->casts.failed)
         add_action(n, &a);
 }
 
@@ -308,6 +327,8 @@ static enum rj_err flush_space(struct rj_node *n, struct rj_space *s)
         else
             rj_node_wake(n, due);
     }
+    if (err == RJ_OK && s->casts.len > 0)
+        err = rj_cast_flush(s);
     if (err == RJ_OK)
         err = rj_space_drain(s);
     if (err == RJ_OK)
@@ -414,6 +435,10 @@ static void finish_actions(struct rj_node *n, struct rj_actions *ret)
         if (a->kind == RJ_ACT_NOTE) {
             a->bytes.ptr = n->notes.ptr + a->peer;
             a->peer = 0;
+        } else if (a->kind == RJ_ACT_CAST) {
+            a->topic.ptr = n->casts.ptr + a->peer;
+            a->bytes.ptr = a->topic.ptr + a->topic.len;
+            a->peer = 0;
         }
     }
     *ret = (struct rj_actions){
@@ -429,6 +454,7 @@ static void begin_step(struct rj_node *n, const struct rj_event *ev)
         n->opened_at = n->now.mono;
     n->n_actions = 0;
     rj_buf_clear(&n->notes);
+    rj_buf_clear(&n->casts);
     n->deadline.ms = UINT64_MAX;
     for (i = 0; i < n->n_sessions; i++)
         rj_buf_clear(&n->sessions[i]->out);
@@ -596,6 +622,7 @@ void rj_node_close(struct rj_node *n)
     rj_writes_done(&n->writes);
     free(n->actions);
     rj_buf_done(&n->notes);
+    rj_buf_done(&n->casts);
     rj_buf_done(&n->scratch);
     free(n->dict);
     free(n);

@@ -840,6 +840,8 @@ static enum rj_err act_on(struct rj_node *n, struct rj_session *ss, uint64_t typ
         return on_busy(ss, r);
     case RJ_FRAME_FORK:
         return on_fork(ss, r);
+    case RJ_FRAME_CAST:
+        return rj_cast_on_frame(get_link(ss, r), r);
     default:
         return RJ_EPROTO;
     }

@@ -128,6 +128,7 @@ void rj_space_free(struct rj_space *s)
     rj_members_done(&s->members);
     rj_log_done(&s->log);
     rj_buf_done(&s->genesis);
+    rj_buf_done(&s->casts);
     rj_buf_done(&s->writer.ops);
     free(s->writer.dict);
     rj_vv_done(&s->vv);

@@ -67,6 +67,7 @@ struct rj_origin_state {
         taken; /* up to here it was taken as state: by which chain is not known (R7) */
     struct rj_choice *choices; /* R7: which branches its author means by what names */
     size_t n_choices;
+    uint64_t cast_top, cast_seen; /* cast.c: greatest number; the 64 up to it, as bits */
     bool closed;
     bool rules; /* it has written role or close records */
     bool dirty; /* its record has to be written */
@@ -204,8 +205,10 @@ struct rj_space {
     uint64_t hold_end;                 /* positions below it leave only once committed */
     uint64_t collected_end;            /* ... in the commit under way */
     struct rj_writer writer;
-    uint64_t clock; /* greatest stamp seen or made */
-    uint32_t self;  /* own origin index */
+    uint64_t clock;                      /* greatest stamp seen or made */
+    uint32_t self;                       /* own origin index */
+    struct rj_buf casts;                 /* cast.c: own messages since the last flush */
+    uint64_t cast_number, casts_dropped; /* own messages so far; what was not passed on */
     struct rj_mono cut_at, head_at;
     struct rj_vv head_vv; /* deps of the last own head */
     bool urgent;          /* cut at this flush */
@@ -314,6 +317,7 @@ struct rj_node {
     struct rj_action *actions;
     size_t n_actions, cap_actions;
     struct rj_buf notes; /* texts of NOTE actions, as offsets until the step ends */
+    struct rj_buf casts; /* topics and texts of this step's messages */
     struct rj_buf scratch;
     uint32_t *dict; /* RJ_BATCH_DICT_MAX, scratch */
     uint64_t next_request;
@@ -538,6 +542,14 @@ uint32_t rj_space_origin_of(const struct rj_space *s, const struct rj_batch *b);
  * or demotes a device of no lower rank. Its author's past was noted before. */
 enum rj_err rj_space_may_record(const struct rj_space *s, const struct rj_batch *b,
                                 uint32_t o);
+
+/* ---- cast.c */
+/* A CAST, without its number of the space; l: its link, NULL: none. RJ_EPROTO. */
+enum rj_err rj_cast_on_frame(struct rj_link *l, struct rj_reader *r);
+/* Sends own messages. RJ_ENOMEM. */
+enum rj_err rj_cast_flush(struct rj_space *s);
+/* Adds the action that hands a message to the driver. */
+void rj_node_tell_cast(struct rj_space *s, struct rj_bytes topic, struct rj_bytes text);
 
 /* ---- session.c, stream.c */
 enum rj_err rj_session_up(struct rj_node *n, const struct rj_event *ev);

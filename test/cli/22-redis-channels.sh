@@ -29,6 +29,10 @@ check "... by name" await 60 heard one '"message","news","hello"'
 check "... by pattern" await 60 heard two '"pmessage","n*","news","hello"'
 is "who listens is told" "$(redis a pubsub numsub news | tr '\n' ' ')" "news 1 "
 
+redis b publish news 'from b' >/dev/null
+check "a message from another node reaches them" await 60 heard one '"message","news","from b"'
+check "... by pattern, too" await 60 heard two '"pmessage","n*","news","from b"'
+
 check "events are switched on" redis b config set notify-keyspace-events KEA
 is "... and shown" "$(redis b config get notify-keyspace-events | tail -n 1)" AKE
 listen events b PSUBSCRIBE '__key*__:*'

@@ -263,6 +263,11 @@ static void act(struct sim_world *w, struct sim_host *h, const struct rj_action 
     case RJ_ACT_COMMIT:
         sim_disk_commit(w, h, a);
         break;
+    case RJ_ACT_CAST:
+        h->casts++;
+        sim_log(w, "%s hears: %.*s", h->name, (int)a->bytes.len,
+                (const char *)a->bytes.ptr);
+        break;
     case RJ_ACT_NOTE:
         snprintf(h->note, sizeof(h->note), "%.*s", (int)a->bytes.len,
                  (const char *)a->bytes.ptr);

@@ -22,6 +22,7 @@ extern const struct sim_named sim_named_transfer[];
 extern const struct sim_named sim_named_readmit[];
 extern const struct sim_named sim_named_trouble[];
 extern const struct sim_named sim_named_fork[];
+extern const struct sim_named sim_named_cast[];
 
 /* Logs and parts so small that everybody truncates early and a transfer of some bulk keys
  * has several parts. Before sim_cluster(). */

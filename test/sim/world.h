@@ -84,6 +84,7 @@ struct sim_host {
     uint64_t timer_at, flush_at, open_at; /* virtual times; SIM_NEVER: not */
     uint64_t crash_in;                    /* crash after so many actions; 0: not */
     char note[128];                       /* the last one */
+    uint64_t casts;                       /* messages heard */
     bool stopped;                         /* stays down, also through healing */
     bool forked;        /* another process goes on under its incarnation */
     bool reader;        /* joined with role reader */

@@ -75,7 +75,14 @@ static void on_gave_up(void *ctx, enum rj_err err, const char *why)
     rj_loop_stop(f->loop, STOP_MS);
 }
 
-static const struct rj_engine_ops engine_ops = {.send = on_send,
+static void on_cast(void *ctx, struct rj_space *s, struct rj_bytes topic,
+                    struct rj_bytes text)
+{
+    (void)ctx, (void)s, (void)topic, (void)text;
+}
+
+static const struct rj_engine_ops engine_ops = {.cast = on_cast,
+                                                .send = on_send,
                                                 .close = on_close,
                                                 .note = on_note,
                                                 .ended = on_ended,

@@ -173,6 +173,7 @@ static inline void nodes_act(struct nodes *t, int i, const struct rj_action *a)
         nodes_step(t, i, ev);
         break;
     case RJ_ACT_NOTE:
+    case RJ_ACT_CAST:
         break;
     }
 }
