@@ -183,7 +183,10 @@ static void hint_driver(struct rj_daemon *d, enum rj_err err)
                    "or put a backup of it back",
                    d->home.store_path, d->home.store_path);
     else if (stage == RJ_DRIVER_STORE && err == RJ_EVERSION)
-        rj_why_set(d->hint, sizeof(d->hint), "it was written by a newer rejoin: upgrade");
+        rj_why_set(d->hint, sizeof(d->hint),
+                   "nothing was changed. Or, to take the data from the other members: "
+                   "mv %s %s.other, then rejoin join with a new ticket",
+                   d->home.store_path, d->home.store_path);
 }
 
 static enum rj_err open_driver(struct rj_daemon *d)
