@@ -5,11 +5,12 @@
 #   make check           everything that can be tested here, under the sanitizers
 #   make check-clients   clients from the npm registry; make demo: a tour on loopback
 #   make check-web       the page in headless Chromium
+#   make check-deb       the Debian packages, and a newcomer's minute between two machines
 #   make build/test/test_vv ONLY="base causal"    one unit test from some folders alone
 #   make sim SEED=7      one random history; SEEDS=500: that many; neither: named ones
 #   make planted         known bugs are planted into a copy; the simulator must find each
 #
-# Variables: BUILD, CC, SAN=address,undefined, WERROR=0, ONLY, PREFIX, DESTDIR,
+# Variables: BUILD, CC, SAN=address,undefined, WERROR=0, ONLY, PREFIX, LIBDIR, DESTDIR,
 # FUZZ_SECONDS, V=1 (show commands).
 
 VERSION := 0.1.0
@@ -17,6 +18,7 @@ BUILD   ?= build
 SAN     ?=
 WERROR  ?= 1
 PREFIX  ?= /usr/local
+LIBDIR  ?= $(PREFIX)/lib
 JOBS    ?= $(shell nproc 2>/dev/null || echo 2)
 FUZZ_SECONDS ?= 20
 ifeq ($(origin CC),default)
@@ -105,7 +107,8 @@ TOOLS    := $(addprefix $(BUILD)/test/,$(TOOL_DIRS))
 SUPPORT  := $(call objects,$(wildcard test/unit/support/*.c))
 MAN      := $(if $(shell command -v scdoc),$(patsubst doc/man/%.scd,$(BUILD)/man/%,$(wildcard doc/man/*.scd)))
 
-.PHONY: all test-tools demo check check-clients check-zfs check-web sim planted bench lint fuzz \
+.PHONY: all test-tools demo check check-clients check-zfs check-web check-deb sim planted bench \
+        lint fuzz \
         format install install-python uninstall clean FORCE fuzz-programs bench-programs engine
 all: $(LIBRARIES) $(PROGRAMS) $(EXAMPLES) $(MAN)
 	$(if $(strip $(SKIPPED)),@echo 'left out for want of their libraries: $(SKIPPED)')
@@ -150,7 +153,7 @@ $(BUILD)/engine.o: $(ENGINE_OBJ) $(BUILD)/list
 	$(call say,LD) ld -r -o $@ $(ENGINE_OBJ)
 $(BUILD)/%.pc: FORCE
 	@mkdir -p $(@D)
-	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' \
+	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR:$(PREFIX)/%=$${prefix}/%)' \
 	  'includedir=$${prefix}/include' '' 'Name: $*' \
 	  'Description: data that stays the same on machines that come and go' \
 	  'Version: $(VERSION)' 'Cflags: -I$${includedir}' 'Libs: -L$${libdir} -l$*' \
@@ -198,6 +201,10 @@ check-zfs:
 check-web:
 	@tools/deps build test web
 	@$(SUBMAKE) all && BUILD=$(BUILD) test/web/41-page.sh
+# As root; the system's own packages are left as they are, but for those of tools/deps.
+check-deb:
+	@if [ "$$(id -u)" = 0 ]; then tools/deps build deb; fi
+	@BUILD=$(BUILD) test/deb/run
 demo:
 	@tools/deps build demo
 	@$(SUBMAKE) all && BUILD=$(BUILD) tools/demo
@@ -239,26 +246,31 @@ format:
 
 # ---- installation
 DEST := $(DESTDIR)$(PREFIX)
+DEST_LIB := $(DESTDIR)$(LIBDIR)
+UNITS := $(wildcard systemd/*/rejoind.*)
 PYTHON_DIR := lib/python3/dist-packages
 COMPLETE := bash-completion/completions/rejoin zsh/site-functions/_rejoin
 $(BUILD)/man/%: doc/man/%.scd
 	$(call say,MAN) mkdir -p $(@D) && scdoc <$< >$@
 install: all
-	install -d $(DEST)/bin $(DEST)/lib/pkgconfig $(DEST)/include/rejoin
+	install -d $(DEST)/bin $(DEST_LIB)/pkgconfig $(DEST)/include/rejoin
 	$(if $(strip $(PROGRAMS)),install $(PROGRAMS) $(DEST)/bin)
 	install -m 644 include/rejoin/*.h $(DEST)/include/rejoin
-	install -m 644 $(filter %.a %.so.0,$(LIBRARIES)) $(DEST)/lib
-	install -m 644 $(filter %.pc,$(LIBRARIES)) $(DEST)/lib/pkgconfig
-	for l in $(LIB_NAMES); do ln -sf $$l.so.0 $(DEST)/lib/$$l.so || exit 1; done
+	install -m 644 $(filter %.a %.so.0,$(LIBRARIES)) $(DEST_LIB)
+	install -m 644 $(filter %.pc,$(LIBRARIES)) $(DEST_LIB)/pkgconfig
+	for l in $(LIB_NAMES); do ln -sf $$l.so.0 $(DEST_LIB)/$$l.so || exit 1; done
 	@for m in $(MAN); do install -D -m 644 -t $(DEST)/share/man/man$${m##*.} $$m || exit 1; done
 	@for c in $(COMPLETE); do install -d $(DEST)/share/$${c%/*} && \
 	  $(BUILD)/rejoin completion $${c%%[-/]*} >$(DEST)/share/$$c || exit 1; done
+	@for u in $(UNITS); do sed 's,@bindir@,$(PREFIX)/bin,' $$u | \
+	  install -D -m 644 /dev/stdin $(DEST)/lib/$$u || exit 1; done
 install-python:
 	install -d $(DEST)/$(PYTHON_DIR)/rejoin
 	install -m 644 python/rejoin/*.py $(DEST)/$(PYTHON_DIR)/rejoin
 uninstall:
-	rm -f $(DEST)/bin/rejoin $(DEST)/bin/rejoind $(LIB_NAMES:%=$(DEST)/lib/%.*) \
-	  $(LIB_NAMES:lib%=$(DEST)/lib/pkgconfig/%.pc) $(addprefix $(DEST)/share/,$(COMPLETE))
+	rm -f $(DEST)/bin/rejoin $(DEST)/bin/rejoind $(LIB_NAMES:%=$(DEST_LIB)/%.*) \
+	  $(LIB_NAMES:lib%=$(DEST_LIB)/pkgconfig/%.pc) $(addprefix $(DEST)/share/,$(COMPLETE)) \
+	  $(UNITS:%=$(DEST)/lib/%)
 	rm -rf $(DEST)/include/rejoin $(DEST)/$(PYTHON_DIR)/rejoin
 	@for m in $(notdir $(MAN)); do rm -f $(DEST)/share/man/man$${m##*.}/$$m; done
 clean:

@@ -93,11 +93,11 @@ struct rj_store {
 RJ_NODISCARD RJ_API enum rj_err rj_store_memory_open(struct rj_store **ret_store);
 
 /* LMDB in directory path (made when missing, mode 0700). size_max_bytes: most that the
- * file may grow to (0: a default that follows the disk). RJ_EVERSION: made by a newer
- * format. RJ_EBUSY: it is open already, here or in another process. RJ_ECORRUPT: damaged,
- * or no store of ours. RJ_ENOENT: no directory to make it in. RJ_EDENIED, RJ_EIO,
- * RJ_EFULL, RJ_ENOMEM. Detail in why (at most why_len bytes, may be NULL). The caller
- * ends it with ops->close. */
+ * file may grow to (0: a default that follows the disk). RJ_EVERSION: it has another
+ * format and was left as it is, why says who wrote it. RJ_EBUSY: it is open already, here
+ * or in another process. RJ_ECORRUPT: damaged, or no store of ours. RJ_ENOENT: no
+ * directory to make it in. RJ_EDENIED, RJ_EIO, RJ_EFULL, RJ_ENOMEM. Detail in why (at
+ * most why_len bytes, may be NULL). The caller ends it with ops->close. */
 RJ_NODISCARD RJ_API enum rj_err rj_store_lmdb_open(const char *path,
                                                    uint64_t size_max_bytes, char *why,
                                                    size_t why_len,

@@ -379,11 +379,14 @@ enum rj_err rj_control_new(struct rj_daemon *d, struct rj_control **ret_control)
     return RJ_OK;
 }
 
-enum rj_err rj_control_listen(struct rj_control *control, const char *path)
+enum rj_err rj_control_listen(struct rj_control *control, const char *path, int given_fd)
 {
     const struct rj_conn_options options = {
         .ops = &conn_ops, .ctx = control, .conns_max = RJ_CONTROL_CONNS_MAX};
 
+    if (given_fd != 0)
+        return rj_listener_given(control->daemon->loop, given_fd, &options,
+                                 &control->listener);
     return rj_listener_unix(control->daemon->loop, path, &options, &control->listener);
 }
 

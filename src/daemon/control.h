@@ -33,8 +33,9 @@ typedef void rj_call_free_fn(void *state);
 /* RJ_ENOMEM. The daemon outlives it. */
 RJ_NODISCARD enum rj_err rj_control_new(struct rj_daemon *d,
                                         struct rj_control **ret_control);
-/* As rj_listener_unix. */
-RJ_NODISCARD enum rj_err rj_control_listen(struct rj_control *control, const char *path);
+/* As rj_listener_unix; where given_fd is not 0, as rj_listener_given with that. */
+RJ_NODISCARD enum rj_err rj_control_listen(struct rj_control *control, const char *path,
+                                           int given_fd);
 /* The end of a turn: calls that wait are looked at. */
 void rj_control_turn(struct rj_control *control);
 /* Something that those who watch want to know. */

@@ -68,6 +68,7 @@ void rj_daemon_stop(struct rj_daemon *d)
         return;
     rj_logger_line(&d->log, RJ_NOTE_INFO, "daemon.stopping");
     d->stopping = true;
+    rj_service_ends(d);
     rj_driver_stop(&d->driver, RJ_DRIVER_QUIET_MS);
     rj_respd_stop(d->respd);
     rj_control_stop(d->control);
@@ -151,6 +152,7 @@ static enum rj_err read_config(struct rj_daemon *d)
     d->port_peer = (uint16_t)rj_config_uint(c, "port.peer");
     d->port_resp = (uint16_t)rj_config_uint(c, "port.resp");
     d->port_web = (uint16_t)rj_config_uint(c, "port.web");
+    rj_service_ports(d);
     if (d->name == NULL || d->listen_peer == NULL || d->listen_resp == NULL ||
         d->listen_web == NULL || d->told_addresses == NULL)
         return RJ_ENOMEM;
@@ -190,7 +192,10 @@ static void hint_driver(struct rj_daemon *d, enum rj_err err)
                    "or put a backup of it back",
                    d->home.store_path, d->home.store_path);
     else if (stage == RJ_DRIVER_STORE && err == RJ_EVERSION)
-        rj_why_set(d->hint, sizeof(d->hint), "it was written by a newer rejoin: upgrade");
+        rj_why_set(d->hint, sizeof(d->hint),
+                   "nothing was changed. Or, to take the data from the other members: "
+                   "mv %s %s.other, then rejoin join with a new ticket",
+                   d->home.store_path, d->home.store_path);
 }
 
 static enum rj_err open_driver(struct rj_daemon *d)
@@ -204,6 +209,7 @@ static enum rj_err open_driver(struct rj_daemon *d)
         .name = d->name,
         .listen_host = d->listen_peer,
         .port = d->port_peer,
+        .listen_fd = d->given.fd[RJ_INHERIT_PEER],
         .told_addresses = d->told_addresses,
         .store_max_bytes = rj_config_uint(&d->config, "limit.store"),
         .limits = {.log_bytes = rj_config_uint(&d->config, "limit.log")},
@@ -231,6 +237,7 @@ static enum rj_err make_parts(struct rj_daemon *d)
         .peers = d->peers,
         .listen_host = d->listen_resp,
         .port = d->port_resp,
+        .listen_fd = d->given.fd[RJ_INHERIT_RESP],
         .port_peer = d->port_peer,
     };
     enum rj_err err = rj_respd_new(&respd, &d->respd);
@@ -285,7 +292,8 @@ static enum rj_err listen_everywhere(struct rj_daemon *d)
         err = listen_web(d);
     if (err != RJ_OK)
         return err;
-    err = rj_control_listen(d->control, d->home.dirs.socket);
+    err = rj_control_listen(d->control, d->home.dirs.socket,
+                            d->given.fd[RJ_INHERIT_CONTROL]);
     if (err != RJ_OK)
         rj_why_set(
             d->why, sizeof(d->why), "the control socket %s: %s", d->home.dirs.socket,
@@ -301,16 +309,21 @@ enum rj_err rj_daemon_start(struct rj_daemon *d)
 
     *d = (struct rj_daemon){.home = {.lock_fd = -1}};
     d->log = (struct rj_logger){.fd = STDERR_FILENO, .level = RJ_NOTE_INFO};
-    err = take_home(d);
+    err = rj_service_begin(d);
+    if (err == RJ_OK)
+        err = take_home(d);
     if (err == RJ_OK)
         err = open_driver(d);
     if (err == RJ_OK)
         err = make_parts(d);
     if (err == RJ_OK)
         err = listen_everywhere(d);
+    if (err == RJ_OK)
+        err = rj_service_ready(d);
     if (err != RJ_OK) {
         if (d->why[0] == '\0')
             rj_why_set(d->why, sizeof(d->why), "%s", rj_err_text(err));
+        rj_service_ends(d);
         return err;
     }
     rj_driver_begin(&d->driver);
@@ -343,6 +356,7 @@ void rj_daemon_done(struct rj_daemon *d)
     }
     d->log.tap = NULL;
     rj_driver_close_engine(&d->driver);
+    rj_service_done(d);
     rj_control_free(d->control);
     rj_web_free(d->web);
     rj_respd_free(d->respd);

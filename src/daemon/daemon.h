@@ -9,6 +9,8 @@
 #include "daemon/respd.h"
 #include "daemon/web.h"
 #include "driver/driver.h"
+#include "posix/inherit.h"
+#include "posix/notify.h"
 
 enum { RJ_DAEMON_WHY_MAX = RJ_DRIVER_WHY_MAX };
 
@@ -21,6 +23,9 @@ struct rj_daemon {
     struct rj_control *control;
     struct rj_web *web; /* NULL: there is no page */
     struct rj_incidents incidents;
+    struct rj_inherited given;   /* sockets that the service manager opened */
+    struct rj_notify notify;     /* whom it wants to be told */
+    struct rj_timer *life_timer; /* NULL: no signs of life are wanted */
 
     /* The driver's parts. */
     struct rj_loop *loop;
@@ -51,6 +56,19 @@ void rj_daemon_stop(struct rj_daemon *d);
 void rj_daemon_apply_config(struct rj_daemon *d);
 /* Frees everything. A zeroed struct is accepted. */
 void rj_daemon_done(struct rj_daemon *d);
+
+/* ---- service.c: the service manager, systemd or who speaks as it */
+
+/* Takes over what it handed to this process, and out of the environment. RJ_EINVAL, with
+ * why: sockets of unknown use. */
+RJ_NODISCARD enum rj_err rj_service_begin(struct rj_daemon *d);
+/* The ports of sockets that were handed over are those, whatever was configured. */
+void rj_service_ports(struct rj_daemon *d);
+/* Says that all is ready, and from now on that the loop goes round. RJ_ENOMEM. */
+RJ_NODISCARD enum rj_err rj_service_ready(struct rj_daemon *d);
+/* Says that the end has begun, or why there was no beginning. */
+void rj_service_ends(struct rj_daemon *d);
+void rj_service_done(struct rj_daemon *d); /* before the loop is freed */
 
 #define X(word, handler) rj_verb_fn rj_verb_##handler;
 #include "daemon/verbs.def"

@@ -447,6 +447,9 @@ enum rj_err rj_respd_listen(struct rj_respd *r)
     const struct rj_conn_options options = {.ops = &conn_ops, .ctx = r};
     const char *host = r->options.listen_host;
 
+    if (r->options.listen_fd != 0)
+        return rj_listener_given(r->options.loop, r->options.listen_fd, &options,
+                                 &r->listener);
     if (r->options.port == 0)
         return RJ_OK;
     return rj_listener_tcp(r->options.loop, host[0] != '\0' ? host : NULL,

@@ -27,6 +27,7 @@ struct rj_respd_options {
     const char *listen_host;
     const char *data_dir;
     uint16_t port;      /* 0: no listener, `bucket run` alone */
+    int listen_fd;      /* inherited, listens at port; 0: none */
     uint16_t port_peer; /* for INFO */
 };
 

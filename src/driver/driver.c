@@ -132,6 +132,7 @@ static enum rj_err make_parts(struct rj_driver *d)
         .listen_host = o->listen_host,
         .port = o->port,
         .any_port = o->any_port,
+        .listen_fd = o->listen_fd,
         .told_addresses = o->told_addresses,
     };
     enum rj_err err = rj_tls_ctx_new(d->crypto, &d->tls);

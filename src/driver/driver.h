@@ -40,6 +40,7 @@ struct rj_driver_options {
     const char *listen_host;    /* "": any address */
     uint16_t port;              /* 0: accept nobody, or with any_port: */
     bool any_port;              /* one that the system chooses */
+    int listen_fd;              /* inherited, listens at port; 0: none */
     const char *told_addresses; /* "": find them */
     uint64_t store_max_bytes;   /* 0: a default that follows the disk */
     struct rj_limits limits;

@@ -480,10 +480,14 @@ enum rj_err rj_peers_listen(struct rj_peers *p)
     const char *host = p->options.listen_host;
     enum rj_err err;
 
-    if (p->options.port == 0 && !p->options.any_port)
+    if (p->options.listen_fd == 0 && p->options.port == 0 && !p->options.any_port)
         return RJ_OK;
-    err = rj_listener_tcp(p->options.loop, host[0] != '\0' ? host : NULL, p->options.port,
-                          &p->conn_options, &p->listener);
+    if (p->options.listen_fd != 0)
+        err = rj_listener_given(p->options.loop, p->options.listen_fd, &p->conn_options,
+                                &p->listener);
+    else
+        err = rj_listener_tcp(p->options.loop, host[0] != '\0' ? host : NULL,
+                              p->options.port, &p->conn_options, &p->listener);
     if (err != RJ_OK)
         return err;
     p->options.port = rj_listener_port(p->listener);

@@ -39,6 +39,7 @@ struct rj_peers_options {
     const char *listen_host;    /* "": any */
     uint16_t port;              /* 0: accept nobody, or with any_port: */
     bool any_port;              /* one that the system chooses */
+    int listen_fd;              /* inherited, listens at port; 0: none */
     const char *told_addresses; /* listen.address; "": find them */
 };
 

@@ -94,6 +94,12 @@ RJ_NODISCARD enum rj_err rj_listener_tcp(struct rj_loop *loop, const char *host,
 RJ_NODISCARD enum rj_err rj_listener_unix(struct rj_loop *loop, const char *path,
                                           const struct rj_conn_options *options,
                                           struct rj_listener **ret_listener);
+/* Listens on a socket that listens already (posix/inherit.h), TCP or Unix; consumed on
+ * success. A Unix socket's file stays when the listener goes; other users are cut as
+ * above. RJ_EINVAL: it is no such socket. RJ_ENOMEM, RJ_ECLOSED as above. */
+RJ_NODISCARD enum rj_err rj_listener_given(struct rj_loop *loop, int fd,
+                                           const struct rj_conn_options *options,
+                                           struct rj_listener **ret_listener);
 uint16_t rj_listener_port(const struct rj_listener *listener); /* 0: Unix */
 
 struct rj_listener_stats {

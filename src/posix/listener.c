@@ -6,7 +6,8 @@
  * libuv, which then asks the kernel for no more until it is taken.
  *
  * A Unix socket is safe by its directory, which only this user can enter; its own mode
- * and the check of the peer's user (SO_PEERCRED) come on top. */
+ * and the check of the peer's user (SO_PEERCRED) come on top. One that was inherited
+ * (socket activation) is safe by that check, wherever its opener has put it. */
 #include "base/alloc.h"
 #include "posix/conn.h"
 #include "posix/file.h"
@@ -410,6 +411,37 @@ enum rj_err rj_listener_unix(struct rj_loop *loop, const char *path,
         return err;
     memcpy(listener->path, path, len);
     return finish(listener, bind_unix(listener, &addr), ret_listener);
+}
+
+/* ---- opened by somebody else */
+
+enum rj_err rj_listener_given(struct rj_loop *loop, int fd,
+                              const struct rj_conn_options *options,
+                              struct rj_listener **ret_listener)
+{
+    struct sockaddr_un addr = {0};
+    socklen_t len = sizeof(addr);
+    struct rj_listener *listener;
+    enum rj_err err;
+    int status;
+
+    if (getsockname(fd, (struct sockaddr *)&addr, &len) != 0)
+        return RJ_EINVAL;
+    if (addr.sun_family != AF_UNIX && addr.sun_family != AF_INET &&
+        addr.sun_family != AF_INET6)
+        return RJ_EINVAL;
+    err = make(loop, options, addr.sun_family == AF_UNIX, &listener);
+    if (err != RJ_OK)
+        return err;
+    if (listener->is_unix) {
+        (void)snprintf(listener->path, sizeof(listener->path), "%.*s",
+                       (int)sizeof(addr.sun_path), addr.sun_path);
+        status = uv_pipe_open(&listener->uv.pipe, fd);
+    } else {
+        status = uv_tcp_open(&listener->uv.tcp, fd);
+        listener->port = status == 0 ? bound_port(&listener->uv.tcp) : 0;
+    }
+    return finish(listener, status == 0 ? RJ_OK : RJ_EINVAL, ret_listener);
 }
 
 /* ---- what it is */

@@ -97,6 +97,7 @@ static enum rj_err lock_dir(struct rj_lmdb_dir *d)
 /* Writes the format record as the first transaction of an environment. */
 static int write_format(MDB_env *env)
 {
+    static const struct rj_stored_format format = {RJ_STORED_FORMAT, RJ_VERSION};
     uint8_t stored[RJ_STORED_FORMAT_SIZE];
     struct rj_bytes name = rj_stored_format_key();
     uint8_t key_bytes[RJ_STORED_KEY_MAX];
@@ -109,7 +110,7 @@ static int write_format(MDB_env *env)
     if (rc != 0)
         return rc;
     memcpy(key_bytes, name.ptr, name.len);
-    rj_stored_format_write(RJ_STORED_FORMAT, stored);
+    rj_stored_format_write(&format, stored);
     rc = mdb_dbi_open(txn, NULL, 0, &dbi);
     if (rc == 0)
         rc = mdb_put(txn, dbi, &key, &value, 0);
@@ -278,17 +279,16 @@ static enum rj_err open_env(struct rj_lmdb_dir *d, const char *path, uint64_t si
     }
 }
 
-/* What was read at the open is on the disk; see above. */
-static enum rj_err settle(struct rj_lmdb_dir *d)
+/* Finds the size of a page, and whether all pages are in the file: some that the last
+ * transaction took and gave back may never have been written, and reading behind the end
+ * of the file would end the process. */
+static enum rj_err measure(struct rj_lmdb_dir *d, bool *ret_whole)
 {
-    uint8_t meta[META_BYTES];
     MDB_envinfo info;
     MDB_stat shape;
     struct stat st;
-    off_t used;
-    int fd, rc;
+    int fd, rc = mdb_env_get_fd(d->env, &fd);
 
-    rc = mdb_env_get_fd(d->env, &fd);
     if (rc == 0)
         rc = mdb_env_stat(d->env, &shape);
     if (rc == 0)
@@ -296,19 +296,30 @@ static enum rj_err settle(struct rj_lmdb_dir *d)
     if (rc != 0)
         return fail_mdb(d, rc, "open the data file");
     d->page_size = shape.ms_psize;
-    if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) /* LMDB leaves that to us */
+    d->used_bytes = (uint64_t)(info.me_last_pgno + 1) * shape.ms_psize;
+    /* LMDB leaves that to us. */
+    if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || fstat(fd, &st) != 0)
         return fail_os(d, "open the data file");
+    *ret_whole = (uint64_t)st.st_size >= d->used_bytes;
+    return RJ_OK;
+}
+
+/* What was read at the open is on the disk; see above. */
+static enum rj_err settle(struct rj_lmdb_dir *d, bool is_whole)
+{
+    uint8_t meta[META_BYTES];
+    int fd, rc = mdb_env_get_fd(d->env, &fd);
+
+    if (rc != 0)
+        return fail_mdb(d, rc, "open the data file");
     for (unsigned i = 0; i < META_PAGES; i++) {
-        off_t at = (off_t)i * shape.ms_psize;
+        off_t at = (off_t)(i * d->page_size);
 
         if (pread(fd, meta, sizeof(meta), at) != (ssize_t)sizeof(meta) ||
             pwrite(fd, meta, sizeof(meta), at) != (ssize_t)sizeof(meta))
             return fail_os(d, "write the first pages again");
     }
-    /* Pages that the last transaction took and gave back may never have been written;
-     * reading behind the end of the file would end the process. */
-    used = (off_t)(info.me_last_pgno + 1) * shape.ms_psize;
-    if (fstat(fd, &st) != 0 || (st.st_size < used && ftruncate(fd, used) != 0))
+    if (!is_whole && ftruncate(fd, (off_t)d->used_bytes) != 0)
         return fail_os(d, "extend the data file");
     rc = mdb_env_sync(d->env, 1);
     return rc == 0 ? RJ_OK : fail_mdb(d, rc, "sync");
@@ -332,16 +343,19 @@ static const uint8_t *map_of(const struct rj_lmdb_dir *d, const void *in_leaf)
 /* What the format record says. */
 static enum rj_err check_format(struct rj_lmdb_dir *d, struct rj_bytes stored)
 {
-    uint32_t format;
+    struct rj_stored_format f;
+    const char *maker;
 
-    if (rj_stored_format_read(stored, &format) != RJ_OK)
+    if (rj_stored_format_read(stored, &f) != RJ_OK)
         return fail(d, RJ_ECORRUPT, "format record", "damaged");
-    if (format <= RJ_STORED_FORMAT)
+    if (f.number == RJ_STORED_FORMAT)
         return RJ_OK;
+    maker = f.maker[0] != '\0' ? f.maker : "from before 0.1.0";
     (void)snprintf(d->why, sizeof(d->why),
-                   "the store has format %u, this program knows up to %d; "
-                   "use the newer program",
-                   (unsigned)format, RJ_STORED_FORMAT);
+                   "it has format %u, written by rejoin %s; this is rejoin %s, which "
+                   "reads format %d: run rejoin %s%s",
+                   (unsigned)f.number, maker, RJ_VERSION, RJ_STORED_FORMAT, maker,
+                   f.number > RJ_STORED_FORMAT ? " or a later one" : "");
     return RJ_EVERSION;
 }
 
@@ -379,6 +393,7 @@ enum rj_err rj_lmdb_dir_open(const char *path, uint64_t size_max_bytes,
 {
     struct rj_lmdb_dir d = {.fd = -1, .lock_fd = -1};
     enum rj_err err = open_dir(&d, path);
+    bool is_whole = false;
     int stale;
 
     if (err == RJ_OK)
@@ -390,10 +405,15 @@ enum rj_err rj_lmdb_dir_open(const char *path, uint64_t size_max_bytes,
     if (err == RJ_OK)
         err = open_env(&d, path, size_max_bytes);
     if (err == RJ_OK)
-        err = settle(&d);
+        err = measure(&d, &is_whole);
+    /* First of all, where it can be: a store of another format is left as it is. */
+    if (err == RJ_OK && is_whole)
+        err = read_format(&d);
+    if (err == RJ_OK)
+        err = settle(&d, is_whole);
     if (err == RJ_OK && mdb_reader_check(d.env, &stale) != 0)
         err = fail(&d, RJ_EIO, "open", "the table of readers cannot be checked");
-    if (err == RJ_OK)
+    if (err == RJ_OK && !is_whole)
         err = read_format(&d);
     if (err != RJ_OK)
         rj_lmdb_dir_close(&d);

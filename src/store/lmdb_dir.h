@@ -15,6 +15,7 @@ struct rj_lmdb_dir {
     MDB_dbi dbi;
     const uint8_t *map; /* where the file begins in memory; NULL: cannot be told */
     size_t page_size;
+    uint64_t used_bytes;       /* of the file, when it was opened */
     uint64_t size_max;         /* most bytes that the file can have */
     char why[RJ_LMDB_DIR_WHY]; /* detail of a failed open */
 };

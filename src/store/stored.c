@@ -181,27 +181,41 @@ struct rj_bytes rj_stored_format_key(void)
     return RJ_BYTES_OF(format_key);
 }
 
-void rj_stored_format_write(uint32_t format, uint8_t ret[RJ_STORED_FORMAT_SIZE])
+void rj_stored_format_write(const struct rj_stored_format *format,
+                            uint8_t ret[RJ_STORED_FORMAT_SIZE])
 {
     uint8_t *body = ret + RJ_STORED_HEAD;
+    uint8_t *maker = body + sizeof(format_magic) + 4;
 
     memcpy(body, format_magic, sizeof(format_magic));
-    rj_be_store32(body + sizeof(format_magic), format);
+    rj_be_store32(body + sizeof(format_magic), format->number);
+    memset(maker, 0, RJ_STORED_MAKER_MAX);
+    memcpy(maker, format->maker, strnlen(format->maker, RJ_STORED_MAKER_MAX));
     rj_be_store64(ret, rj_stored_checksum(
                            rj_stored_format_key(),
                            rj_bytes_of(body, RJ_STORED_FORMAT_SIZE - RJ_STORED_HEAD)));
 }
 
-enum rj_err rj_stored_format_read(struct rj_bytes stored, uint32_t *ret_format)
+enum rj_err rj_stored_format_read(struct rj_bytes stored,
+                                  struct rj_stored_format *ret_format)
 {
     struct rj_reader in = rj_reader_of(rj_bytes_skip(stored, RJ_STORED_HEAD));
     struct rj_bytes magic = rj_reader_bytes(&in, sizeof(format_magic));
-    uint32_t format = rj_reader_u32be(&in);
+    struct rj_stored_format format = {.number = rj_reader_u32be(&in)};
+    struct rj_bytes maker;
 
     if (in.failed || !rj_stored_intact(rj_stored_format_key(), stored) ||
-        !rj_bytes_equal(magic, RJ_BYTES_OF(format_magic)) || format == 0)
+        !rj_bytes_equal(magic, RJ_BYTES_OF(format_magic)) || format.number == 0)
         return RJ_ECORRUPT;
-    *ret_format = format; /* what follows belongs to newer formats */
+    /* What follows may belong to another format; those that have it at all have it here.
+     */
+    maker = rj_reader_bytes(&in, RJ_STORED_MAKER_MAX);
+    if (in.failed && format.number == RJ_STORED_FORMAT)
+        return RJ_ECORRUPT;
+    for (size_t i = 0; !in.failed && i < maker.len && maker.ptr[i] != 0; i++)
+        format.maker[i] =
+            maker.ptr[i] > ' ' && maker.ptr[i] <= '~' ? (char)maker.ptr[i] : '?';
+    *ret_format = format;
     return RJ_OK;
 }
 

@@ -16,7 +16,7 @@ enum {
     RJ_STORED_HEAD = 8,       /* the checksum before each body */
     RJ_STORED_OWN = 0xff,     /* first byte of the store's own keys */
     RJ_STORED_DEPTH_MAX = RJ_STORE_KEY_MAX / RJ_STORED_PART_MAX + 1, /* nested groups */
-    RJ_STORED_FORMAT = 1 /* the format that this code writes */
+    RJ_STORED_FORMAT = 2 /* the format that this code writes, and the only one it reads */
 };
 
 enum rj_stored_kind {
@@ -60,12 +60,17 @@ RJ_NODISCARD enum rj_err rj_stored_read(struct rj_bytes lmdb_key, struct rj_byte
 uint64_t rj_stored_checksum(struct rj_bytes key, struct rj_bytes body);
 
 /* The store's format record under its key rj_stored_format_key. */
-enum { RJ_STORED_FORMAT_SIZE = 20 };
+enum { RJ_STORED_MAKER_MAX = 24, RJ_STORED_FORMAT_SIZE = 20 + RJ_STORED_MAKER_MAX };
+struct rj_stored_format {
+    uint32_t number;
+    char maker[RJ_STORED_MAKER_MAX + 1]; /* version of rejoin that wrote it, or "" */
+};
 struct rj_bytes rj_stored_format_key(void);
-void rj_stored_format_write(uint32_t format, uint8_t ret[RJ_STORED_FORMAT_SIZE]);
-/* RJ_ECORRUPT, or RJ_OK and the number, which may be newer than RJ_STORED_FORMAT. */
+void rj_stored_format_write(const struct rj_stored_format *format,
+                            uint8_t ret[RJ_STORED_FORMAT_SIZE]);
+/* RJ_ECORRUPT, or RJ_OK and what it says, which may be of another format. */
 RJ_NODISCARD enum rj_err rj_stored_format_read(struct rj_bytes stored,
-                                               uint32_t *ret_format);
+                                               struct rj_stored_format *ret_format);
 
 /* "17 bytes 0012ab…" for messages; text has room for RJ_STORED_TEXT bytes. */
 enum { RJ_STORED_TEXT = 64 };

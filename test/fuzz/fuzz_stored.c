@@ -34,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     struct rj_bytes rest = rj_bytes_skip(rj_bytes_of(data, len), 2), key;
     uint16_t head = len >= 2 ? rj_be_load16(data) : 0;
     struct rj_stored r;
-    uint32_t format;
+    struct rj_stored_format format;
     uint8_t *stored;
     size_t n;
 
@@ -54,7 +54,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     if ((head & 1) != 0 && n >= RJ_STORED_HEAD)
         rj_be_store64(stored, rj_stored_checksum(rj_stored_format_key(),
                                                  rj_bytes_skip(rest, RJ_STORED_HEAD)));
-    if (rj_stored_format_read(rj_bytes_of(stored, n), &format) == RJ_OK && format == 0)
+    if (rj_stored_format_read(rj_bytes_of(stored, n), &format) == RJ_OK &&
+        (format.number == 0 || memchr(format.maker, '\0', sizeof(format.maker)) == NULL))
         abort();
     free(stored);
     return 0;

@@ -370,6 +370,68 @@ TEST(connections_outlive_their_listener)
     assert_ok(net.ends[1].err);
 }
 
+/* ---- sockets that somebody else opened */
+
+static int opened(const struct sockaddr *addr, socklen_t len)
+{
+    int fd = socket(addr->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_true(fd >= 0);
+    assert_int_equal(bind(fd, addr, len), 0);
+    assert_int_equal(listen(fd, 1), 0);
+    return fd;
+}
+
+TEST(a_port_that_was_opened_before_is_taken_over)
+{
+    const struct rj_conn_options options = {.ops = &net_ops, .tls = net.tls[1]};
+    const struct sockaddr_in addr = {.sin_family = AF_INET,
+                                     .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = opened((const struct sockaddr *)&addr, sizeof(addr));
+
+    net.on_open = greet;
+    net.on_data = answer;
+    assert_ok(rj_listener_given(net.loop, fd, &options, &net.listener));
+    assert_true(rj_listener_port(net.listener) != 0);
+    (void)net_dial(NET_TLS, no_options);
+    rj_loop_run(net.loop);
+    assert_bytes_equal(rj_buf_view(&net.ends[0].heard), RJ_BYTES_LIT("hello"));
+}
+
+TEST(a_unix_socket_that_was_opened_before_stays_when_the_listener_goes)
+{
+    const struct rj_conn_options options = {.ops = &net_ops};
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+    struct stat st;
+    int fd;
+
+    memcpy(addr.sun_path, net_path(), strlen(net_path()));
+    fd = opened((const struct sockaddr *)&addr, sizeof(addr));
+    net.on_open = greet;
+    net.on_data = answer;
+    assert_ok(rj_listener_given(net.loop, fd, &options, &net.listener));
+    (void)net_dial(NET_UNIX, no_options);
+    rj_loop_run(net.loop);
+    assert_bytes_equal(rj_buf_view(&net.ends[0].heard), RJ_BYTES_LIT("hello"));
+    assert_true(net.ends[1].info.has_cred);
+    assert_string_equal(net.ends[1].addr, net_path());
+    assert_int_equal(lstat(net_path(), &st), 0);
+    assert_int_equal(unlink(net_path()), 0);
+}
+
+TEST(a_descriptor_that_is_no_socket_is_not_taken_over)
+{
+    const struct rj_conn_options options = {.ops = &net_ops};
+    int ends[2];
+
+    assert_int_equal(pipe(ends), 0);
+    assert_err(RJ_EINVAL, rj_listener_given(net.loop, ends[0], &options, &net.listener));
+    assert_err(RJ_EINVAL, rj_listener_given(net.loop, -1, &options, &net.listener));
+    assert_null(net.listener);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -389,6 +451,9 @@ int main(void)
         WITH_NET(a_handshake_that_takes_too_long_is_cut),
         WITH_NET(garbage_is_answered_with_an_alert_and_closed),
         WITH_NET(connections_outlive_their_listener),
+        WITH_NET(a_port_that_was_opened_before_is_taken_over),
+        WITH_NET(a_unix_socket_that_was_opened_before_stays_when_the_listener_goes),
+        WITH_NET(a_descriptor_that_is_no_socket_is_not_taken_over),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Files that are no store, records that were changed, and damage anywhere in the file: it
- * is refused, and no other answer is wrong. */
+ * is refused, and no other answer is wrong. Formats are in test_store_lmdb_format.c. */
 #include "base/be.h"
 #include "base/prng.h"
 #include "store/stored.h"
@@ -14,36 +14,6 @@
 #include <unistd.h>
 
 /* ---- what is no store, or not one of ours */
-
-TEST(a_newer_format_is_refused)
-{
-    struct lmdb_test *f = *cmocka_state;
-    uint8_t newer[RJ_STORED_FORMAT_SIZE];
-    struct lmdb_raw raw;
-
-    assert_ok(lmdb_test_try(f));
-    raw = lmdb_raw_begin(f);
-    rj_stored_format_write(RJ_STORED_FORMAT + 1, newer);
-    lmdb_raw_put(&raw, rj_stored_format_key(), RJ_BYTES_OF(newer));
-    lmdb_raw_end(&raw);
-    assert_err(RJ_EVERSION, lmdb_test_try(f));
-    assert_non_null(strstr(f->why, "format 2"));
-}
-
-TEST(a_damaged_format_record_is_refused)
-{
-    struct lmdb_test *f = *cmocka_state;
-    uint8_t bad[RJ_STORED_FORMAT_SIZE];
-    struct lmdb_raw raw;
-
-    assert_ok(lmdb_test_try(f));
-    rj_stored_format_write(RJ_STORED_FORMAT, bad);
-    bad[RJ_STORED_FORMAT_SIZE - 1] ^= 2;
-    raw = lmdb_raw_begin(f);
-    lmdb_raw_put(&raw, rj_stored_format_key(), RJ_BYTES_OF(bad));
-    lmdb_raw_end(&raw);
-    assert_err(RJ_ECORRUPT, lmdb_test_try(f));
-}
 
 TEST(somebody_elses_database_is_refused)
 {
@@ -487,8 +457,6 @@ TEST(a_flipped_bit_anywhere_gives_no_wrong_value)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_LMDB(a_newer_format_is_refused),
-        WITH_LMDB(a_damaged_format_record_is_refused),
         WITH_LMDB(somebody_elses_database_is_refused),
         WITH_LMDB(a_file_that_is_no_database_is_refused),
         WITH_LMDB(an_unfinished_new_store_is_made_again),

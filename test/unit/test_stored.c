@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/be.h"
 #include "base/prng.h"
 #include "store/stored.h"
 #include "support/test.h"
@@ -100,8 +101,12 @@ TEST(the_bytes_are_those_of_the_format)
     r = example(RJ_STORED_GROUP);
     write_record(&w, &r);
     assert_bytes_equal(rj_bytes_of(w.stored + 8, w.stored_len - 8), RJ_BYTES_OF(group));
-    rj_stored_format_write(1, format);
-    assert_memory_equal(format + 8, "rjstore\n\0\0\0\1", 12);
+    rj_stored_format_write(&(struct rj_stored_format){2, "0.1.0"}, format);
+    assert_memory_equal(format + 8,
+                        "rjstore\n\0\0\0\2"
+                        "0.1.0\0\0\0",
+                        20);
+    assert_int_equal(sizeof(format), 8 + 12 + 24);
     assert_bytes_equal(rj_stored_format_key(), RJ_BYTES_LIT("\xff"
                                                             "format"));
 }
@@ -242,21 +247,55 @@ TEST(groups_are_ordered_by_their_numbers)
     }
 }
 
-TEST(a_format_record_gives_its_number)
+/* A format record whose body is the first len bytes of stored's. */
+static struct rj_bytes cut_record(uint8_t *stored, size_t len)
 {
-    uint8_t stored[RJ_STORED_FORMAT_SIZE];
-    uint32_t format = 77;
+    rj_be_store64(stored, rj_stored_checksum(rj_stored_format_key(),
+                                             rj_bytes_of(stored + RJ_STORED_HEAD, len)));
+    return rj_bytes_of(stored, RJ_STORED_HEAD + len);
+}
 
-    rj_stored_format_write(3, stored);
+TEST(a_format_record_gives_its_number_and_who_wrote_it)
+{
+    struct rj_stored_format format = {3, "4.5.6~rc1"};
+    uint8_t stored[RJ_STORED_FORMAT_SIZE];
+
+    rj_stored_format_write(&format, stored);
+    format = (struct rj_stored_format){77, "?"};
     assert_ok(rj_stored_format_read(RJ_BYTES_OF(stored), &format));
-    assert_int_equal(format, 3);
+    assert_int_equal(format.number, 3);
+    assert_string_equal(format.maker, "4.5.6~rc1");
     stored[9] ^= 1;
-    format = 77;
+    format = (struct rj_stored_format){77, "?"};
     assert_err(RJ_ECORRUPT, rj_stored_format_read(RJ_BYTES_OF(stored), &format));
     assert_err(RJ_ECORRUPT, rj_stored_format_read((struct rj_bytes){0}, &format));
-    rj_stored_format_write(0, stored);
+    rj_stored_format_write(&(struct rj_stored_format){0}, stored);
     assert_err(RJ_ECORRUPT, rj_stored_format_read(RJ_BYTES_OF(stored), &format));
-    assert_int_equal(format, 77);
+    assert_int_equal(format.number, 77);
+}
+
+TEST(a_version_is_cut_to_its_room_and_shown_without_control_characters)
+{
+    struct rj_stored_format format = {3, "0123456789012345678901\n\x1b"};
+    uint8_t stored[RJ_STORED_FORMAT_SIZE];
+
+    rj_stored_format_write(&format, stored);
+    assert_ok(rj_stored_format_read(RJ_BYTES_OF(stored), &format));
+    assert_string_equal(format.maker, "0123456789012345678901??");
+}
+
+TEST(a_format_record_of_another_number_may_lack_who_wrote_it)
+{
+    struct rj_stored_format format = {1, "x"};
+    uint8_t stored[RJ_STORED_FORMAT_SIZE];
+
+    rj_stored_format_write(&format, stored);
+    assert_ok(rj_stored_format_read(cut_record(stored, 12), &format));
+    assert_int_equal(format.number, 1);
+    assert_string_equal(format.maker, "");
+    format = (struct rj_stored_format){RJ_STORED_FORMAT, "x"};
+    rj_stored_format_write(&format, stored);
+    assert_err(RJ_ECORRUPT, rj_stored_format_read(cut_record(stored, 12), &format));
 }
 
 TEST(keys_are_shown_shortened)
@@ -282,7 +321,10 @@ int main(void)
         cmocka_unit_test(the_checksum_is_the_same_in_one_piece_and_in_pieces),
         cmocka_unit_test(lmdb_keys_keep_the_order_of_short_keys_and_of_beginnings),
         cmocka_unit_test(groups_are_ordered_by_their_numbers),
-        cmocka_unit_test(a_format_record_gives_its_number),
+        cmocka_unit_test(a_format_record_gives_its_number_and_who_wrote_it),
+        cmocka_unit_test(
+            a_version_is_cut_to_its_room_and_shown_without_control_characters),
+        cmocka_unit_test(a_format_record_of_another_number_may_lack_who_wrote_it),
         cmocka_unit_test(keys_are_shown_shortened),
     };
 
