@@ -50,6 +50,11 @@ const struct rj_cli_command *rj_cli_command(size_t i)
     return i < COMMANDS ? &commands[i] : NULL;
 }
 
+bool rj_cli_is_hidden(const struct rj_cli_command *c)
+{
+    return strcmp(c->group, "hidden") == 0;
+}
+
 const struct rj_cli_command *rj_cli_find(const char *first, const char *second)
 {
     char words[2 * WORD_MAX + 2];

@@ -79,6 +79,8 @@ struct rj_cli {
 RJ_NODISCARD enum rj_err rj_cli_parse(struct rj_cli *cli, int argc, char **argv);
 /* The i-th command; NULL at the end. */
 const struct rj_cli_command *rj_cli_command(size_t i);
+/* Whether only programs use it: group "hidden". */
+bool rj_cli_is_hidden(const struct rj_cli_command *c);
 /* The command of exactly these words; NULL: none. second may be NULL. */
 const struct rj_cli_command *rj_cli_find(const char *first, const char *second);
 /* The value of an option; NULL: it was not given. */

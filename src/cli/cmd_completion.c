@@ -150,8 +150,9 @@ static void offer_commands(const struct typed *t, const char *noun)
     size_t len = noun != NULL ? strlen(noun) + 1 : 0;
 
     for (size_t i = 0; (c = rj_cli_command(i)) != NULL; i++) {
-        if (noun != NULL &&
-            (strncmp(c->words, noun, len - 1) != 0 || c->words[len - 1] != ' '))
+        if (rj_cli_is_hidden(c) ||
+            (noun != NULL &&
+             (strncmp(c->words, noun, len - 1) != 0 || c->words[len - 1] != ' ')))
             continue;
         (void)snprintf(word, sizeof(word), "%.*s", (int)strcspn(c->words + len, " "),
                        c->words + len);

@@ -152,7 +152,7 @@ int rj_cmd_config_get(struct rj_cli *cli)
     if (status == 0) {
         rj_doc_map(&d);
         rj_doc_put_str(&d, "key", cli->args[0]);
-        rj_doc_put_str(&d, "value", rj_config_get(&config, cli->args[0]));
+        rj_doc_put_str(&d, "value", rj_config_shown(&config, cli->args[0]));
         rj_doc_put_bool(&d, "set", rj_config_is_set(&config, cli->args[0]));
         put_origin(&d, &config, cli->args[0]);
         rj_doc_end(&d);
@@ -206,7 +206,7 @@ static int set_in_file(struct rj_cli *cli, const char *value)
     if (status == 0) {
         rj_doc_map(&d);
         rj_doc_put_str(&d, "key", cli->args[0]);
-        rj_doc_put_str(&d, "value", rj_config_get(&config, cli->args[0]));
+        rj_doc_put_str(&d, "value", rj_config_shown(&config, cli->args[0]));
         rj_doc_put_bool(&d, "restart", false);
         rj_doc_end(&d);
         status = show(cli, &d, false);
@@ -247,7 +247,8 @@ static void show_table(struct rj_cli *cli, const struct rj_config *config)
     for (size_t i = 0; (key = rj_config_key(i)) != NULL; i++) {
         char value[RJ_COLUMNS_CELL_MAX];
 
-        (void)snprintf(value, sizeof(value), "%.150s%s", rj_config_get(config, key->key),
+        (void)snprintf(value, sizeof(value), "%.150s%s",
+                       rj_config_shown(config, key->key),
                        rj_config_is_set(config, key->key) ? " *" : "");
         rj_columns_cell(&t, key->key);
         rj_columns_cell(&t, value);
@@ -274,7 +275,7 @@ static void show_origins(struct rj_cli *cli, const struct rj_config *config)
                            slash != NULL ? slash + 1 : "",
                            rj_config_line(config, key->key));
         rj_columns_cell(&t, key->key);
-        rj_columns_cell(&t, rj_config_get(config, key->key));
+        rj_columns_cell(&t, rj_config_shown(config, key->key));
         rj_columns_cell(&t, from);
     }
     rj_columns_print(&t, stdout, rj_cli_colored(cli, STDOUT_FILENO));
@@ -295,7 +296,7 @@ static void put_keys(struct rj_doc *d, const struct rj_config *config)
     for (size_t i = 0; (key = rj_config_key(i)) != NULL; i++) {
         rj_doc_map(d);
         rj_doc_put_str(d, "key", key->key);
-        rj_doc_put_str(d, "value", rj_config_get(config, key->key));
+        rj_doc_put_str(d, "value", rj_config_shown(config, key->key));
         rj_doc_put_bool(d, "set", rj_config_is_set(config, key->key));
         rj_doc_put_str(d, "help", key->help);
         put_origin(d, config, key->key);

@@ -27,6 +27,8 @@ static void overview(void)
     (void)puts("rejoin keeps data the same on machines that come and go.\n\n"
                "usage: rejoin [flags] VERB ...   or   rejoin [flags] NOUN VERB NAME ...");
     for (size_t i = 0; (c = rj_cli_command(i)) != NULL; i++) {
+        if (rj_cli_is_hidden(c))
+            continue;
         if (strcmp(group, c->group) != 0)
             (void)printf("\n%s\n", c->group);
         group = c->group;
@@ -120,7 +122,7 @@ static int show_json(struct rj_cli *cli)
     bool ok = commands != NULL && flags != NULL;
 
     for (size_t i = 0; ok && (c = rj_cli_command(i)) != NULL; i++)
-        ok = json_array_append_new(commands, command_json(c)) == 0;
+        ok = rj_cli_is_hidden(c) || json_array_append_new(commands, command_json(c)) == 0;
     for (size_t i = 0; ok && rj_cli_flag(i) != NULL; i++)
         ok = json_array_append_new(flags, json_string(rj_cli_flag(i))) == 0;
     doc = ok ? json_pack("{s:i, s:O, s:O}", "v", 1, "commands", commands, "flags", flags)

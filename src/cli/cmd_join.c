@@ -95,6 +95,8 @@ int rj_cmd_join(struct rj_cli *cli)
     if (status != 0 || cli->dry)
         return status != 0 ? status : take_apart(cli, text);
     rj_doc_map(&args);
+    if (rj_cli_has(cli, "ssh"))
+        rj_doc_put_str(&args, "ssh", rj_cli_option(cli, "ssh"));
     rj_doc_put_str(&args, "ticket", text);
     if (cli->timeout_ms > 0)
         rj_doc_put_uint(&args, "timeout_ms", cli->timeout_ms);

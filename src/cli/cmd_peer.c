@@ -126,6 +126,11 @@ int rj_cmd_peer_set(struct rj_cli *cli)
     int status = 0;
 
     begin(cli, &args);
+    if (rj_cli_has(cli, "ssh"))
+        rj_doc_put_str(&args, "ssh", rj_cli_option(cli, "ssh"));
+    else if (cli->n_args < 2)
+        status = rj_cli_fail(cli, RJ_EINVAL, "rejoin help peer set",
+                             "rejoin peer set: a setting is missing");
     for (size_t i = 1; status == 0 && i < cli->n_args; i++) {
         if (strncmp(cli->args[i], "role=", 5) == 0)
             rj_doc_put_str(&args, "role", cli->args[i] + 5);

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "driver/logger.h"
+#include "driver/site.h"
 #include "driver/ticket.h"
 #include "posix/file.h"
 #include "posix/why.h"
@@ -114,6 +115,23 @@ static bool is_token(const char *value)
     return len > 0 && len <= RJ_CONFIG_TOKEN_MAX;
 }
 
+/* Long enough that nobody guesses it, or where it is; or none. */
+static bool is_secret(const char *value)
+{
+    if (value[0] == '\0')
+        return true;
+    return is_token(value) && (value[0] == '/' || strlen(value) >= RJ_SITE_KEY_MIN);
+}
+
+static bool is_command(const char *value)
+{
+    for (; *value != '\0'; value++) {
+        if (*value < ' ' || *value > '~' || *value == ';' || *value == '#')
+            return false;
+    }
+    return true;
+}
+
 /* What a value of that type must be, or NULL when value is one. */
 static const char *refuse(enum rj_config_type type, const char *value)
 {
@@ -140,6 +158,12 @@ static const char *refuse(enum rj_config_type type, const char *value)
                                                        : "error, warn, info or debug";
     case RJ_CONFIG_TOKEN:
         return is_token(value) ? NULL : "1 to 100 printable characters without ; and #";
+    case RJ_CONFIG_SECRET:
+        return is_secret(value)
+                   ? NULL
+                   : "16 to 100 printable characters without ; and #, or a /path";
+    case RJ_CONFIG_COMMAND:
+        return is_command(value) ? NULL : "a command without ; and #";
     }
     return "of a known type";
 }
@@ -355,6 +379,15 @@ const char *rj_config_get(const struct rj_config *c, const char *key)
         return item->value;
     known = rj_config_find(key);
     return known != NULL ? known->fallback : "";
+}
+
+const char *rj_config_shown(const struct rj_config *c, const char *key)
+{
+    const struct rj_config_key *known = rj_config_find(key);
+    bool secret = known != NULL && known->type == RJ_CONFIG_SECRET;
+    const char *value = rj_config_get(c, key);
+
+    return secret && value[0] != '\0' ? "(hidden)" : value;
 }
 
 uint64_t rj_config_uint(const struct rj_config *c, const char *key)

@@ -27,7 +27,9 @@ enum rj_config_type {
     RJ_CONFIG_NAME,       /* at most RJ_NAME_MAX of [A-Za-z0-9._-], may be empty */
     RJ_CONFIG_DURABILITY, /* always, second, none */
     RJ_CONFIG_LEVEL,      /* error, warn, info, debug */
-    RJ_CONFIG_TOKEN       /* printable, 1..RJ_CONFIG_TOKEN_MAX, no space, no ';' */
+    RJ_CONFIG_TOKEN,      /* printable, 1..RJ_CONFIG_TOKEN_MAX, no space, no ';' */
+    RJ_CONFIG_SECRET,     /* a token that nobody guesses, or an absolute path */
+    RJ_CONFIG_COMMAND     /* a program and its arguments, split at blanks */
 };
 
 /* One line of config.def. */
@@ -61,6 +63,8 @@ RJ_NODISCARD enum rj_err rj_config_load(struct rj_config *c, const char *path);
 /* The value in force, never NULL for a known key; "" for an unset token. Borrowed until
  * the next load or set. */
 const char *rj_config_get(const struct rj_config *c, const char *key);
+/* The same for people: of a secret only whether it is set. */
+const char *rj_config_shown(const struct rj_config *c, const char *key);
 uint64_t rj_config_uint(const struct rj_config *c, const char *key);
 bool rj_config_is_set(const struct rj_config *c, const char *key);
 /* The number of the line that sets key in the file as it is now; 0: none. */

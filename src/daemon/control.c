@@ -173,6 +173,11 @@ enum rj_err rj_call_error(struct rj_call *c, enum rj_err err, const char *hint,
     return RJ_OK;
 }
 
+bool rj_call_answered(const struct rj_call *c)
+{
+    return c->done;
+}
+
 void rj_call_wait(struct rj_call *c, rj_call_poll_fn *poll)
 {
     c->poll = poll;

@@ -61,6 +61,8 @@ void rj_call_output(struct rj_call *c, struct rj_bytes bytes);
  * printf. Returns RJ_OK, so that a verb can end with it. */
 enum rj_err rj_call_error(struct rj_call *c, enum rj_err err, const char *hint,
                           const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* Whether it was answered already. */
+bool rj_call_answered(const struct rj_call *c);
 /* The call is answered later: by poll, at the end of some turn. */
 void rj_call_wait(struct rj_call *c, rj_call_poll_fn *poll);
 /* What the call keeps for poll; freed with free_fn when the call ends. */

@@ -141,13 +141,20 @@ static enum rj_err read_config(struct rj_daemon *d)
     d->listen_resp = copy_of(c, "listen.resp");
     d->listen_web = copy_of(c, "listen.web");
     d->told_addresses = copy_of(c, "listen.address");
+    d->ssh_command = copy_of(c, "ssh.command");
     d->port_peer = (uint16_t)rj_config_uint(c, "port.peer");
+    d->port_beacon = (uint16_t)rj_config_uint(c, "port.beacon");
     d->port_resp = (uint16_t)rj_config_uint(c, "port.resp");
     d->port_web = (uint16_t)rj_config_uint(c, "port.web");
     if (d->name == NULL || d->listen_peer == NULL || d->listen_resp == NULL ||
-        d->listen_web == NULL || d->told_addresses == NULL)
+        d->listen_web == NULL || d->told_addresses == NULL || d->ssh_command == NULL)
         return RJ_ENOMEM;
-    return RJ_OK;
+    err = rj_site_load(rj_config_get(c, "network.key"), d->why, sizeof(d->why), &d->site);
+    if (err != RJ_OK)
+        rj_why_set(d->hint, sizeof(d->hint), "rejoin config set network.key SECRET");
+    if (err == RJ_OK)
+        err = rj_pipes_open(d->home.pipes_path, d->why, sizeof(d->why), &d->pipes);
+    return err;
 }
 
 static enum rj_err take_home(struct rj_daemon *d)
@@ -198,6 +205,11 @@ static enum rj_err open_driver(struct rj_daemon *d)
         .listen_host = d->listen_peer,
         .port = d->port_peer,
         .told_addresses = d->told_addresses,
+        .port_beacon = d->port_beacon,
+        .site = d->site,
+        .pipes = d->pipes,
+        .ssh_command = d->ssh_command,
+        .peer_socket = d->home.peer_socket,
         .store_max_bytes = rj_config_uint(&d->config, "limit.store"),
         .limits = {.log_bytes = rj_config_uint(&d->config, "limit.log")},
     };
@@ -340,6 +352,8 @@ void rj_daemon_done(struct rj_daemon *d)
     rj_web_free(d->web);
     rj_respd_free(d->respd);
     rj_driver_close(&d->driver);
+    rj_site_free(d->site);
+    rj_pipes_close(d->pipes);
     rj_config_done(&d->config);
     rj_home_close(&d->home);
     free(d->name);
@@ -347,5 +361,6 @@ void rj_daemon_done(struct rj_daemon *d)
     free(d->listen_resp);
     free(d->listen_web);
     free(d->told_addresses);
+    free(d->ssh_command);
     *d = (struct rj_daemon){.home = {.lock_fd = -1}};
 }

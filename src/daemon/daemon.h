@@ -29,8 +29,10 @@ struct rj_daemon {
     struct rj_peers *peers;
 
     /* Settings as they were at the start. */
-    char *name, *listen_peer, *listen_resp, *listen_web, *told_addresses;
-    uint16_t port_peer, port_resp, port_web;
+    char *name, *listen_peer, *listen_resp, *listen_web, *told_addresses, *ssh_command;
+    uint16_t port_peer, port_resp, port_web, port_beacon;
+    struct rj_site *site;   /* the network's key; NULL: none */
+    struct rj_pipes *pipes; /* who is behind an ssh */
     struct rj_wall started;
 
     bool stopping, ran;

@@ -203,7 +203,7 @@ static bool host_config(struct rj_resp_host *h, size_t i, struct rj_resp_setting
     if (key == NULL)
         return false;
     ret->name = key->key;
-    ret->value = rj_config_get(respd_of(h)->options.config, key->key);
+    ret->value = rj_config_shown(respd_of(h)->options.config, key->key);
     return true;
 }
 

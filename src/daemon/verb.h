@@ -56,6 +56,10 @@ bool rj_verb_device(struct rj_call *c, struct rj_node *n, struct rj_verb_device 
 /* Answers that this device was closed in a space, and what lets it in again. */
 enum rj_err rj_verb_removed(struct rj_call *c, const char *space);
 
+/* Reaches the device through an ssh to host as well ("none": no longer). A host that is
+ * none answers the call. */
+enum rj_err rj_verb_set_pipe(struct rj_call *c, const struct rj_digest *device,
+                             const char *host);
 /* Answers with an empty map. */
 enum rj_err rj_verb_done(struct rj_call *c);
 /* Answers with what is in the call's document, once what clients did until now is durable

@@ -21,7 +21,7 @@ enum rj_err rj_verb_config_get(struct rj_call *c)
     doc = rj_call_doc(c);
     rj_doc_map(doc);
     rj_doc_put_str(doc, "key", key);
-    rj_doc_put_str(doc, "value", rj_config_get(config, key));
+    rj_doc_put_str(doc, "value", rj_config_shown(config, key));
     rj_doc_put_bool(doc, "set", rj_config_is_set(config, key));
     rj_doc_end(doc);
     rj_call_reply(c, RJ_MESSAGE_RESULT);
@@ -45,7 +45,7 @@ enum rj_err rj_verb_config_set(struct rj_call *c)
     doc = rj_call_doc(c);
     rj_doc_map(doc);
     rj_doc_put_str(doc, "key", key);
-    rj_doc_put_str(doc, "value", rj_config_get(&d->config, key));
+    rj_doc_put_str(doc, "value", rj_config_shown(&d->config, key));
     rj_doc_put_bool(doc, "restart", !rj_config_find(key)->live);
     rj_doc_end(doc);
     rj_call_reply(c, RJ_MESSAGE_RESULT);
@@ -65,7 +65,7 @@ enum rj_err rj_verb_config_list(struct rj_call *c)
     for (size_t i = 0; (key = rj_config_key(i)) != NULL; i++) {
         rj_doc_map(doc);
         rj_doc_put_str(doc, "key", key->key);
-        rj_doc_put_str(doc, "value", rj_config_get(config, key->key));
+        rj_doc_put_str(doc, "value", rj_config_shown(config, key->key));
         rj_doc_put_bool(doc, "set", rj_config_is_set(config, key->key));
         rj_doc_put_str(doc, "help", key->help);
         rj_doc_end(doc);

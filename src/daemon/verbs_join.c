@@ -227,7 +227,7 @@ static enum rj_err join_late(struct rj_call *c, const struct join *j, bool let_i
         return rj_call_error(c, RJ_ETIMEOUT, "rejoin status",
                              "joined, but not everything has arrived; it goes on in the "
                              "background");
-    if (j->was_connected)
+    if (j->was_connected && why[0] == '\0')
         return rj_call_error(c, RJ_ETIMEOUT, "rejoin join TICKET",
                              "the inviting device gave no answer");
     return rj_call_error(
@@ -291,6 +291,16 @@ static struct join *join_new(struct rj_call *c, struct rj_node *n)
     return j;
 }
 
+/* How the inviter is reached besides its addresses. A bad host answers the call. */
+static enum rj_err set_pipe(struct rj_call *c, const struct rj_ticket *t)
+{
+    char host[RJ_PIPES_HOST_MAX + 1];
+
+    if (!rj_verb_text(c, "ssh", host, sizeof(host)))
+        return RJ_OK;
+    return rj_verb_set_pipe(c, &t->device, host);
+}
+
 enum rj_err rj_verb_join(struct rj_call *c)
 {
     struct rj_daemon *d = rj_call_daemon(c);
@@ -317,12 +327,14 @@ enum rj_err rj_verb_join(struct rj_call *c)
     j->instance = rj_engine_instance(d->engine);
     j->until.ms = timeout_ms > 0 ? rj_verb_now(c).mono.ms + timeout_ms : UINT64_MAX;
     j->stall.ms = rj_verb_now(c).mono.ms + JOIN_REACH_MS;
-    err = rj_driver_join(&d->driver, &t);
+    err = set_pipe(c, &t);
+    if (err == RJ_OK && !rj_call_answered(c))
+        err = rj_driver_join(&d->driver, &t);
     rj_bytes_wipe(&t, sizeof(t));
     if (err == RJ_EINVAL)
         return rj_call_error(c, err, "run it on the other device",
                              "the ticket was made by this device");
-    if (err == RJ_OK)
+    if (err == RJ_OK && !rj_call_answered(c))
         rj_call_wait(c, poll_join);
     return err;
 }

@@ -4,13 +4,17 @@
 #include "base/alloc.h"
 #include "daemon/verb.h"
 
-static void put_addresses(struct rj_doc *doc, struct rj_node *n,
+static void put_addresses(struct rj_call *c, struct rj_doc *doc, struct rj_node *n,
                           const struct rj_digest *device)
 {
     struct rj_peer_info p;
 
+    const char *pipe = rj_peers_pipe(rj_call_daemon(c)->peers, device);
+
     rj_doc_key(doc, "addresses");
     rj_doc_array(doc);
+    if (pipe != NULL)
+        rj_doc_text(doc, rj_bytes_from_str(pipe));
     for (size_t i = 0; rj_node_peer(n, i, &p); i++) {
         if (memcmp(p.device.b, device->b, RJ_DIGEST_LEN) != 0)
             continue;
@@ -72,7 +76,7 @@ static void put_peer(struct rj_call *c, struct rj_doc *doc, struct rj_node *n,
             break;
         }
     }
-    put_addresses(doc, n, &v->device);
+    put_addresses(c, doc, n, &v->device);
     put_shares(doc, n, &v->device);
     rj_doc_end(doc);
 }
@@ -169,14 +173,31 @@ static enum rj_err role_error(struct rj_call *c, enum rj_err err)
     return err;
 }
 
+enum rj_err rj_verb_set_pipe(struct rj_call *c, const struct rj_digest *device,
+                             const char *host)
+{
+    bool none = strcmp(host, "none") == 0;
+    enum rj_err err =
+        rj_peers_set_pipe(rj_call_daemon(c)->peers, device, none ? "" : host);
+
+    if (err == RJ_EINVAL)
+        return rj_call_error(c, err, "--ssh [USER@]HOST", "%.100s is no host for ssh",
+                             host);
+    return err;
+}
+
 /* Answers errors that it can explain itself: then RJ_OK, and the call is answered. */
 static enum rj_err set_address(struct rj_call *c, struct rj_node *n,
                                const struct rj_digest *device, const char *text)
 {
+    static const char prefix[] = RJ_PIPES_PREFIX;
     struct rj_ticket_endpoint e;
     struct rj_ticket_address a = {0};
-    enum rj_err err = rj_ticket_endpoint(rj_bytes_from_str(text), RJ_TICKET_PORT, &e);
+    enum rj_err err;
 
+    if (strncmp(text, prefix, sizeof(prefix) - 1) == 0)
+        return rj_verb_set_pipe(c, device, text + sizeof(prefix) - 1);
+    err = rj_ticket_endpoint(rj_bytes_from_str(text), RJ_TICKET_PORT, &e);
     if (err != RJ_OK)
         return rj_call_error(c, err, "address=HOST[:PORT]", "%s is no address", text);
     rj_ticket_address(&e, &a);
@@ -211,11 +232,13 @@ enum rj_err rj_verb_peer_set(struct rj_call *c)
         if (err != RJ_OK)
             return role_error(c, err);
     }
-    if (rj_verb_text(c, "address", text, sizeof(text))) {
+    if (rj_verb_text(c, "address", text, sizeof(text)))
         err = set_address(c, n, &v.device, text);
-        if (err != RJ_OK)
-            return err;
-    }
+    if (err == RJ_OK && !rj_call_answered(c) &&
+        rj_verb_text(c, "ssh", text, sizeof(text)))
+        err = rj_verb_set_pipe(c, &v.device, text);
+    if (err != RJ_OK || rj_call_answered(c))
+        return err;
     return rj_verb_done(c);
 }
 

@@ -123,6 +123,11 @@ static enum rj_err make_parts(struct rj_driver *d)
         .port = o->port,
         .any_port = o->any_port,
         .told_addresses = o->told_addresses,
+        .port_beacon = o->port_beacon,
+        .site = o->site,
+        .pipes = o->pipes,
+        .ssh_command = o->ssh_command,
+        .peer_socket = o->peer_socket,
     };
     enum rj_err err = rj_tls_ctx_new(d->crypto, &d->tls);
 

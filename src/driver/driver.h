@@ -38,7 +38,11 @@ struct rj_driver_options {
     uint16_t port;              /* 0: accept nobody, or with any_port: */
     bool any_port;              /* one that the system chooses */
     const char *told_addresses; /* "": find them */
-    uint64_t store_max_bytes;   /* 0: a default that follows the disk */
+    uint16_t port_beacon;       /* these five as in struct rj_peers_options */
+    const struct rj_site *site;
+    struct rj_pipes *pipes;
+    const char *ssh_command, *peer_socket;
+    uint64_t store_max_bytes; /* 0: a default that follows the disk */
     struct rj_limits limits;
 };
 

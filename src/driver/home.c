@@ -24,12 +24,25 @@ static bool join_path(char ret[RJ_FILE_PATH_MAX], const char *dir, const char *n
     return n > 0 && n < RJ_FILE_PATH_MAX;
 }
 
+/* Beside the control socket, wherever that is. */
+static bool find_peer_socket(struct rj_home *h)
+{
+    const char *slash = strrchr(h->dirs.socket, '/');
+    size_t len = slash != NULL ? (size_t)(slash - h->dirs.socket) : 0;
+    char dir[RJ_FILE_PATH_MAX] = ".";
+
+    if (len > 0)
+        (void)snprintf(dir, sizeof(dir), "%.*s", (int)len, h->dirs.socket);
+    return join_path(h->peer_socket, dir, "peer.sock");
+}
+
 static enum rj_err find_files(struct rj_home *h)
 {
     if (!join_path(h->key_path, h->dirs.data, "device.key") ||
         !join_path(h->store_path, h->dirs.data, "store") ||
         !join_path(h->lock_path, h->dirs.data, "lock") ||
-        !join_path(h->log_path, h->dirs.data, "rejoind.log")) {
+        !join_path(h->log_path, h->dirs.data, "rejoind.log") ||
+        !join_path(h->pipes_path, h->dirs.data, "pipes") || !find_peer_socket(h)) {
         rj_why_set(h->why, sizeof(h->why), "%s: the path is too long", h->dirs.data);
         return RJ_ELIMIT;
     }

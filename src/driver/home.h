@@ -14,9 +14,11 @@ struct rj_home {
     char key_path[RJ_FILE_PATH_MAX];
     char store_path[RJ_FILE_PATH_MAX];
     char lock_path[RJ_FILE_PATH_MAX];
-    char log_path[RJ_FILE_PATH_MAX]; /* of a daemon that the command line started */
-    int lock_fd;                     /* -1: not held */
-    char why[RJ_HOME_WHY_MAX];       /* detail of the last failure */
+    char log_path[RJ_FILE_PATH_MAX];    /* of a daemon that the command line started */
+    char pipes_path[RJ_FILE_PATH_MAX];  /* who is behind an ssh */
+    char peer_socket[RJ_FILE_PATH_MAX]; /* for `rejoin pipe`; beside the control socket */
+    int lock_fd;                        /* -1: not held */
+    char why[RJ_HOME_WHY_MAX];          /* detail of the last failure */
 };
 
 /* Finds the paths (environment, see posix/dirs.h). Makes nothing. RJ_EINVAL, RJ_ELIMIT:

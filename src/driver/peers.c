@@ -1,132 +1,79 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sessions and dialling. Three things are kept apart:
- *
- *   session  one connection, from accept or dial on; `up` once the engine knows it;
- *   target   a device that was dialled: which of its addresses comes next and when;
- *   peer     what the engine knows of a device (names, addresses, whether it is wanted).
- *
- * A device's addresses are tried one after the other at once; when all have failed, a
- * jittered wait that doubles comes before the next round. An address that leads to
- * another device counts as failed: addresses get reused, keys do not. */
+/* Sessions: from accept or dial to the end of a connection. Before the engine hears of
+ * one, three things were proven: the device's key (TLS), that it is the one that was
+ * dialled, and, where the network has a key, that both know it. */
 #include "driver/peers.h"
 
 #include "base/alloc.h"
-#include "base/map.h"
-#include "driver/addresses.h"
-#include "posix/backoff.h"
-#include "posix/conn.h"
-#include "posix/tls.h"
+#include "driver/peers_inner.h"
 #include "posix/why.h"
-
-enum { SHORT_ID = 8, WHY_MAX = 160 };
-
-struct target;
-
-struct session {
-    struct rj_map_node node;
-    uint8_t key[8]; /* id, big-endian */
-    uint64_t id;
-    struct rj_peers *peers;
-    struct rj_conn *conn;
-    struct rj_digest device; /* once open */
-    struct target *target;   /* whom it was dialled for; NULL: accepted */
-    struct rj_mono since;    /* when it was up */
-    bool up;                 /* the engine knows it */
-};
-
-struct target {
-    struct rj_map_node node;
-    struct rj_digest device;
-    struct rj_backoff backoff;
-    struct rj_mono next;     /* not before */
-    size_t address;          /* the one that comes next */
-    struct session *attempt; /* under way, or the session that came of it */
-    uint64_t began;          /* number of the last dial_now when this round began, */
-    uint64_t tried;          /* and when the last round began that is over */
-    char why[WHY_MAX];
-};
-
-struct rj_peers {
-    struct rj_peers_options options;
-    struct rj_conn_options conn_options;
-    struct rj_engine *engine; /* NULL between two instances */
-    struct rj_listener *listener;
-    struct rj_timer *timer;
-    struct rj_map sessions, targets;
-    struct rj_digest self;
-    bool stopped;
-    bool missing; /* somebody who is wanted is not there */
-    uint64_t last_id;
-    uint64_t dials; /* number of the last dial_now */
-    size_t attempts;
-    struct rj_addresses own;
-    struct rj_mono own_next;
-    struct rj_twins twins;
-};
 
 static struct rj_bytes session_key(const struct rj_map_node *node)
 {
-    return RJ_BYTES_OF(RJ_MAP_ENTRY_CONST(node, struct session, node)->key);
+    return RJ_BYTES_OF(RJ_MAP_ENTRY_CONST(node, struct rj_session, node)->key);
 }
 
-static struct rj_bytes target_key(const struct rj_map_node *node)
-{
-    return RJ_BYTES_OF(RJ_MAP_ENTRY_CONST(node, struct target, node)->device.b);
-}
-
-static bool same(const struct rj_digest *a, const struct rj_digest *b)
-{
-    return memcmp(a->b, b->b, RJ_DIGEST_LEN) == 0;
-}
-
-static void short_id(const struct rj_digest *d, char ret[SHORT_ID + 1])
+void rj_peers_short_id(const struct rj_digest *d, char ret[RJ_PEERS_SHORT_ID + 1])
 {
     static const char digits[] = "0123456789abcdef";
 
-    for (size_t i = 0; i < SHORT_ID; i++)
+    for (size_t i = 0; i < RJ_PEERS_SHORT_ID; i++)
         ret[i] = digits[d->b[i / 2] >> (i % 2 == 0 ? 4 : 0) & 15];
-    ret[SHORT_ID] = '\0';
+    ret[RJ_PEERS_SHORT_ID] = '\0';
 }
 
 /* ---- sessions */
 
-static struct session *session_new(struct rj_peers *p)
+struct rj_session *rj_session_new(struct rj_peers *p)
 {
-    struct session *s = rj_alloc_zero(1, sizeof(*s));
+    struct rj_session *s = rj_alloc_zero(1, sizeof(*s));
 
     if (s == NULL)
         return NULL;
     s->id = ++p->last_id;
     s->peers = p;
     rj_be_store64(s->key, s->id);
-    return rj_map_insert(&p->sessions, &s->node) == NULL ? s : NULL;
+    if (rj_map_insert(&p->sessions, &s->node) == NULL)
+        return s;
+    free(s);
+    return NULL;
 }
 
-static struct session *session_of(const struct rj_peers *p, uint64_t id)
+void rj_session_drop(struct rj_session *s)
+{
+    rj_map_remove(&s->peers->sessions, &s->node);
+    free(s);
+}
+
+struct rj_session *rj_session_next(const struct rj_peers *p, const struct rj_session *s)
+{
+    struct rj_map_node *n =
+        s == NULL ? rj_map_first(&p->sessions) : rj_map_next(&s->node);
+
+    return n != NULL ? RJ_MAP_ENTRY(n, struct rj_session, node) : NULL;
+}
+
+static struct rj_session *session_of(const struct rj_peers *p, uint64_t id)
 {
     uint8_t key[8];
     struct rj_map_node *node;
 
     rj_be_store64(key, id);
     node = rj_map_find(&p->sessions, RJ_BYTES_OF(key));
-    return node != NULL ? RJ_MAP_ENTRY(node, struct session, node) : NULL;
+    return node != NULL ? RJ_MAP_ENTRY(node, struct rj_session, node) : NULL;
 }
 
-static struct session *session_to(const struct rj_peers *p,
-                                  const struct rj_digest *device)
+struct rj_session *rj_session_to(const struct rj_peers *p, const struct rj_digest *device)
 {
-    for (struct rj_map_node *n = rj_map_first(&p->sessions); n != NULL;
-         n = rj_map_next(n)) {
-        struct session *s = RJ_MAP_ENTRY(n, struct session, node);
-
-        if (s->up && same(&s->device, device))
+    for (struct rj_session *s = rj_session_next(p, NULL); s != NULL;
+         s = rj_session_next(p, s))
+        if (s->up && rj_peers_same(&s->device, device))
             return s;
-    }
     return NULL;
 }
 
 /* The engine is told that it is gone; the connection may still linger. */
-static void session_down(struct session *s)
+static void session_down(struct rj_session *s)
 {
     struct rj_peers *p = s->peers;
 
@@ -137,8 +84,16 @@ static void session_down(struct session *s)
         rj_engine_peer_down(p->engine, s->id);
 }
 
+void rj_session_probe(struct rj_session *s, struct rj_mono now)
+{
+    s->probed = now;
+    rj_conn_probe(s->conn, true);
+    s->peers->probes_until.ms = now.ms + 2 * (uint64_t)RJ_CONN_PROBE_MS;
+}
+
 /* Of an older session and a new one to the same device: whether the new one stays. */
-static bool newer_stays(const struct rj_peers *p, const struct session *old, bool dialled)
+static bool newer_stays(const struct rj_peers *p, const struct rj_session *old,
+                        bool dialled)
 {
     bool old_dialled = rj_conn_info(old->conn).is_client;
     bool i_am_lower = memcmp(p->self.b, old->device.b, RJ_DIGEST_LEN) < 0;
@@ -150,55 +105,54 @@ static bool newer_stays(const struct rj_peers *p, const struct session *old, boo
     return dialled == i_am_lower;
 }
 
-static void refuse(struct session *s, const char *why)
+/* Why it is not there, for people: also where the other end dialled. */
+static void note_why(const struct rj_session *s, enum rj_weight weight, const char *why)
+{
+    struct rj_target *t =
+        s->target != NULL ? s->target : rj_target_find(s->peers, &s->device);
+
+    if (t != NULL)
+        rj_target_why(t, weight, why);
+}
+
+static void refuse(struct rj_session *s, enum rj_err err, const char *why)
 {
     const struct rj_logger *log = s->peers->options.log;
-    char id[SHORT_ID + 1];
+    char id[RJ_PEERS_SHORT_ID + 1];
 
-    short_id(&s->device, id);
-    rj_logger_line(log, RJ_NOTE_INFO, "peer.refused device=%s address=%s why=\"%s\"", id,
-                   rj_conn_info(s->conn).addr, why);
-    if (s->target != NULL)
-        rj_why_set(s->target->why, sizeof(s->target->why), "%s", why);
+    rj_peers_short_id(&s->device, id);
+    rj_logger_line(log, RJ_NOTE_INFO,
+                   "peer.refused device=%s address=%s error=%s why=\"%s\"", id,
+                   rj_conn_info(s->conn).addr, rj_err_name(err), why);
+    note_why(s, RJ_WEIGHT_KEY, why);
+    session_down(s);
     rj_conn_close(s->conn);
 }
 
-static void on_open(struct rj_conn *conn)
+/* The first that leads to the device ends the other attempts. */
+static void end_attempts(const struct rj_session *winner)
 {
-    struct session *s = rj_conn_ctx(conn);
-    struct rj_conn_info info = rj_conn_info(conn);
-    uint8_t binding[RJ_TLS_EXPORT_LEN];
-    char id[SHORT_ID + 1];
-    struct rj_peers *p;
-    struct session *old;
+    const struct rj_peers *p = winner->peers;
 
-    if (!info.is_client) { /* accepted: its context is the whole so far */
-        p = rj_conn_ctx(conn);
-        s = session_new(p);
-        rj_conn_set_ctx(conn, s);
-        if (s == NULL) {
-            rj_conn_abort(conn, RJ_ENOMEM);
-            return;
-        }
-        s->conn = conn;
-    }
-    p = s->peers;
-    rj_crypto_device_id(p->options.crypto, info.pubkey, &s->device);
-    if (same(&s->device, &p->self)) {
-        if (rj_tls_export(rj_conn_tls(conn), RJ_PEERS_BINDING_LABEL, binding) == RJ_OK)
-            rj_twins_note(&p->twins, binding, info.addr,
-                          rj_loop_now(p->options.loop).mono);
-        refuse(s, "it is this device itself");
-        return;
-    }
-    if (s->target != NULL && !same(&s->device, &s->target->device)) {
-        refuse(s, "another device answers at this address");
-        return;
-    }
-    old = session_to(p, &s->device);
+    for (struct rj_session *s = rj_session_next(p, NULL); s != NULL;
+         s = rj_session_next(p, s))
+        if (s != winner && s->target != NULL && !s->opened && s->conn != NULL &&
+            rj_peers_same(&s->target->device, &winner->device))
+            rj_conn_abort(s->conn, RJ_ECLOSED);
+}
+
+/* All is proven: the engine may know it. */
+static void session_up(struct rj_session *s)
+{
+    struct rj_peers *p = s->peers;
+    struct rj_conn_info info = rj_conn_info(s->conn);
+    struct rj_session *old = rj_session_to(p, &s->device);
+    uint8_t binding[RJ_TLS_EXPORT_LEN];
+    char id[RJ_PEERS_SHORT_ID + 1];
+
     if (p->engine == NULL || (old != NULL && !newer_stays(p, old, info.is_client)) ||
-        rj_tls_export(rj_conn_tls(conn), RJ_PEERS_BINDING_LABEL, binding) != RJ_OK) {
-        rj_conn_close(conn); /* or it is connected already */
+        rj_tls_export(rj_conn_tls(s->conn), RJ_PEERS_BINDING_LABEL, binding) != RJ_OK) {
+        rj_conn_close(s->conn); /* or it is connected already */
         return;
     }
     if (old != NULL) {
@@ -209,23 +163,116 @@ static void on_open(struct rj_conn *conn)
         session_down(old);
         rj_conn_close(old->conn);
     }
-    short_id(&s->device, id);
+    rj_peers_short_id(&s->device, id);
     rj_logger_line(p->options.log, RJ_NOTE_INFO,
                    "peer.up device=%s address=%s dialled=%s", id, info.addr,
                    info.is_client ? "here" : "there");
     s->up = true;
     s->since = rj_engine_now(p->engine).mono;
-    if (s->target != NULL)
-        s->target->why[0] = '\0';
+    rj_conn_deadline(s->conn, (struct rj_mono){0});
+    note_why(s, RJ_WEIGHT_KEY, "");
+    if (p->beacon != NULL)
+        rj_beacon_met(p->beacon, &s->device);
     rj_engine_peer_up(p->engine, s->id, info.pubkey, binding, info.is_client);
 }
 
+/* The device is the one that was meant: the network's key comes next. */
+static void begin_proof(struct rj_session *s)
+{
+    struct rj_peers *p = s->peers;
+    struct rj_mono until = rj_loop_now(p->options.loop).mono;
+
+    s->opened = true;
+    end_attempts(s);
+    s->site.site = p->options.site;
+    s->site.is_client = rj_conn_info(s->conn).is_client;
+    if (rj_tls_export(rj_conn_tls(s->conn), RJ_SITE_LABEL, s->site.exporter) != RJ_OK) {
+        rj_conn_abort(s->conn, RJ_ENOMEM);
+        return;
+    }
+    rj_site_begin(&s->site, p->options.crypto, rj_conn_out(s->conn));
+    if (s->site.state == RJ_SITE_PASSED) {
+        session_up(s);
+        return;
+    }
+    until.ms += RJ_PEERS_SITE_MS;
+    rj_conn_deadline(s->conn, until);
+}
+
+static void find_out_device(struct rj_session *s)
+{
+    rj_crypto_device_id(s->peers->options.crypto, rj_conn_info(s->conn).pubkey,
+                        &s->device);
+}
+
+/* Whether it is this device itself, or another machine with its key. */
+static bool is_self(struct rj_session *s)
+{
+    struct rj_peers *p = s->peers;
+    uint8_t binding[RJ_TLS_EXPORT_LEN];
+
+    if (!rj_peers_same(&s->device, &p->self))
+        return false;
+    if (rj_tls_export(rj_conn_tls(s->conn), RJ_PEERS_BINDING_LABEL, binding) == RJ_OK)
+        rj_twins_note(&p->twins, binding, rj_conn_info(s->conn).addr,
+                      rj_loop_now(p->options.loop).mono);
+    return true;
+}
+
+static void on_accepted(struct rj_conn *conn)
+{
+    struct rj_peers *p = rj_conn_ctx(conn); /* the whole, so far */
+    struct rj_session *s = rj_session_new(p);
+
+    rj_conn_set_ctx(conn, s);
+    if (s == NULL) {
+        rj_conn_abort(conn, RJ_ENOMEM);
+        return;
+    }
+    s->conn = conn;
+    find_out_device(s);
+    if (is_self(s))
+        refuse(s, RJ_EINVAL, "it is this device itself");
+    else
+        begin_proof(s);
+}
+
+static void on_dialled(struct rj_conn *conn)
+{
+    struct rj_session *s = rj_conn_ctx(conn);
+    bool self;
+
+    s->conn = conn;
+    find_out_device(s);
+    self = is_self(s);
+    if (!self && rj_peers_same(&s->device, &s->target->device))
+        begin_proof(s);
+    else if (!rj_conn_next(conn)) /* a name may have more addresses */
+        refuse(s, RJ_EAUTH,
+               self ? "this device itself answers at this address"
+                    : "another device answers at this address");
+}
+
+/* ---- what comes */
+
 static void on_data(struct rj_conn *conn, struct rj_bytes data)
 {
-    struct session *s = rj_conn_ctx(conn);
+    struct rj_session *s = rj_conn_ctx(conn);
+    struct rj_peers *p = s->peers;
 
-    if (s->up && s->peers->engine != NULL)
-        rj_engine_peer_bytes(s->peers->engine, s->id, data);
+    if (!s->opened || p->engine == NULL)
+        return;
+    if (!s->site.looked) {
+        enum rj_site_state state =
+            rj_site_input(&s->site, p->options.crypto, &data, rj_conn_out(conn));
+
+        if (state == RJ_SITE_REFUSED)
+            refuse(s, RJ_EAUTH, s->site.why);
+        else if (state == RJ_SITE_PASSED && !s->up)
+            session_up(s);
+    }
+    if (s->up && data.len > 0 && p->engine != NULL)
+        rj_engine_peer_bytes(p->engine, s->id, data);
 }
 
 static void on_eof(struct rj_conn *conn)
@@ -235,220 +282,121 @@ static void on_eof(struct rj_conn *conn)
 
 static void on_drain(struct rj_conn *conn)
 {
-    struct session *s = rj_conn_ctx(conn);
+    struct rj_session *s = rj_conn_ctx(conn);
 
     if (s->up && s->peers->engine != NULL)
         rj_engine_peer_drained(s->peers->engine, s->id);
 }
 
-static void attempt_failed(struct session *s, enum rj_err err)
-{
-    struct target *t = s->target;
-    const char *why = rj_conn_why(s->conn);
+/* ---- the end */
 
-    if (why[0] != '\0') /* it names the address */
-        rj_why_set(t->why, sizeof(t->why), "%s", why);
+static void attempt_failed(struct rj_session *s, enum rj_err err)
+{
+    const char *why = rj_conn_why(s->conn);
+    char text[RJ_PEERS_WHY_MAX];
+
+    if (s->opened && err == RJ_ETIMEOUT)
+        rj_why_set(text, sizeof(text),
+                   "it did not prove that it knows the network's key");
+    else if (why[0] != '\0' && strcmp(why, rj_err_text(err)) != 0)
+        rj_why_set(text, sizeof(text), "%s", why); /* it names the address */
     else
-        rj_why_set(t->why, sizeof(t->why), "%s: %s", rj_conn_info(s->conn).addr,
+        rj_why_set(text, sizeof(text), "%s: %s", rj_conn_info(s->conn).addr,
                    rj_err_text(err));
+    note_why(s,
+             s->opened || (err != RJ_EUNREACH && err != RJ_ETIMEOUT) ||
+                     rj_conn_info(s->conn).is_unix
+                 ? RJ_WEIGHT_SOMEBODY
+                 : RJ_WEIGHT_NOBODY,
+             text);
 }
 
-static void session_ended(struct session *s, enum rj_err err)
+static void session_ended(struct rj_session *s, enum rj_err err)
 {
     struct rj_peers *p = s->peers;
     struct rj_mono now = rj_loop_now(p->options.loop).mono;
-    struct target *t = s->target;
-    char id[SHORT_ID + 1];
+    struct rj_target *t = s->target;
+    bool was_up = s->since.ms != 0;
+    bool lasted = was_up && now.ms - s->since.ms >= RJ_PEERS_LASTED_MS;
+    char id[RJ_PEERS_SHORT_ID + 1];
 
-    if (s->since.ms != 0) {
-        short_id(&s->device, id);
+    if (was_up) {
+        rj_peers_short_id(&s->device, id);
         rj_logger_line(p->options.log, RJ_NOTE_INFO,
                        "peer.down device=%s reason=%s why=\"%s\"", id, rj_err_name(err),
                        rj_conn_why(s->conn));
     }
     session_down(s);
     if (t != NULL) {
-        t->attempt = NULL;
+        t->attempts--;
         p->attempts--;
-        if (s->since.ms != 0 && now.ms - s->since.ms >= RJ_PEERS_LASTED_MS)
-            rj_backoff_reset(&t->backoff);
-        if (s->since.ms == 0 && err != RJ_OK)
+        if (!was_up && err != RJ_OK && err != RJ_ECLOSED)
             attempt_failed(s, err);
-        t->address++;
-        t->next = now;
+    } else if (lasted) {
+        t = rj_target_find(p, &s->device);
     }
-    rj_timer_set(p->timer, now);
-    rj_map_remove(&p->sessions, &s->node);
-    free(s);
+    if (t != NULL)
+        rj_target_ended(p, t, lasted);
+    if (!p->stopped)
+        rj_timer_set(p->timer, now);
+    rj_session_drop(s);
 }
 
 static void on_close(struct rj_conn *conn, enum rj_err err)
 {
-    struct session *s = rj_conn_ctx(conn);
+    struct rj_session *s = rj_conn_ctx(conn);
 
-    if (s != NULL)
-        session_ended(s, err);
+    if (s == NULL)
+        return;
+    s->conn = conn; /* it may have failed before anybody was told of it */
+    session_ended(s, err);
 }
 
-static const struct rj_conn_ops conn_ops = {
-    .on_open = on_open,
+const struct rj_conn_ops rj_session_dial_ops = {
+    .on_open = on_dialled,
     .on_data = on_data,
     .on_eof = on_eof,
     .on_drain = on_drain,
     .on_close = on_close,
 };
 
-/* ---- dialling */
+static const struct rj_conn_ops accept_ops = {
+    .on_open = on_accepted,
+    .on_data = on_data,
+    .on_eof = on_eof,
+    .on_drain = on_drain,
+    .on_close = on_close,
+};
 
-static struct target *target_find(const struct rj_peers *p,
-                                  const struct rj_digest *device)
-{
-    struct rj_map_node *node = rj_map_find(&p->targets, RJ_BYTES_OF(device->b));
-
-    return node != NULL ? RJ_MAP_ENTRY(node, struct target, node) : NULL;
-}
-
-/* NULL: out of memory. */
-static struct target *target_of(struct rj_peers *p, const struct rj_digest *device)
-{
-    struct target *t = target_find(p, device);
-
-    if (t != NULL)
-        return t;
-    t = rj_alloc_zero(1, sizeof(*t));
-    if (t == NULL)
-        return NULL;
-    t->device = *device;
-    rj_backoff_init(&t->backoff, RJ_PEERS_BACKOFF_MIN_MS, RJ_PEERS_BACKOFF_MAX_MS);
-    return rj_map_insert(&p->targets, &t->node) == NULL ? t : NULL;
-}
-
-/* Every address was tried: wait, unless somebody asked for a new round meanwhile. */
-static void round_over(struct rj_peers *p, struct target *t, struct rj_mono now)
-{
-    struct rj_env *env = rj_crypto_env(p->options.crypto);
-    uint64_t draw = 0;
-
-    t->address = 0;
-    t->tried = t->began;
-    t->next = now;
-    if (t->began == p->dials) {
-        (void)env->ops->random(env, (uint8_t *)&draw, sizeof(draw));
-        t->next.ms += rj_backoff_next_ms(&t->backoff, draw);
-    }
-}
-
-static void dial_address(struct rj_peers *p, struct target *t, const char *address)
-{
-    struct rj_ticket_endpoint e;
-    struct rj_conn_options options = p->conn_options;
-    struct session *s;
-    enum rj_err err = rj_ticket_endpoint(rj_bytes_from_str(address), RJ_TICKET_PORT, &e);
-
-    if (err != RJ_OK) {
-        rj_why_set(t->why, sizeof(t->why), "%.100s is no address", address);
-        t->address++;
-        return;
-    }
-    s = session_new(p);
-    if (s == NULL)
-        return;
-    s->target = t;
-    options.ctx = s;
-    err = rj_conn_tcp(p->options.loop, e.host, e.port, &options, &s->conn);
-    if (err != RJ_OK) {
-        rj_map_remove(&p->sessions, &s->node);
-        free(s);
-        t->address++;
-        return;
-    }
-    t->attempt = s;
-    p->attempts++;
-}
-
-static void dial(struct rj_peers *p, const struct rj_peer_info *info, struct rj_mono now)
-{
-    struct target *t;
-
-    p->missing = true;
-    t = target_of(p, &info->device);
-    if (t == NULL || t->attempt != NULL || now.ms < t->next.ms ||
-        p->attempts >= RJ_PEERS_DIALS_MAX)
-        return;
-    if (t->address == 0)
-        t->began = p->dials;
-    if (t->address >= info->n_addresses) {
-        if (info->n_addresses == 0)
-            rj_why_set(t->why, sizeof(t->why), "no address of it is known");
-        round_over(p, t, now);
-        return;
-    }
-    dial_address(p, t, info->addresses[t->address]);
-}
-
-static void look_for_somebody(struct rj_peers *p, struct rj_mono now)
-{
-    struct rj_node *n = p->engine != NULL ? rj_engine_node(p->engine) : NULL;
-    struct rj_peer_info info;
-
-    if (n == NULL || p->stopped)
-        return;
-    p->missing = false;
-    for (size_t i = 0; rj_node_peer(n, i, &info); i++) {
-        if (info.wanted && !same(&info.device, &p->self) &&
-            session_to(p, &info.device) == NULL)
-            dial(p, &info, now);
-    }
-}
-
-/* ---- own addresses */
-
-static void tell_addresses(struct rj_peers *p)
-{
-    struct rj_node *n = rj_engine_node(p->engine);
-    struct rj_bytes list[RJ_ADDRESSES_MAX];
-
-    for (size_t i = 0; i < p->own.n; i++)
-        list[i] = rj_bytes_from_str(p->own.items[i].text);
-    if (n != NULL && rj_node_set_addresses(n, list, p->own.n) != RJ_OK)
-        rj_logger_line(p->options.log, RJ_NOTE_WARN, "peer.addresses_refused count=%zu",
-                       p->own.n);
-    rj_engine_touch(p->engine);
-}
-
-static bool find_addresses(struct rj_peers *p)
-{
-    const struct rj_addresses_options o = {
-        .told = p->options.told_addresses,
-        .host = p->options.listen_host,
-        .port = p->options.port,
-    };
-    struct rj_addresses found;
-
-    rj_addresses_find(&o, &found);
-    if (rj_addresses_equal(&found, &p->own))
-        return false;
-    p->own = found;
-    return true;
-}
+/* ---- what the driver calls */
 
 static void on_tick(void *ctx)
 {
     struct rj_peers *p = ctx;
     struct rj_mono now = rj_loop_now(p->options.loop).mono;
 
-    if (now.ms >= p->own_next.ms) {
-        p->own_next.ms = now.ms + RJ_PEERS_ADDRESSES_MS;
-        if (find_addresses(p) && p->engine != NULL)
-            tell_addresses(p);
-    }
-    look_for_somebody(p, now);
+    if (p->stopped)
+        return;
+    rj_roam_look(p, now);
+    rj_dial_look(p, now);
     now.ms += p->missing ? RJ_PEERS_TICK_MS : RJ_PEERS_IDLE_MS;
-    if (!p->stopped)
-        rj_timer_set(p->timer, now);
+    if (p->own_next.ms < now.ms)
+        now = p->own_next;
+    rj_timer_set(p->timer, now);
 }
 
-/* ---- what the driver calls */
+static enum rj_err make_parts(struct rj_peers *p)
+{
+    const struct rj_relay_options relay = {.loop = p->options.loop};
+    enum rj_err err = rj_timer_new(p->options.loop, on_tick, p, &p->timer);
+
+    if (err == RJ_OK)
+        err = rj_relay_new(&relay, &p->relay);
+    if (err == RJ_OK)
+        err = rj_roam_new(p);
+    p->conn_options.plain_ctx = p->relay;
+    return err;
+}
 
 enum rj_err rj_peers_new(const struct rj_peers_options *options,
                          struct rj_peers **ret_peers)
@@ -460,53 +408,63 @@ enum rj_err rj_peers_new(const struct rj_peers_options *options,
         return RJ_ENOMEM;
     p->options = *options;
     p->conn_options = (struct rj_conn_options){
-        .ops = &conn_ops, .ctx = p, .tls = options->tls, .conns_max = RJ_SESSIONS_MAX};
+        .ops = &accept_ops,
+        .ctx = p,
+        .tls = options->tls,
+        .conns_max = RJ_SESSIONS_MAX,
+        .dead_ms = RJ_PEERS_DEAD_MS,
+        .plain_ops = &rj_relay_conn_ops,
+    };
     rj_map_init(&p->sessions, session_key);
-    rj_map_init(&p->targets, target_key);
+    rj_targets_init(p);
     rj_crypto_device_id(options->crypto, rj_crypto_env(options->crypto)->pubkey,
                         &p->self);
-    err = rj_timer_new(options->loop, on_tick, p, &p->timer);
+    err = make_parts(p);
     if (err != RJ_OK) {
-        free(p);
+        rj_peers_free(p);
         return err;
     }
-    (void)find_addresses(p);
     *ret_peers = p;
     return RJ_OK;
 }
 
 enum rj_err rj_peers_listen(struct rj_peers *p)
 {
-    const char *host = p->options.listen_host;
-    enum rj_err err;
+    const struct rj_peers_options *o = &p->options;
+    enum rj_err err = RJ_OK;
 
-    if (p->options.port == 0 && !p->options.any_port)
-        return RJ_OK;
-    err = rj_listener_tcp(p->options.loop, host[0] != '\0' ? host : NULL, p->options.port,
-                          &p->conn_options, &p->listener);
-    if (err != RJ_OK)
+    if (o->port != 0 || o->any_port) {
+        err = rj_listener_tcp(o->loop, o->listen_host[0] != '\0' ? o->listen_host : NULL,
+                              o->port, &p->conn_options, &p->listener);
+        if (err == RJ_OK)
+            p->options.port = rj_listener_port(p->listener);
+    }
+    if (err == RJ_OK)
+        err = rj_roam_listen(p); /* now that the port is known */
+    if (err != RJ_OK || o->peer_socket == NULL)
         return err;
-    p->options.port = rj_listener_port(p->listener);
-    (void)find_addresses(p); /* now that the port is known */
+    err = rj_listener_unix(o->loop, o->peer_socket, &p->conn_options, &p->pipe_listener);
+    if (err != RJ_OK)
+        rj_logger_line(o->log, RJ_NOTE_WARN, "peer.no_pipes socket=%s why=\"%s\"",
+                       o->peer_socket, rj_err_text(err));
     return RJ_OK;
 }
 
 void rj_peers_begin(struct rj_peers *p, struct rj_engine *e)
 {
     p->engine = e;
-    tell_addresses(p);
+    rj_roam_tell(p);
     rj_timer_set(p->timer, rj_loop_now(p->options.loop).mono);
 }
 
 void rj_peers_end(struct rj_peers *p)
 {
     p->engine = NULL;
-    for (struct rj_map_node *n = rj_map_first(&p->sessions); n != NULL;
-         n = rj_map_next(n)) {
-        struct session *s = RJ_MAP_ENTRY(n, struct session, node);
-
+    for (struct rj_session *s = rj_session_next(p, NULL); s != NULL;
+         s = rj_session_next(p, s)) {
         s->up = false;
-        rj_conn_abort(s->conn, RJ_ECLOSED);
+        if (s->conn != NULL)
+            rj_conn_abort(s->conn, RJ_ECLOSED);
     }
 }
 
@@ -514,25 +472,27 @@ void rj_peers_stop(struct rj_peers *p)
 {
     p->stopped = true;
     rj_timer_cancel(p->timer);
+    rj_roam_stop(p);
+    rj_relay_stop(p->relay);
     rj_listener_close(p->listener);
-    p->listener = NULL;
+    rj_listener_close(p->pipe_listener);
+    p->listener = p->pipe_listener = NULL;
 }
 
 void rj_peers_free(struct rj_peers *p)
 {
-    struct rj_map_node *n;
-
     if (p == NULL)
         return;
-    while ((n = rj_map_take_any(&p->targets)) != NULL)
-        free(RJ_MAP_ENTRY(n, struct target, node));
+    rj_targets_free(p);
+    rj_roam_free(p);
+    rj_relay_free(p->relay);
     rj_timer_free(p->timer);
     free(p);
 }
 
 void rj_peers_send(struct rj_peers *p, uint64_t peer, struct rj_bytes bytes)
 {
-    struct session *s = session_of(p, peer);
+    struct rj_session *s = session_of(p, peer);
 
     if (s != NULL && s->up)
         rj_buf_append(rj_conn_out(s->conn), bytes);
@@ -540,67 +500,25 @@ void rj_peers_send(struct rj_peers *p, uint64_t peer, struct rj_bytes bytes)
 
 void rj_peers_close(struct rj_peers *p, uint64_t peer, enum rj_err err)
 {
-    struct session *s = session_of(p, peer);
+    struct rj_session *s = session_of(p, peer);
 
     if (s == NULL)
         return;
-    if (s->target != NULL && err != RJ_OK)
-        rj_why_set(s->target->why, sizeof(s->target->why), "%s", rj_err_text(err));
+    if (err != RJ_OK)
+        note_why(s, RJ_WEIGHT_SOMEBODY, rj_err_text(err));
     rj_conn_close(s->conn);
-}
-
-uint64_t rj_peers_dial_now(struct rj_peers *p)
-{
-    struct rj_mono now = rj_loop_now(p->options.loop).mono;
-
-    p->dials++;
-    for (struct rj_map_node *n = rj_map_first(&p->targets); n != NULL;
-         n = rj_map_next(n)) {
-        struct target *t = RJ_MAP_ENTRY(n, struct target, node);
-
-        rj_backoff_reset(&t->backoff);
-        if (t->attempt == NULL)
-            t->address = 0;
-        t->next = now;
-    }
-    rj_timer_set(p->timer, now);
-    return p->dials;
-}
-
-bool rj_peers_tried(struct rj_peers *p, uint64_t since)
-{
-    struct rj_node *n = p->engine != NULL ? rj_engine_node(p->engine) : NULL;
-    struct rj_peer_info info;
-
-    for (size_t i = 0; n != NULL && rj_node_peer(n, i, &info); i++) {
-        const struct target *t = target_find(p, &info.device);
-
-        if (!info.wanted || same(&info.device, &p->self) ||
-            session_to(p, &info.device) != NULL)
-            continue;
-        if (t == NULL || t->tried < since)
-            return false;
-    }
-    return n != NULL;
 }
 
 bool rj_peers_connected(const struct rj_peers *p, const struct rj_digest *device)
 {
-    return session_to(p, device) != NULL;
+    return rj_session_to(p, device) != NULL;
 }
 
 const char *rj_peers_address(const struct rj_peers *p, const struct rj_digest *device)
 {
-    const struct session *s = session_to(p, device);
+    const struct rj_session *s = rj_session_to(p, device);
 
     return s != NULL ? rj_conn_info(s->conn).addr : NULL;
-}
-
-const char *rj_peers_why(const struct rj_peers *p, const struct rj_digest *device)
-{
-    const struct target *t = target_find(p, device);
-
-    return t != NULL ? t->why : "";
 }
 
 const struct rj_ticket_address *rj_peers_own(const struct rj_peers *p, size_t *ret_n)
@@ -626,9 +544,9 @@ struct rj_peers_stats rj_peers_stats(const struct rj_peers *p)
 
     if (p->listener != NULL)
         l = rj_listener_stats(p->listener);
-    for (struct rj_map_node *n = rj_map_first(&p->sessions); n != NULL;
-         n = rj_map_next(n))
-        stats.sessions += RJ_MAP_ENTRY(n, struct session, node)->up;
+    for (const struct rj_session *s = rj_session_next(p, NULL); s != NULL;
+         s = rj_session_next(p, s))
+        stats.sessions += s->up;
     stats.half = l.half;
     stats.accepted = l.accepted;
     stats.refused = l.refused;

@@ -9,6 +9,7 @@
 #include "base/hash.h"
 
 #include <arpa/inet.h>
+#include <net/if.h>
 #include <stdio.h>
 
 enum {
@@ -98,17 +99,39 @@ static bool is_name(struct rj_bytes host)
     return label > 0;
 }
 
+/* The name of an interface behind a link-local address: "fe80::1%eth0". */
+static bool is_scope(struct rj_bytes scope)
+{
+    if (scope.len == 0 || scope.len >= IF_NAMESIZE)
+        return false;
+    for (size_t i = 0; i < scope.len; i++) {
+        if (!is_label_char(scope.ptr[i]) && scope.ptr[i] != '.')
+            return false;
+    }
+    return true;
+}
+
 static bool is_ipv6(struct rj_bytes host)
 {
+    const uint8_t *scope = host.len > 0 ? memchr(host.ptr, '%', host.len) : NULL;
     char text[INET6_ADDRSTRLEN];
     struct in6_addr addr;
+
+    if (scope != NULL) {
+        size_t at = (size_t)(scope - host.ptr);
+
+        if (!is_scope(rj_bytes_skip(host, at + 1)))
+            return false;
+        host = rj_bytes_first(host, at);
+    }
 
     if (host.len == 0 || host.len >= sizeof(text) ||
         memchr(host.ptr, '\0', host.len) != NULL)
         return false;
     memcpy(text, host.ptr, host.len);
     text[host.len] = '\0';
-    return inet_pton(AF_INET6, text, &addr) == 1;
+    return inet_pton(AF_INET6, text, &addr) == 1 &&
+           (scope == NULL || IN6_IS_ADDR_LINKLOCAL(&addr));
 }
 
 static bool port_of(struct rj_bytes digits, uint16_t *ret)

@@ -15,10 +15,15 @@
 #include "posix/tls.h"
 
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <stdarg.h>
 #include <stdio.h>
 
-enum { KEEPALIVE_S = 60 };
+enum {
+    KEEPALIVE_S = 60,
+    PROBES = 4, /* with dead_ms: so many probes fit into it */
+    TLS_FIRST_BYTE = 0x16
+};
 
 static const struct rj_conn_options defaults = {
     .queue_high_bytes = RJ_CONN_QUEUE_HIGH,
@@ -52,8 +57,12 @@ enum rj_err rj_conn_make(struct rj_loop *loop, const struct rj_conn_options *opt
     conn->options = *options;
     fill_options(&conn->options);
     conn->ctx = options->ctx;
-    conn->is_unix = is_unix;
+    conn->is_unix = conn->info.is_unix = is_unix;
     conn->info.addr = conn->addr;
+    if (options->preamble.len > 0 && options->preamble.len <= sizeof(conn->preamble)) {
+        memcpy(conn->preamble, options->preamble.ptr, options->preamble.len);
+        conn->preamble_len = options->preamble.len;
+    }
     rj_conn_init_queues(conn);
     if (is_unix)
         (void)uv_pipe_init(&loop->uv, &conn->uv.pipe, 0);
@@ -100,6 +109,8 @@ static void open_conn(struct rj_conn *conn)
     conn->opened = true;
     conn->limit_ms = 0;
     conn->options.ops->on_open(conn);
+    if (conn->state != RJ_CONN_DIAL) /* else on_open wants the next address */
+        rj_conn_dial_free(conn);
 }
 
 static enum rj_err start_tls(struct rj_conn *conn)
@@ -109,8 +120,36 @@ static enum rj_err start_tls(struct rj_conn *conn)
 
     if (wire == NULL)
         return RJ_ENOMEM;
+    rj_buf_append_raw(wire, conn->preamble, conn->preamble_len);
+    if (conn->options.tls_server)
+        return rj_buf_err(wire);
     err = rj_tls_new(conn->options.tls, true, &conn->tls);
     return err == RJ_OK ? rj_tls_start(conn->tls, wire) : err;
+}
+
+static void set_tcp_int(int fd, int option, int value)
+{
+    (void)setsockopt(fd, IPPROTO_TCP, option, &value, sizeof(value));
+}
+
+/* Probes go out when nothing was heard (RFC 1122 4.2.3.6); TCP_USER_TIMEOUT (RFC 5482)
+ * says how long they, and data, may go unanswered. */
+void rj_conn_probe(struct rj_conn *conn, bool hurry)
+{
+    uint32_t dead_ms = hurry ? (uint32_t)RJ_CONN_PROBE_MS : conn->options.dead_ms;
+    int every_s = hurry ? RJ_CONN_PROBE_S : (int)(dead_ms / 1000 / PROBES);
+    uv_os_fd_t fd;
+
+    if (conn->is_unix || uv_is_closing(&conn->uv.handle) ||
+        uv_fileno(&conn->uv.handle, &fd) != 0)
+        return;
+    if (every_s < 1)
+        every_s = 1;
+    (void)uv_tcp_keepalive(&conn->uv.tcp, 1,
+                           dead_ms > 0 ? (unsigned)every_s : KEEPALIVE_S);
+    set_tcp_int(fd, TCP_USER_TIMEOUT, (int)dead_ms);
+    if (dead_ms > 0)
+        set_tcp_int(fd, TCP_KEEPINTVL, every_s);
 }
 
 static void on_alloc(uv_handle_t *handle, size_t size, uv_buf_t *ret)
@@ -127,10 +166,11 @@ void rj_conn_connected(struct rj_conn *conn)
 {
     enum rj_err err;
 
-    rj_conn_dial_free(conn);
+    if (conn->options.tls == NULL)
+        rj_conn_dial_free(conn); /* else another address may have to be tried */
     if (!conn->is_unix) {
         (void)uv_tcp_nodelay(&conn->uv.tcp, 1);
-        (void)uv_tcp_keepalive(&conn->uv.tcp, 1, KEEPALIVE_S);
+        rj_conn_probe(conn, false);
         set_tcp_addr(conn);
     }
     if (uv_read_start(&conn->uv.stream, on_alloc, on_read) != 0) {
@@ -155,6 +195,19 @@ static bool is_reading(const struct rj_conn *conn)
     return conn->state == RJ_CONN_OPEN;
 }
 
+/* Whoever was accepted and does not speak TLS. */
+static void turn_plain(struct rj_conn *conn, struct rj_bytes in)
+{
+    conn->options.ops = conn->options.plain_ops;
+    conn->options.tls = NULL;
+    conn->ctx = conn->options.plain_ctx;
+    open_conn(conn);
+    if (is_reading(conn)) {
+        conn->info.received += in.len;
+        conn->options.ops->on_data(conn, in);
+    }
+}
+
 /* Bytes of a TLS connection. What was said before an error counts. */
 static void take_records(struct rj_conn *conn, struct rj_bytes in)
 {
@@ -177,7 +230,9 @@ static void take_records(struct rj_conn *conn, struct rj_bytes in)
     }
     if (err != RJ_OK) {
         rj_conn_push_wire(conn);
-        rj_conn_fail(conn, err, "%s", conn->tls != NULL ? rj_tls_why(conn->tls) : "TLS");
+        if (conn->state != RJ_CONN_DIAL) /* that failed, and it goes on elsewhere */
+            rj_conn_fail(conn, err, "%s",
+                         conn->tls != NULL ? rj_tls_why(conn->tls) : "TLS");
     } else if (rj_conn_wire_flooded(conn)) {
         /* It makes TLS answer and does not read the answers. */
         rj_conn_fail(conn, RJ_ELIMIT, "the peer reads too slowly");
@@ -232,7 +287,10 @@ static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
     in = rj_bytes_of(buf->base, (size_t)len);
     if (len == 0 || conn->state > RJ_CONN_OPEN)
         return; /* while it closes, what still comes is dropped */
-    if (conn->options.tls != NULL) {
+    if (conn->options.tls != NULL && conn->tls == NULL &&
+        conn->options.plain_ops != NULL && in.ptr[0] != TLS_FIRST_BYTE) {
+        turn_plain(conn, in);
+    } else if (conn->options.tls != NULL) {
         take_records(conn, in);
     } else {
         conn->info.received += in.len;
@@ -269,6 +327,11 @@ void rj_conn_fail(struct rj_conn *conn, enum rj_err err, const char *why, ...)
 {
     va_list args;
 
+    /* A name's other addresses may lead to who speaks the protocol. */
+    if (conn->state == RJ_CONN_HANDSHAKE &&
+        (err == RJ_EPROTO || err == RJ_EAUTH || err == RJ_EUNREACH) &&
+        rj_conn_dial_skip(conn, 0))
+        return;
     if (conn->state == RJ_CONN_DEAD)
         return;
     conn->state = RJ_CONN_DEAD;
@@ -279,6 +342,7 @@ void rj_conn_fail(struct rj_conn *conn, enum rj_err err, const char *why, ...)
     va_end(args);
     rj_listener_conn_dead(conn);
     rj_conn_dial_free(conn);
+    rj_child_end(conn);
     if (!uv_is_closing(&conn->uv.handle))
         uv_close(&conn->uv.handle, rj_conn_closed);
 }
@@ -289,6 +353,8 @@ void rj_conn_closed(uv_handle_t *handle)
     struct rj_loop *loop = conn->loop;
 
     if (conn->state != RJ_CONN_DEAD && rj_conn_dial_again(conn))
+        return;
+    if (conn->child != NULL && !rj_child_done(conn))
         return;
     if (conn->opened || conn->listener == NULL)
         conn->options.ops->on_close(conn, conn->err);
@@ -323,6 +389,11 @@ void rj_conn_close(struct rj_conn *conn)
 void rj_conn_abort(struct rj_conn *conn, enum rj_err err)
 {
     rj_conn_fail(conn, err, "%s", rj_err_text(err));
+}
+
+bool rj_conn_next(struct rj_conn *conn)
+{
+    return conn->state == RJ_CONN_OPEN && rj_conn_dial_skip(conn, 0);
 }
 
 /* ---- deadlines */
@@ -383,6 +454,24 @@ uint64_t rj_conn_sweep_all(struct rj_loop *loop, uint64_t now_ms)
 }
 
 /* ---- what it is */
+
+bool rj_conn_local(const struct rj_conn *conn, struct sockaddr_storage *ret)
+{
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)ret;
+    struct sockaddr_in v4 = {.sin_family = AF_INET};
+    int len = sizeof(*ret);
+
+    if (conn->is_unix || conn->state < RJ_CONN_HANDSHAKE || conn->state == RJ_CONN_DEAD ||
+        uv_tcp_getsockname(&conn->uv.tcp, (struct sockaddr *)ret, &len) != 0)
+        return false;
+    if (ret->ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) {
+        v4.sin_port = v6->sin6_port;
+        memcpy(&v4.sin_addr, &v6->sin6_addr.s6_addr[12], sizeof(v4.sin_addr));
+        memset(ret, 0, sizeof(*ret));
+        memcpy(ret, &v4, sizeof(v4));
+    }
+    return true;
+}
 
 void *rj_conn_ctx(const struct rj_conn *conn)
 {

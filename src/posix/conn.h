@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Connections of a loop: TCP or Unix stream, plain or TLS, accepted or made. One set of
- * callbacks and calls for all of them.
+/* Connections of a loop: TCP, Unix stream or a child process, plain or TLS, accepted or
+ * made. One set of callbacks and calls for all of them.
  *
  * Order of callbacks: on_open, then any of on_data, on_drain, on_eof, then on_close,
  * always last, always once. A connection that the program made and that could not be
@@ -15,6 +15,7 @@
 #include <rejoin/env.h>
 #include <rejoin/error.h>
 #include <stdbool.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 struct rj_loop;
@@ -31,6 +32,12 @@ enum {
     RJ_CONN_ADDRS_MAX = 8,         /* addresses tried for one name */
     RJ_CONN_TRY_MS = 3000,         /* for each of them, while there is another */
     RJ_CONN_GOODBYE_MS = 1000,     /* most to wait for the other end to close too */
+    RJ_CONN_PREAMBLE_MAX = 64,     /* bytes in front of TLS */
+    RJ_CONN_ARGS_MAX = 32,         /* words of a child's command, its name included */
+    RJ_CONN_CHILD_GRACE_MS = 500,  /* for a child to end by itself, then SIGTERM, */
+    RJ_CONN_CHILD_KILL_MS = 2000,  /* and SIGKILL */
+    RJ_CONN_PROBE_S = 1,           /* between the probes of rj_conn_probe, */
+    RJ_CONN_PROBE_MS = 3000,       /* and how long nobody may answer them */
     RJ_CONN_SWEEP_MS = 250         /* how late a deadline of a connection may be */
 };
 
@@ -71,11 +78,20 @@ struct rj_conn_options {
     size_t queue_max_bytes;  /* a send beyond closes the connection with RJ_ELIMIT */
     uint32_t handshake_ms;   /* from accept or connect (names, TCP, TLS) to on_open */
     uint32_t linger_ms;      /* from rj_conn_close to the end */
+    uint32_t dead_ms;        /* TCP: it is cut when the other end gave no sign so long,
+                              * neither to data nor to probes; 0: the system's default */
+    /* Made here, with TLS: */
+    struct rj_bytes preamble; /* goes in front of TLS, as it is; copied */
+    bool tls_server;          /* this end is TLS's server */
     /* Listeners only: */
     uint32_t conns_max; /* connections beyond are closed at once */
     uint32_t half_max;  /* handshakes at one time; beyond, the oldest one that is older
                          * than RJ_LISTENER_HALF_MIN_MS is cut, else new ones wait */
     uint32_t turn_max;  /* accepted in one turn; more wait for the next */
+    /* With TLS: who begins with another byte than TLS does becomes a plain connection
+     * with these callbacks; NULL: is refused. */
+    const struct rj_conn_ops *plain_ops;
+    void *plain_ctx;
 };
 
 /* Listens on a numeric address (IPv4, IPv6) or name; NULL or "" is any address of both
@@ -105,8 +121,9 @@ struct rj_listener_stats rj_listener_stats(const struct rj_listener *listener);
  * of the loop makes all listeners deaf, rj_loop_free closes those that are left. */
 void rj_listener_close(struct rj_listener *listener);
 
-/* Connects to host (IPv4, IPv6, DNS name: its addresses are tried one after the other).
- * The outcome comes as on_open or on_close. RJ_EINVAL: no host or port. RJ_ENOMEM.
+/* Connects to host (IPv4, IPv6 also with %scope, DNS name: its addresses are tried one
+ * after the other, the two families in turn, until with one of them the handshake is
+ * done). The outcome comes as on_open or on_close. RJ_EINVAL: no host or port. RJ_ENOMEM.
  * RJ_ECLOSED: the loop is stopping. */
 RJ_NODISCARD enum rj_err rj_conn_tcp(struct rj_loop *loop, const char *host,
                                      uint16_t port, const struct rj_conn_options *options,
@@ -116,6 +133,25 @@ RJ_NODISCARD enum rj_err rj_conn_unix(struct rj_loop *loop, const char *path,
                                       const struct rj_conn_options *options,
                                       struct rj_conn **ret_conn);
 
+/* Runs a command and connects to its standard input and output; name is what
+ * rj_conn_info's addr says. No shell: argv is as execvp wants it, copied by the system
+ * before this returns. What it last said on its standard error becomes part of
+ * rj_conn_why. It is ended, and waited for, before on_close. RJ_EINVAL: no command.
+ * RJ_ENOMEM, RJ_EIO, RJ_ECLOSED. A command that does not start ends as on_close. */
+RJ_NODISCARD enum rj_err rj_conn_child(struct rj_loop *loop, const char *const *argv,
+                                       const char *name,
+                                       const struct rj_conn_options *options,
+                                       struct rj_conn **ret_conn);
+
+/* From within on_open: this is not who was meant, try the next address of the name (the
+ * outcome comes as before). False: there is none, nothing was done. */
+bool rj_conn_next(struct rj_conn *conn);
+/* Asks the other end whether it is still there: one that does not answer is cut with
+ * RJ_EUNREACH within some RJ_CONN_PROBE_MS. false: back to dead_ms. TCP only. */
+void rj_conn_probe(struct rj_conn *conn, bool hurry);
+/* The own address of a TCP connection, IPv4 in IPv6 unwrapped. False: none. */
+bool rj_conn_local(const struct rj_conn *conn, struct sockaddr_storage *ret);
+
 void *rj_conn_ctx(const struct rj_conn *conn);
 void rj_conn_set_ctx(struct rj_conn *conn, void *ctx);
 /* Replaces callbacks, for a connection that turns out to be something else. */
@@ -123,7 +159,8 @@ void rj_conn_set_ops(struct rj_conn *conn, const struct rj_conn_ops *ops);
 struct rj_loop *rj_conn_loop(const struct rj_conn *conn);
 
 struct rj_conn_info {
-    bool is_client;        /* made by rj_conn_tcp or rj_conn_unix */
+    bool is_client;        /* made here, and not as tls_server */
+    bool is_unix;          /* a Unix socket, or a child */
     const char *addr;      /* "192.0.2.1:7340", "[::1]:7340", the socket's path */
     const uint8_t *pubkey; /* TLS: the peer's raw key, proven; else NULL */
     bool has_cred;         /* accepted Unix: uid, gid and pid of the other end */

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Connecting: numeric addresses at once, names by the system's resolver on a worker
- * thread. The addresses of a name are tried one after the other, each for a few seconds
- * while there is another one, so that a dead IPv6 route does not cost the whole time
- * (after RFC 8305, without its races). A lookup cannot be taken back: its request lives
- * on without the connection until the resolver answers. */
+ * thread. The addresses of a name are tried one after the other, the families in turn,
+ * each for a few seconds while there is another one, so that a dead IPv6 route does not
+ * cost the whole time (after RFC 8305, without its races). With TLS an address counts
+ * only once the handshake is done there and the program does not ask for the next one. A
+ * lookup cannot be taken back: its request lives on without the connection until the
+ * resolver answers. */
 #include "base/alloc.h"
 #include "posix/conn.h"
 #include "posix/loop_inner.h"
+#include "posix/tls.h"
 
 #include <stdio.h>
 #include <sys/un.h>
@@ -61,12 +64,31 @@ bool rj_conn_dial_skip(struct rj_conn *conn, uint64_t now_ms)
     if (now_ms != 0 && now_ms < conn->dial->try_ms)
         return false;
     conn->dial->try_ms = 0;
-    uv_close(&conn->uv.handle, rj_conn_closed);
+    conn->state = RJ_CONN_DIAL;
+    if (!uv_is_closing(&conn->uv.handle))
+        uv_close(&conn->uv.handle, rj_conn_closed);
     return true;
+}
+
+/* Forgets what there was with the address before. */
+static void begin_again(struct rj_conn *conn)
+{
+    rj_conn_drop_queues(conn);
+    conn->out.head = conn->wire.head = 0;
+    conn->out.locked = conn->wire.locked = 0;
+    rj_tls_free(conn->tls);
+    conn->tls = NULL;
+    conn->opened = conn->paused = conn->got_eof = conn->was_full = conn->writing = false;
+    conn->deadline_ms = 0;
+    conn->info.pubkey = NULL;
+    conn->info.received = conn->info.sent = 0;
+    if (conn->limit_ms == 0) /* it was open already */
+        rj_conn_set_limit(conn, rj_loop_ms() + conn->options.handshake_ms);
 }
 
 bool rj_conn_dial_again(struct rj_conn *conn)
 {
+    begin_again(conn);
     (void)uv_tcp_init(&conn->loop->uv, &conn->uv.tcp);
     conn->uv.handle.data = conn;
     connect_next(conn);
@@ -94,11 +116,33 @@ void rj_conn_dial_free(struct rj_conn *conn)
         free(dial);
 }
 
+/* The next of list with (or without) that family. */
+static const struct addrinfo *next_of(const struct addrinfo *list, int family, bool with)
+{
+    while (list != NULL && ((list->ai_family == family) != with ||
+                            list->ai_addrlen > sizeof(struct sockaddr_storage)))
+        list = list->ai_next;
+    return list;
+}
+
+/* The families in turn, each in the resolver's order, which family is first as well (RFC
+ * 8305, 4). */
 static void take_addrs(struct rj_conn_dial *dial, const struct addrinfo *list)
 {
-    for (; list != NULL && dial->count < RJ_CONN_ADDRS_MAX; list = list->ai_next)
-        if (list->ai_addrlen <= sizeof(dial->addrs[0]))
-            memcpy(&dial->addrs[dial->count++], list->ai_addr, list->ai_addrlen);
+    int family = list != NULL ? list->ai_family : AF_UNSPEC;
+    const struct addrinfo *at[2] = {next_of(list, family, true),
+                                    next_of(list, family, false)};
+
+    for (size_t turn = 0; at[0] != NULL || at[1] != NULL; turn ^= 1) {
+        const struct addrinfo *a = at[turn];
+
+        if (a == NULL)
+            continue;
+        if (dial->count == RJ_CONN_ADDRS_MAX)
+            return;
+        memcpy(&dial->addrs[dial->count++], a->ai_addr, a->ai_addrlen);
+        at[turn] = next_of(a->ai_next, family, turn == 0);
+    }
 }
 
 static void on_lookup(uv_getaddrinfo_t *req, int status, struct addrinfo *list)
@@ -170,7 +214,7 @@ enum rj_err rj_conn_tcp(struct rj_loop *loop, const char *host, uint16_t port,
     dial->port = port;
     dial->conn = conn;
     conn->dial = dial;
-    conn->info.is_client = true;
+    conn->info.is_client = !options->tls_server;
     (void)snprintf(conn->addr, sizeof(conn->addr), "%s:%u", host, (unsigned int)port);
     if (take_numeric(dial, host))
         connect_next(conn);

@@ -369,7 +369,7 @@ static void on_written(uv_write_t *req, int status)
     struct rj_conn_queue *q = outgoing(conn);
 
     conn->writing = false;
-    if (conn->state == RJ_CONN_DEAD)
+    if (conn->state == RJ_CONN_DEAD || uv_is_closing(&conn->uv.handle))
         return; /* the buffers go with it */
     if (status != 0) {
         rj_conn_fail(conn, RJ_EUNREACH, "writing: %s", uv_strerror(status));

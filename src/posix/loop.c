@@ -51,6 +51,7 @@ static void cut_all(struct rj_loop *loop)
         rj_conn_abort(conn, RJ_ECLOSED);
     for (work = LIST_FIRST(&loop->works); work != NULL; work = LIST_NEXT(work, link))
         (void)uv_cancel((uv_req_t *)&work->req);
+    rj_child_kill_all(loop);
 }
 
 static void on_turn_end(uv_prepare_t *prepare)
@@ -66,7 +67,8 @@ static void on_turn_end(uv_prepare_t *prepare)
     rj_listener_next_turn(loop);
     if (!TAILQ_EMPTY(&loop->dirty))
         rj_loop_again(loop);
-    if (loop->stopping && TAILQ_EMPTY(&loop->conns) && LIST_EMPTY(&loop->works))
+    if (loop->stopping && TAILQ_EMPTY(&loop->conns) && LIST_EMPTY(&loop->works) &&
+        LIST_EMPTY(&loop->children))
         uv_stop(&loop->uv);
 }
 
@@ -74,12 +76,15 @@ static void on_sweep(uv_timer_t *timer)
 {
     struct rj_loop *loop = timer->data;
     uint64_t now_ms = rj_loop_ms();
-    uint64_t next_ms;
+    uint64_t next_ms, child_ms;
 
     loop->sweep_ms = 0;
     next_ms = rj_conn_sweep_all(loop, now_ms);
     if (next_ms != 0)
         rj_loop_sweep_at(loop, next_ms);
+    child_ms = rj_child_sweep_all(loop, now_ms);
+    if (child_ms != 0)
+        rj_loop_sweep_at(loop, child_ms);
 }
 
 void rj_loop_sweep_at(struct rj_loop *loop, uint64_t at_ms)
@@ -193,6 +198,7 @@ enum rj_err rj_loop_new(const struct rj_loop_options *options, struct rj_loop **
     TAILQ_INIT(&loop->drained);
     LIST_INIT(&loop->listeners);
     LIST_INIT(&loop->works);
+    LIST_INIT(&loop->children);
     STAILQ_INIT(&loop->spare);
     (void)uv_prepare_init(&loop->uv, &loop->turn);
     (void)uv_idle_init(&loop->uv, &loop->again);
@@ -278,7 +284,8 @@ void rj_loop_free(struct rj_loop *loop)
     if (loop == NULL)
         return;
     assert(loop->users == 0); /* timers and wake-ups are freed first */
-    if (!loop->stopping || !TAILQ_EMPTY(&loop->conns) || !LIST_EMPTY(&loop->works)) {
+    if (!loop->stopping || !TAILQ_EMPTY(&loop->conns) || !LIST_EMPTY(&loop->works) ||
+        !LIST_EMPTY(&loop->children)) {
         rj_loop_stop(loop, 0);
         rj_loop_run(loop);
     }

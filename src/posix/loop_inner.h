@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of the event loop share: loop.c, conn.c, conn_send.c, conn_dial.c,
- * listener.c. Nobody else includes this. */
+ * conn_child.c, listener.c, timer.c, udp.c, netwatch.c. Nobody else includes this. */
 #ifndef RJ_POSIX_LOOP_INNER_H
 #define RJ_POSIX_LOOP_INNER_H
 
@@ -18,7 +18,8 @@ enum {
     RJ_CONN_WHY_MAX = 128
 };
 
-struct rj_work; /* loop.c */
+struct rj_work;  /* loop.c */
+struct rj_child; /* conn_child.c */
 /* One buffer of a queue. */
 struct rj_chunk {
     STAILQ_ENTRY(rj_chunk) link;
@@ -29,6 +30,7 @@ STAILQ_HEAD(rj_chunk_list, rj_chunk);
 TAILQ_HEAD(rj_conn_list, rj_conn);
 LIST_HEAD(rj_listener_list, rj_listener);
 LIST_HEAD(rj_work_list, rj_work);
+LIST_HEAD(rj_child_list, rj_child);
 
 struct rj_loop {
     uv_loop_t uv;
@@ -48,6 +50,7 @@ struct rj_loop {
     struct rj_conn_list drained; /* with an on_drain to come */
     struct rj_listener_list listeners;
     struct rj_work_list works;
+    struct rj_child_list children;
     struct rj_chunk_list spare;
     size_t spares;
     struct rj_buf plain; /* what one read decrypts to */
@@ -96,6 +99,7 @@ struct rj_conn {
     bool in_dirty, in_drained;
     TAILQ_ENTRY(rj_conn) all_link, dirty_link, drained_link, half_link;
     struct rj_conn_dial *dial; /* NULL: not (or no longer) needed */
+    struct rj_child *child;    /* NULL: none, or gone */
     struct rj_tls *tls;
     struct rj_conn_queue out;  /* plaintext */
     struct rj_conn_queue wire; /* TLS: records */
@@ -106,6 +110,8 @@ struct rj_conn {
     uint64_t deadline_ms;      /* the program's */
     enum rj_err err;
     struct rj_conn_info info;
+    size_t preamble_len;
+    uint8_t preamble[RJ_CONN_PREAMBLE_MAX];
     char addr[RJ_CONN_ADDR_MAX];
     char why[RJ_CONN_WHY_MAX];
 };
@@ -182,6 +188,16 @@ bool rj_conn_dial_skip(struct rj_conn *conn, uint64_t now_ms);
 /* When that is; 0: never. */
 uint64_t rj_conn_dial_try_ms(const struct rj_conn *conn);
 void rj_conn_dial_free(struct rj_conn *conn);
+
+/* ---- conn_child.c */
+
+/* The connection is dying: its child has to end. */
+void rj_child_end(struct rj_conn *conn);
+/* The handle is closed. False: the child still runs; rj_conn_closed comes again. */
+bool rj_child_done(struct rj_conn *conn);
+/* Signals those that take too long; the next time to look, 0: none. And all of them. */
+uint64_t rj_child_sweep_all(struct rj_loop *loop, uint64_t now_ms);
+void rj_child_kill_all(struct rj_loop *loop);
 
 /* ---- listener.c */
 

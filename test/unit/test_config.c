@@ -198,6 +198,24 @@ TEST(the_longest_token_of_the_longest_name_fits)
     end(&f);
 }
 
+TEST(a_secret_is_long_or_a_path_and_is_not_shown)
+{
+    struct fixture f;
+
+    begin(&f, NULL);
+    assert_ok(rj_config_load(&f.config, f.path));
+    assert_string_equal(rj_config_shown(&f.config, "network.key"), "");
+    assert_err(RJ_EINVAL, rj_config_set(&f.config, "network.key", "too short"));
+    assert_ok(rj_config_set(&f.config, "network.key", "/etc/key"));
+    assert_ok(rj_config_set(&f.config, "network.key", "correct-horse-battery"));
+    assert_string_equal(rj_config_get(&f.config, "network.key"), "correct-horse-battery");
+    assert_string_equal(rj_config_shown(&f.config, "network.key"), "(hidden)");
+    assert_string_equal(rj_config_shown(&f.config, "port.peer"), "7340");
+    assert_err(RJ_EINVAL, rj_config_set(&f.config, "ssh.command", "ssh; reboot"));
+    assert_ok(rj_config_set(&f.config, "ssh.command", "ssh -F /etc/ssh/other"));
+    end(&f);
+}
+
 TEST(every_default_is_a_valid_value)
 {
     const struct rj_config_key *key;
@@ -263,6 +281,7 @@ int main(void)
         cmocka_unit_test(a_list_is_written_one_a_line_and_replaced_as_a_whole),
         cmocka_unit_test(a_bad_setting_changes_neither_file_nor_memory),
         cmocka_unit_test(the_longest_token_of_the_longest_name_fits),
+        cmocka_unit_test(a_secret_is_long_or_a_path_and_is_not_shown),
         cmocka_unit_test(every_default_is_a_valid_value),
         cmocka_unit_test(a_setting_is_found_in_its_line),
         cmocka_unit_test(out_of_memory_is_reported_wherever_it_happens),

@@ -163,7 +163,12 @@ TEST(an_endpoint_is_taken_apart)
         {"[::1]:1", "::1", 1},
         {"2001:db8::7", "2001:db8::7", 7340},
         {"a_b.c-d.example", "a_b.c-d.example", 7340},
+        {"fe80::1%eth0", "fe80::1%eth0", 7340},
+        {"[fe80::1%wlp2s0.7]:80", "fe80::1%wlp2s0.7", 80},
     };
+    static const char *const bad[] = {
+        "[2001:db8::7%eth0]:80",      "[fe80::1%]:80", "fe80::1%eth0;x",
+        "[fe80::1%0123456789abcdef]", "10.0.0.1%eth0", "ssh:nas"};
     struct rj_ticket_endpoint e;
 
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
@@ -173,6 +178,8 @@ TEST(an_endpoint_is_taken_apart)
         assert_string_equal(e.host, good[i].host);
         assert_int_equal(e.port, good[i].port);
     }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_err(RJ_EINVAL, rj_ticket_endpoint(rj_bytes_from_str(bad[i]), 1, &e));
 }
 
 TEST(an_address_is_read_again_as_it_was_written)
