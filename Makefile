@@ -5,6 +5,7 @@
 #   make check           everything that can be tested here, under the sanitizers
 #   make demo            a tour on loopback
 #   make check-web       the page in headless Chromium
+#   make check-net       nodes on machines made of network namespaces; needs root
 #   make build/test/test_vv ONLY="base causal"    one unit test from some folders alone
 #   make sim SEED=7      one random history; SEEDS=500: that many; neither: named ones
 #   make planted         known bugs are planted into a copy; the simulator must find each
@@ -102,13 +103,13 @@ BENCHES  := $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
 UNIT     := $(filter-out $(foreach o,$(MISSING),$(BUILD)/test/test_$(o)%), \
               $(patsubst test/unit/%.c,$(BUILD)/test/%,$(wildcard test/unit/test_*.c)))
 FUZZ     := $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/fuzz_*.c))
-TOOL_DIRS := $(filter-out unit fuzz cli,$(patsubst test/%/main.c,%,$(wildcard test/*/main.c)))
+TOOL_DIRS := $(filter-out unit fuzz cli net,$(patsubst test/%/main.c,%,$(wildcard test/*/main.c)))
 TOOLS    := $(addprefix $(BUILD)/test/,$(TOOL_DIRS))
 SUPPORT  := $(call objects,$(wildcard test/unit/support/*.c))
 MAN      := $(if $(shell command -v scdoc),$(patsubst doc/man/%.scd,$(BUILD)/man/%,$(wildcard doc/man/*.scd)))
 
-.PHONY: all test-tools demo check check-zfs check-web sim planted bench lint fuzz format \
-        install install-python uninstall clean FORCE fuzz-programs bench-programs engine
+.PHONY: all test-tools demo check check-net check-zfs check-web sim planted bench lint fuzz \
+        format install install-python uninstall clean FORCE fuzz-programs bench-programs engine
 all: $(LIBRARIES) $(PROGRAMS) $(EXAMPLES) $(MAN)
 	$(if $(strip $(SKIPPED)),@echo 'left out for want of their libraries: $(SKIPPED)')
 test-tools: $(UNIT) $(TOOLS) $(addprefix $(BUILD)/test/,$(FUZZ))
@@ -191,6 +192,9 @@ check:
 	@$(SUBMAKE) BUILD=$(BUILD) SAN= all engine $(BUILD)/test/sim
 	@$(SUBMAKE) BUILD=$(BUILD)/san SAN=$(or $(SAN),address,undefined) all test-tools
 	@tools/run-tests $(BUILD)
+check-net:
+	@tools/deps build net
+	@$(SUBMAKE) all && test/net/run $(BUILD)
 check-zfs:
 	@test -x test/zfs/run || { echo 'check-zfs: test/zfs/run is not there'; exit 1; }
 	@$(SUBMAKE) all && test/zfs/run $(BUILD)
