@@ -35,7 +35,9 @@ rj a -q invite fruit --expires 1s >"$work/short"
 expired() { [ "$(date +%s%N)" -gt $(($1 + 1200000000)) ]; }
 await 60 expired "$(date +%s%N)"
 status_is 9 "an expired one does not" rj c --timeout 90 join "$(cat "$work/short")"
-status_is 2 "a changed one is refused at once" rj c join "${ticket/rj1-?/rj1-7}"
+other=7
+[[ $ticket == rj1-7* ]] && other=6
+status_is 2 "a changed one is refused at once" rj c join "${ticket/rj1-?/rj1-$other}"
 check "two uses let two devices in" \
     sh -c "REJOIN_HOME=$work/a rejoin -q invite --uses 2 --role reader >$work/two"
 check "join - reads the ticket from stdin" \
