@@ -36,6 +36,7 @@ enum {
     RJ_SPACES_MAX = 1024,            /* spaces of one node */
     RJ_SESSIONS_MAX = 1024,          /* sessions of one node */
     RJ_FRAME_MAX = 40 * 1024 * 1024, /* bytes of one frame between peers */
+    RJ_RELAY_TOKEN = 32,             /* bytes that name a meeting through a relay */
     RJ_CAST_MAX = 17 * 1024 * 1024,  /* bytes of a message, its topic included */
     RJ_SECRET_LEN = 16               /* bytes of a ticket's one-time secret */
 };
@@ -107,7 +108,15 @@ enum rj_action_kind {
     RJ_ACT_CLOSE,  /* close peer after what was sent; err says why */
     RJ_ACT_COMMIT, /* store->ops->write(store, writes, durable), then RJ_EV_COMMITTED */
     RJ_ACT_NOTE,   /* something worth a log line or a watcher's event */
-    RJ_ACT_CAST    /* another member has sent a message (rj_space_cast) */
+    RJ_ACT_CAST,   /* another member has sent a message (rj_space_cast) */
+    RJ_ACT_RELAY   /* two members meet through a third (rj_node_relay_ask) */
+};
+
+/* What this node does at such a meeting. */
+enum rj_relay_role {
+    RJ_RELAY_CARRY,  /* joins two connections that bring the token */
+    RJ_RELAY_CLIENT, /* connects to via, shows the token, is the client of what follows */
+    RJ_RELAY_SERVER  /* the same, as the server */
 };
 
 enum rj_note_level { RJ_NOTE_DEBUG, RJ_NOTE_INFO, RJ_NOTE_WARN, RJ_NOTE_ERROR };
@@ -115,12 +124,15 @@ enum rj_note_level { RJ_NOTE_DEBUG, RJ_NOTE_INFO, RJ_NOTE_WARN, RJ_NOTE_ERROR };
 struct rj_action {
     enum rj_action_kind kind;
     uint64_t peer;
-    struct rj_bytes bytes;    /* SEND; NOTE: text "event key=value ..."; CAST: text */
-    struct rj_space *space;   /* CAST */
-    struct rj_bytes topic;    /* CAST */
-    enum rj_err err;          /* CLOSE, NOTE */
-    enum rj_note_level level; /* NOTE */
-    uint64_t commit;          /* COMMIT: its number */
+    struct rj_bytes bytes;        /* SEND; NOTE: text "event key=value ..."; CAST: text */
+    struct rj_space *space;       /* CAST */
+    struct rj_bytes topic;        /* CAST */
+    enum rj_relay_role role;      /* RELAY, as the next three */
+    struct rj_digest via, device; /* who carries, who is met; nobody to RJ_RELAY_CARRY */
+    uint8_t token[RJ_RELAY_TOKEN];
+    enum rj_err err;                /* CLOSE, NOTE */
+    enum rj_note_level level;       /* NOTE */
+    uint64_t commit;                /* COMMIT: its number */
     const struct rj_writes *writes; /* COMMIT: borrowed until RJ_EV_COMMITTED */
     bool durable;                   /* COMMIT */
 };
@@ -315,6 +327,13 @@ RJ_API bool rj_node_peer(struct rj_node *n, size_t i, struct rj_peer_info *ret);
  * failure those before stay. */
 RJ_NODISCARD RJ_API enum rj_err
 rj_node_set_addresses(struct rj_node *n, const struct rj_bytes *addresses, size_t count);
+/* Asks a connected peer to let this node and a device meet through it: both get
+ * RJ_ACT_RELAY, if it has a session with the device, and they share a space. It leaves
+ * with the next flush; one question a peer is under way. RJ_EUNREACH: via is not
+ * connected. */
+RJ_NODISCARD RJ_API enum rj_err rj_node_relay_ask(struct rj_node *n,
+                                                  const struct rj_digest *via,
+                                                  const struct rj_digest *device);
 /* Adds an address at which a device was or may be found, as the first to try; of too many
  * the last one goes. Copied and stored. RJ_EINVAL: empty or longer than RJ_ADDRESS_MAX;
  * RJ_ELIMIT: too many devices; RJ_ENOMEM. */

@@ -163,6 +163,27 @@ static enum rj_err attempt(struct rj_peers *p, struct rj_target *t, const char *
 
 /* ---- rounds */
 
+/* The next one, in turn, of those that are connected is asked to let us meet there. */
+static void ask_relay(struct rj_peers *p, struct rj_target *t)
+{
+    struct rj_node *n = rj_engine_node(p->engine);
+    const struct rj_session *chosen = NULL;
+    size_t count = 0, at;
+
+    for (const struct rj_session *s = rj_session_next(p, NULL); s != NULL;
+         s = rj_session_next(p, s))
+        count += s->up;
+    if (n == NULL || count == 0)
+        return;
+    at = t->asked++ % count;
+    for (const struct rj_session *s = rj_session_next(p, NULL);
+         s != NULL && chosen == NULL; s = rj_session_next(p, s))
+        if (s->up && at-- == 0)
+            chosen = s;
+    if (chosen != NULL && rj_node_relay_ask(n, &chosen->device, &t->device) == RJ_OK)
+        rj_engine_touch(p->engine);
+}
+
 /* Every address was tried: wait, unless somebody asked for a new round meanwhile. */
 static void round_over(struct rj_peers *p, struct rj_target *t, struct rj_mono now)
 {
@@ -202,6 +223,7 @@ static void dial(struct rj_peers *p, struct rj_target *t, const struct rj_peer_i
     } else if (t->attempts == 0) {
         if (n == 0)
             rj_target_why(t, RJ_WEIGHT_NOBODY, "no address of it is known");
+        ask_relay(p, t);
         round_over(p, t, now);
     }
 }

@@ -49,6 +49,19 @@ static void engine_began(void *ctx)
     rj_peers_begin(d->peers, d->engine);
 }
 
+static void engine_relay(void *ctx, const struct rj_action *a)
+{
+    struct rj_driver *d = ctx;
+    enum rj_err err = a->role == RJ_RELAY_CARRY
+                          ? rj_peers_relay_carry(d->peers, a->token)
+                          : rj_peers_relay_meet(d->peers, &a->via, &a->device, a->token,
+                                                a->role == RJ_RELAY_CLIENT);
+
+    if (err != RJ_OK)
+        rj_logger_line(d->options.log, RJ_NOTE_DEBUG, "relay.refused error=%s",
+                       rj_err_name(err));
+}
+
 static void engine_cast(void *ctx, struct rj_space *s, struct rj_bytes topic,
                         struct rj_bytes text)
 {
@@ -70,6 +83,7 @@ static const struct rj_engine_ops engine_ops = {
     .close = engine_close,
     .note = engine_note,
     .cast = engine_cast,
+    .relay = engine_relay,
     .ended = engine_ended,
     .began = engine_began,
     .gave_up = engine_gave_up,

@@ -223,6 +223,9 @@ static void carry_out(struct rj_engine *e, const struct rj_actions *actions)
                            (const char *)a->bytes.ptr);
             o->ops->note(o->ctx, a->level, text);
             break;
+        case RJ_ACT_RELAY:
+            o->ops->relay(o->ctx, a);
+            break;
         case RJ_ACT_CAST:
             o->ops->cast(o->ctx, a->space, a->topic, a->bytes);
             break;

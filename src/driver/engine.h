@@ -26,6 +26,8 @@ struct rj_engine_ops {
     void (*close)(void *ctx, uint64_t peer, enum rj_err err);
     /* Something worth telling to people. */
     void (*note)(void *ctx, enum rj_note_level level, const char *text);
+    /* RJ_ACT_RELAY. */
+    void (*relay)(void *ctx, const struct rj_action *a);
     /* Another member of the space has sent a message. What is given is borrowed. */
     void (*cast)(void *ctx, struct rj_space *s, struct rj_bytes topic,
                  struct rj_bytes text);

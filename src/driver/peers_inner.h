@@ -38,6 +38,7 @@ struct rj_target {
     struct rj_mono next; /* not before */
     size_t address;      /* the one of its list that comes next */
     size_t attempts;     /* under way */
+    uint32_t asked;      /* how many relays were asked, in turn */
     uint64_t began;      /* number of the last dial_now when this round began, */
     uint64_t tried;      /* and when the last round began that is over */
     struct rj_ticket_address candidates[RJ_PEERS_CANDIDATES_MAX]; /* newest first */

@@ -13,8 +13,10 @@
 #include "posix/conn.h"
 #include "posix/loop.h"
 
+#include <rejoin/node.h>
+
 enum {
-    RJ_RELAY_TOKEN_LEN = 32,
+    RJ_RELAY_TOKEN_LEN = RJ_RELAY_TOKEN,
     RJ_RELAY_PREAMBLE_LEN = 8 + RJ_RELAY_TOKEN_LEN,
     RJ_RELAY_TOKENS_MAX = 256,              /* meetings that are expected */
     RJ_RELAY_TOKEN_MS = 30000,              /* how long one is */

@@ -47,7 +47,9 @@ enum rj_frame {
     RJ_FRAME_DIGEST,    /* [17, number, vector hash, cutoff ms, sum hi, sum lo] */
     RJ_FRAME_PART,      /* [18, last, bytes]: a piece of the payload of a long frame */
     RJ_FRAME_FORK,      /* [19, number, raw header, signature]: proof of a fork */
-    RJ_FRAME_CAST       /* [20, number, author, its number, reached, topic, text] */
+    RJ_FRAME_CAST,      /* [20, number, author, its number, reached, topic, text] */
+    RJ_FRAME_RELAY_ASK, /* [21, device]: let us meet through you */
+    RJ_FRAME_RELAY      /* [22, token, device, role]: meet it through me */
 };
 
 /* Items of the array of a frame, its type included; 0: no such type. */

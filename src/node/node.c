@@ -50,6 +50,11 @@ void rj_node_note(struct rj_node *n, enum rj_note_level level, enum rj_err err,
         add_action(n, &a);
 }
 
+void rj_node_act(struct rj_node *n, const struct rj_action *a)
+{
+    add_action(n, a);
+}
+
 void rj_node_tell_cast(struct rj_space *s, struct rj_bytes topic, struct rj_bytes text)
 {
     struct rj_node *n = s->node;
@@ -400,6 +405,8 @@ static enum rj_err flush(struct rj_node *n)
         err = rj_join_send(n, n->sessions[i]);
         if (err == RJ_OK)
             err = rj_session_announce(n, n->sessions[i]);
+        if (err == RJ_OK)
+            rj_relay_flush(n->sessions[i]);
         if (err == RJ_OK)
             err = rj_session_pump(n, n->sessions[i]);
     }

@@ -202,6 +202,17 @@ static enum rj_err note_lifts(const struct rj_record *rec, struct rj_dot by,
     return err;
 }
 
+/* A member is looked for, whether or not an address of it is known. */
+static enum rj_err know_device(struct rj_space *s, const struct rj_digest *device)
+{
+    struct rj_known_device *known;
+    enum rj_err err = RJ_OK;
+
+    if (memcmp(device->b, s->node->device.b, RJ_DIGEST_LEN) != 0)
+        err = rj_device_add(s->node, device, &known);
+    return err == RJ_ELIMIT ? RJ_OK : err; /* then it has to come by itself */
+}
+
 static enum rj_err note_role(struct rj_space *s, const struct rj_record *rec,
                              const struct rj_role_record *role, uint32_t author)
 {
@@ -222,6 +233,7 @@ static enum rj_err note_role(struct rj_space *s, const struct rj_record *rec,
     if (err == RJ_OK) {
         s->os[author].rules = true;
         follow_device(s, d);
+        err = know_device(s, &rec->device);
     }
     return err;
 }

@@ -842,6 +842,10 @@ static enum rj_err act_on(struct rj_node *n, struct rj_session *ss, uint64_t typ
         return on_fork(ss, r);
     case RJ_FRAME_CAST:
         return rj_cast_on_frame(get_link(ss, r), r);
+    case RJ_FRAME_RELAY_ASK:
+        return rj_relay_on_ask(n, ss, r);
+    case RJ_FRAME_RELAY:
+        return rj_relay_on_token(n, ss, r);
     default:
         return RJ_EPROTO;
     }

@@ -153,10 +153,13 @@ struct rj_session {
     size_t n_links, cap_links;
     size_t parked_bytes;
     bool join_sent;
-    struct rj_buf parts;  /* a long payload as far as it has come */
-    bool parts_skip;      /* ... nobody waits for it (any more) */
-    struct rj_buf held;   /* a welcome that waits for a commit */
-    uint64_t held_commit; /* ... this one */
+    bool relay_asks;               /* relay.c: it is to be asked ... */
+    struct rj_digest relay_wanted; /* ... for this device */
+    struct rj_mono relay_at;       /* when it asked last; 0: never */
+    struct rj_buf parts;           /* a long payload as far as it has come */
+    bool parts_skip;               /* ... nobody waits for it (any more) */
+    struct rj_buf held;            /* a welcome that waits for a commit */
+    uint64_t held_commit;          /* ... this one */
 };
 
 /* What proves a split: two headers behind one. */
@@ -542,6 +545,19 @@ uint32_t rj_space_origin_of(const struct rj_space *s, const struct rj_batch *b);
  * or demotes a device of no lower rank. Its author's past was noted before. */
 enum rj_err rj_space_may_record(const struct rj_space *s, const struct rj_batch *b,
                                 uint32_t o);
+
+/* ---- relay.c */
+enum {
+    RJ_RELAY_ASK_MS = 1000
+}; /* between two questions of one session; more are ignored */
+void rj_relay_flush(struct rj_session *ss);
+/* RELAY_ASK, RELAY. RJ_EPROTO, RJ_EIO. */
+enum rj_err rj_relay_on_ask(struct rj_node *n, struct rj_session *ss,
+                            struct rj_reader *r);
+enum rj_err rj_relay_on_token(struct rj_node *n, struct rj_session *ss,
+                              struct rj_reader *r);
+/* Adds an action that needs nothing else. */
+void rj_node_act(struct rj_node *n, const struct rj_action *a);
 
 /* ---- cast.c */
 /* A CAST, without its number of the space; l: its link, NULL: none. RJ_EPROTO. */

@@ -263,6 +263,8 @@ static void act(struct sim_world *w, struct sim_host *h, const struct rj_action 
     case RJ_ACT_COMMIT:
         sim_disk_commit(w, h, a);
         break;
+    case RJ_ACT_RELAY:
+        break;
     case RJ_ACT_CAST:
         h->casts++;
         sim_log(w, "%s hears: %.*s", h->name, (int)a->bytes.len,

@@ -81,7 +81,13 @@ static void on_cast(void *ctx, struct rj_space *s, struct rj_bytes topic,
     (void)ctx, (void)s, (void)topic, (void)text;
 }
 
+static void on_relay(void *ctx, const struct rj_action *a)
+{
+    (void)ctx, (void)a;
+}
+
 static const struct rj_engine_ops engine_ops = {.cast = on_cast,
+                                                .relay = on_relay,
                                                 .send = on_send,
                                                 .close = on_close,
                                                 .note = on_note,

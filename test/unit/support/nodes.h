@@ -174,6 +174,7 @@ static inline void nodes_act(struct nodes *t, int i, const struct rj_action *a)
         break;
     case RJ_ACT_NOTE:
     case RJ_ACT_CAST:
+    case RJ_ACT_RELAY:
         break;
     }
 }
