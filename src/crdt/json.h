@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* JSON out of values. */
+#ifndef RJ_CRDT_JSON_H
+#define RJ_CRDT_JSON_H
+
+#include "crdt/value.h"
+
+/* Appends b as a string; bytes that are not UTF-8 as U+0080 to U+00FF. */
+void rj_json_put_str(struct rj_buf *out, struct rj_bytes b);
+/* Appends the names of the places below prefix, without it, as an array of strings. */
+void rj_json_put_places(struct rj_buf *out, const struct rj_crdt *v,
+                        struct rj_bytes prefix);
+
+#endif

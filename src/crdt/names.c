@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A map by name and an array by index, shared by counting its users. */
+#include "crdt/names.h"
+
+#include <rejoin/crdt.h>
+
+static const struct rj_replica *replica_of(const struct rj_map_node *node)
+{
+    return RJ_MAP_ENTRY_CONST(node, struct rj_replica, node);
+}
+
+static struct rj_bytes name_of(const struct rj_map_node *node)
+{
+    return rj_bytes_of(replica_of(node) + 1, replica_of(node)->len);
+}
+
+struct rj_names *rj_names_new(const struct rj_allocator *allocator)
+{
+    struct rj_names *t = rj_mem_new(allocator, sizeof(*t));
+
+    if (t == NULL)
+        return NULL;
+    *t = (struct rj_names){.users = 1, .allocator = allocator};
+    rj_map_init(&t->map, name_of);
+    return t;
+}
+
+struct rj_names *rj_names_share(struct rj_names *t)
+{
+    t->users++;
+    return t;
+}
+
+void rj_names_release(struct rj_names *t)
+{
+    uint32_t i;
+
+    if (t == NULL || --t->users > 0)
+        return;
+    for (i = 0; i < t->n; i++)
+        rj_mem_free(t->allocator, t->items[i], sizeof(*t->items[i]) + t->items[i]->len);
+    rj_mem_free(t->allocator, t->items, t->cap * sizeof(struct rj_replica *));
+    rj_mem_free(t->allocator, t, sizeof(*t));
+}
+
+struct rj_bytes rj_names_get(const struct rj_names *t, uint32_t index)
+{
+    return name_of(&t->items[index]->node);
+}
+
+uint32_t rj_names_find(const struct rj_names *t, struct rj_bytes name)
+{
+    struct rj_map_node *node = rj_map_find(&t->map, name);
+
+    return node != NULL ? replica_of(node)->index : RJ_NAME_NONE;
+}
+
+static enum rj_err reserve(struct rj_names *t)
+{
+    uint32_t cap = t->cap != 0 ? t->cap * 2 : 2;
+    struct rj_replica **items;
+
+    if (t->n < t->cap)
+        return RJ_OK;
+    items = rj_mem_resize(t->allocator, t->items, t->cap * sizeof(struct rj_replica *),
+                          cap * sizeof(struct rj_replica *));
+    if (items == NULL)
+        return RJ_ENOMEM;
+    t->items = items;
+    t->cap = cap;
+    return RJ_OK;
+}
+
+enum rj_err rj_names_add(struct rj_names *t, struct rj_bytes name, uint32_t *ret_index)
+{
+    struct rj_replica *r;
+    uint32_t index = rj_names_find(t, name);
+
+    if (index != RJ_NAME_NONE) {
+        *ret_index = index;
+        return RJ_OK;
+    }
+    if (name.len == 0 || name.len > RJ_CRDT_NAME_MAX)
+        return RJ_EINVAL;
+    if (t->n >= RJ_CRDT_REPLICAS_MAX)
+        return RJ_ELIMIT;
+    if (reserve(t) != RJ_OK)
+        return RJ_ENOMEM;
+    r = rj_mem_new(t->allocator, sizeof(*r) + name.len);
+    if (r == NULL)
+        return RJ_ENOMEM;
+    r->index = t->n;
+    r->len = (uint32_t)name.len;
+    memcpy(r + 1, name.ptr, name.len);
+    (void)!rj_map_insert(&t->map, &r->node);
+    t->items[t->n++] = r;
+    *ret_index = r->index;
+    return RJ_OK;
+}
+
+int rj_names_compare(const struct rj_names *t, uint32_t a, uint32_t b)
+{
+    return a == b ? 0 : rj_bytes_compare(rj_names_get(t, a), rj_names_get(t, b));
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The replicas that a value knows: small indexes in memory (the `origin` of a dot), names
+ * on the wire and wherever an order must be the same everywhere. A value, its deltas and
+ * its forks share one table; it only grows. */
+#ifndef RJ_CRDT_NAMES_H
+#define RJ_CRDT_NAMES_H
+
+#include "base/map.h"
+#include "base/mem.h"
+
+#define RJ_NAME_NONE UINT32_MAX
+
+struct rj_replica {
+    struct rj_map_node node;
+    uint32_t index;
+    uint32_t len; /* of the name, which follows */
+};
+
+struct rj_names {
+    struct rj_map map;
+    struct rj_replica **items; /* by index */
+    uint32_t n, cap;
+    uint32_t users;
+    const struct rj_allocator *allocator;
+};
+
+/* NULL: no memory. Freed when the last user lets go of it. */
+RJ_NODISCARD struct rj_names *rj_names_new(const struct rj_allocator *allocator);
+struct rj_names *rj_names_share(struct rj_names *t);
+void rj_names_release(struct rj_names *t); /* NULL is accepted */
+
+struct rj_bytes rj_names_get(const struct rj_names *t, uint32_t index);
+/* RJ_NAME_NONE: not there. */
+uint32_t rj_names_find(const struct rj_names *t, struct rj_bytes name);
+/* Adds it if need be. RJ_ELIMIT: RJ_CRDT_REPLICAS_MAX; RJ_EINVAL: empty or longer than
+ * RJ_CRDT_NAME_MAX; RJ_ENOMEM. */
+RJ_NODISCARD enum rj_err rj_names_add(struct rj_names *t, struct rj_bytes name,
+                                      uint32_t *ret_index);
+/* Order by name: < 0, 0, > 0. */
+int rj_names_compare(const struct rj_names *t, uint32_t a, uint32_t b);
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What changes are made of: rows put under fresh dots, rows taken away. A change never
+ * touches the value: it builds a delta, which is then joined like any other.
+ * Almeida, Shoker, Baquero 2018, "Delta state replicated data types", section 4: delta
+ * mutators. */
+#include "crdt/value.h"
+
+/* Writes prefix || name into full, which the caller ends. */
+static enum rj_err place_of(const struct rj_site *s, struct rj_bytes name,
+                            struct rj_buf *full)
+{
+    *full = (struct rj_buf){.allocator = s->v->allocator};
+    rj_buf_append(full, s->prefix);
+    rj_buf_append(full, name);
+    return rj_buf_err(full);
+}
+
+enum rj_err rj_site_place(const struct rj_site *s, struct rj_bytes name,
+                          const struct rj_place **ret_place)
+{
+    struct rj_buf full;
+    enum rj_err err = place_of(s, name, &full);
+
+    if (err == RJ_OK)
+        *ret_place = rj_rows_place(&s->v->rows, rj_buf_view(&full));
+    rj_buf_done(&full);
+    return err;
+}
+
+enum rj_err rj_site_put(const struct rj_site *s, struct rj_bytes name,
+                        struct rj_bytes payload)
+{
+    struct rj_dot dot = {.origin = s->v->self};
+    struct rj_row *row = NULL;
+    struct rj_buf full;
+    enum rj_err err;
+
+    if (dot.origin == RJ_NAME_NONE)
+        return RJ_EINVAL;
+    if (name.len > RJ_CRDT_KEY_MAX || payload.len > RJ_CRDT_VALUE_MAX)
+        return RJ_ELIMIT;
+    dot.seq = rj_dots_last(&s->v->seen, dot.origin) + 1 + s->delta->made;
+    if (dot.seq > RJ_SEQ_MAX)
+        return RJ_ELIMIT;
+    err = place_of(s, name, &full);
+    if (err == RJ_OK)
+        row = rj_row_new(s->v->allocator, rj_buf_view(&full), dot, payload);
+    rj_buf_done(&full);
+    if (err == RJ_OK)
+        err = row != NULL ? rj_dots_note(&s->delta->seen, dot) : RJ_ENOMEM;
+    if (err != RJ_OK) {
+        if (row != NULL)
+            rj_row_free(s->v->allocator, row);
+        return err;
+    }
+    s->delta->made++;
+    rj_rows_put(&s->delta->rows, row);
+    return RJ_OK;
+}
+
+enum rj_err rj_site_kill_row(const struct rj_site *s, const struct rj_row *row)
+{
+    if (s->caused != NULL && !rj_dots_has(s->caused, row->dot))
+        return RJ_OK;
+    return rj_dots_note(&s->delta->seen, row->dot);
+}
+
+static enum rj_err kill_place(const struct rj_site *s, const struct rj_place *place)
+{
+    const struct rj_row *row = place != NULL ? place->first : NULL;
+    enum rj_err err = RJ_OK;
+
+    for (; err == RJ_OK && row != NULL; row = row->next)
+        err = rj_site_kill_row(s, row);
+    return err;
+}
+
+/* What the reader had seen and is not here goes when it comes. */
+static enum rj_err hold(const struct rj_site *s, struct rj_bytes place, bool under)
+{
+    struct rj_dots rest = {.allocator = s->v->allocator};
+    enum rj_err err;
+
+    if (s->caused == NULL)
+        return RJ_OK;
+    err = rj_dots_minus(&rest, s->caused, &s->delta->seen);
+    if (err == RJ_OK)
+        err = rj_held_add(s->delta, place, under, &rest);
+    rj_dots_done(&rest);
+    return err;
+}
+
+enum rj_err rj_site_kill(const struct rj_site *s, struct rj_bytes name)
+{
+    struct rj_buf full;
+    enum rj_err err = place_of(s, name, &full);
+
+    if (err == RJ_OK)
+        err = kill_place(s, rj_rows_place(&s->v->rows, rj_buf_view(&full)));
+    if (err == RJ_OK)
+        err = hold(s, rj_buf_view(&full), false);
+    rj_buf_done(&full);
+    return err;
+}
+
+enum rj_err rj_site_kill_under(const struct rj_site *s)
+{
+    const struct rj_place *place = rj_rows_under(&s->v->rows, s->prefix);
+    enum rj_err err = RJ_OK;
+
+    for (; err == RJ_OK && place != NULL; place = rj_place_next(place, s->prefix))
+        err = kill_place(s, place);
+    return err == RJ_OK ? hold(s, s->prefix, true) : err;
+}

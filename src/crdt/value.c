@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The life of a value, and removals that wait for what they remove. Invariants: dots of
+ * rows are in the context, those of held removals are not; one row a (place, origin).
+ * Almeida, Shoker, Baquero 2018, "Delta state replicated data types", sections 4 to 7;
+ * deferred removals after the sets of Riak (Brown et al. 2014, "Riak DT map"). */
+#include "crdt/value.h"
+
+#include "base/cbor.h"
+#include "base/hash.h"
+
+enum { FORMAT = 1 };
+
+/* ---- making */
+
+static enum rj_err make_fingerprint(struct rj_crdt *v)
+{
+    struct rj_buf b = {.allocator = v->allocator};
+    enum rj_err err;
+
+    rj_cbor_put_array(&b, 7);
+    rj_cbor_put_uint(&b, FORMAT);
+    rj_cbor_put_uint(&b, v->type->number);
+    rj_cbor_put_uint(&b, v->rules.bias);
+    rj_cbor_put_uint(&b, v->rules.tie);
+    rj_cbor_put_uint(&b, v->rules.ttl);
+    rj_cbor_put_uint(&b, v->rules.horizon);
+    rj_cbor_put_uint(&b, v->rules.check);
+    err = rj_buf_err(&b);
+    if (err == RJ_OK)
+        v->fingerprint = rj_hash_checksum(rj_buf_view(&b));
+    rj_buf_done(&b);
+    return err;
+}
+
+static struct rj_crdt *make(const struct rj_type *type,
+                            const struct rj_allocator *allocator)
+{
+    struct rj_crdt *v = rj_mem_new(allocator, sizeof(*v));
+
+    if (v == NULL)
+        return NULL;
+    *v = (struct rj_crdt){.type = type, .allocator = allocator, .self = RJ_NAME_NONE};
+    v->seen.allocator = allocator;
+    rj_rows_init(&v->rows, allocator);
+    return v;
+}
+
+enum rj_err rj_crdt_new(const struct rj_crdt_opts *opts, struct rj_crdt **ret_value)
+{
+    struct rj_crdt *v = NULL;
+    enum rj_err err = RJ_ENOMEM;
+
+    if (opts == NULL || opts->size != sizeof(*opts) ||
+        rj_type_get((uint64_t)opts->type) == NULL ||
+        (opts->rules.size != 0 && opts->rules.size != sizeof(opts->rules)))
+        return RJ_EINVAL;
+    v = make(rj_type_get((uint64_t)opts->type), opts->allocator);
+    if (v == NULL)
+        goto out;
+    v->rules = opts->rules;
+    v->clock = opts->clock;
+    v->check = opts->check;
+    v->user = opts->user;
+    v->names = rj_names_new(v->allocator);
+    if (v->names == NULL)
+        goto out;
+    err = opts->replica.len > 0 ? rj_names_add(v->names, opts->replica, &v->self) : RJ_OK;
+    if (err == RJ_OK)
+        err = make_fingerprint(v);
+    if (err != RJ_OK)
+        goto out;
+    *ret_value = v;
+    v = NULL;
+out:
+    rj_crdt_free(v);
+    return err;
+}
+
+struct rj_crdt *rj_crdt_blank(const struct rj_crdt *v)
+{
+    struct rj_crdt *d = make(v->type, v->allocator);
+
+    if (d == NULL)
+        return NULL;
+    d->rules = v->rules;
+    d->fingerprint = v->fingerprint;
+    d->names = rj_names_share(v->names);
+    return d;
+}
+
+static void held_done(const struct rj_allocator *allocator, struct rj_held *held)
+{
+    rj_mem_free(allocator, held->place, held->len + 1);
+    rj_dots_done(&held->dots);
+}
+
+static void free_held(struct rj_crdt *v)
+{
+    size_t i;
+
+    for (i = 0; i < v->n_held; i++)
+        held_done(v->allocator, &v->held[i]);
+    rj_mem_free(v->allocator, v->held, v->cap_held * sizeof(*v->held));
+}
+
+void rj_crdt_free(struct rj_crdt *v)
+{
+    if (v == NULL)
+        return;
+    rj_rows_done(&v->rows);
+    rj_dots_done(&v->seen);
+    free_held(v);
+    rj_names_release(v->names);
+    rj_mem_free(v->allocator, v, sizeof(*v));
+}
+
+void rj_crdt_buf_free(struct rj_crdt_buf *b)
+{
+    if (b == NULL)
+        return;
+    rj_mem_free(b->allocator, b->ptr, b->cap);
+    *b = (struct rj_crdt_buf){.allocator = b->allocator};
+}
+
+enum rj_crdt_type rj_crdt_type(const struct rj_crdt *v)
+{
+    return v->type->number;
+}
+
+/* ---- held removals */
+
+static int held_order(const struct rj_held *h, struct rj_bytes place, bool under)
+{
+    int order = rj_bytes_compare(rj_held_place(h), place);
+
+    return order != 0 ? order : (int)h->under - (int)under;
+}
+
+bool rj_held_covers(const struct rj_held *held, size_t n, struct rj_bytes place,
+                    struct rj_dot dot)
+{
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        bool meant = held[i].under ? rj_bytes_starts_with(place, rj_held_place(&held[i]))
+                                   : rj_bytes_equal(place, rj_held_place(&held[i]));
+
+        if (meant && rj_dots_has(&held[i].dots, dot))
+            return true;
+    }
+    return false;
+}
+
+static enum rj_err reserve_held(struct rj_crdt *v)
+{
+    size_t cap = v->cap_held != 0 ? v->cap_held * 2 : 4;
+    struct rj_held *held;
+
+    if (v->n_held < v->cap_held)
+        return RJ_OK;
+    held = rj_mem_resize(v->allocator, v->held, v->cap_held * sizeof(*held),
+                         cap * sizeof(*held));
+    if (held == NULL)
+        return RJ_ENOMEM;
+    v->held = held;
+    v->cap_held = cap;
+    return RJ_OK;
+}
+
+/* A new one at index at. */
+static enum rj_err insert_held(struct rj_crdt *v, size_t at, struct rj_bytes place,
+                               bool under)
+{
+    uint8_t *copy = rj_mem_new(v->allocator, place.len + 1);
+
+    if (copy == NULL || reserve_held(v) != RJ_OK) {
+        rj_mem_free(v->allocator, copy, place.len + 1);
+        return RJ_ENOMEM;
+    }
+    if (place.len > 0)
+        memcpy(copy, place.ptr, place.len);
+    memmove(v->held + at + 1, v->held + at, (v->n_held - at) * sizeof(*v->held));
+    v->held[at] = (struct rj_held){.place = copy, .len = place.len, .under = under};
+    v->held[at].dots.allocator = v->allocator;
+    v->n_held++;
+    return RJ_OK;
+}
+
+enum rj_err rj_held_add(struct rj_crdt *v, struct rj_bytes place, bool under,
+                        const struct rj_dots *dots)
+{
+    enum rj_err err = RJ_OK;
+    size_t at = 0, i;
+
+    if (dots->n == 0)
+        return RJ_OK;
+    while (at < v->n_held && held_order(&v->held[at], place, under) < 0)
+        at++;
+    if (at == v->n_held || held_order(&v->held[at], place, under) != 0) {
+        if (v->n_held >= RJ_CRDT_HELD_MAX)
+            return RJ_ELIMIT;
+        err = insert_held(v, at, place, under);
+    }
+    for (i = 0; err == RJ_OK && i < dots->n; i++)
+        err = rj_dots_add(&v->held[at].dots, dots->spans[i]);
+    return err;
+}
+
+enum rj_err rj_held_trim(struct rj_crdt *v)
+{
+    struct rj_dots rest = {.allocator = v->allocator};
+    enum rj_err err = RJ_OK;
+    size_t i, kept = 0;
+
+    for (i = 0; i < v->n_held; i++) {
+        struct rj_held *h = &v->held[i];
+        struct rj_dots old = h->dots;
+
+        if (err == RJ_OK)
+            err = rj_dots_minus(&rest, &h->dots, &v->seen);
+        if (err == RJ_OK) {
+            h->dots = rest;
+            rest = old;
+        }
+        if (h->dots.n > 0)
+            v->held[kept++] = *h;
+        else
+            held_done(v->allocator, h);
+    }
+    v->n_held = kept;
+    rj_dots_done(&rest);
+    return err;
+}
