@@ -115,9 +115,9 @@ void rj_buf_printf(struct rj_buf *b, const char *format, ...)
  * whole as a C string; "" when it failed. Borrowed like rj_buf_view. */
 const char *rj_buf_str(struct rj_buf *b);
 
-/* Gives the memory to the caller, who frees it with free() (b has no allocator of its own);
- * leaves b empty. *ret_len may
- * be NULL. Returns NULL when b has failed or never held anything. */
+/* Gives the memory to the caller, who frees it with free() (only where b has no allocator);
+ * leaves b empty. *ret_len may be NULL. Returns NULL when b has failed or never held
+ * anything. */
 uint8_t *rj_buf_take(struct rj_buf *b, size_t *ret_len);
 
 static inline void rj_buf_u8(struct rj_buf *b, uint8_t v)

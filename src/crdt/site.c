@@ -27,20 +27,41 @@ enum rj_err rj_site_place(const struct rj_site *s, struct rj_bytes name,
     return err;
 }
 
+/* The next dot of v's replica. */
+static enum rj_err next_dot(const struct rj_site *s, struct rj_dot *ret_dot)
+{
+    uint32_t self = s->v->self;
+
+    if (self == RJ_NAME_NONE)
+        return RJ_EINVAL;
+    ret_dot->origin = self;
+    ret_dot->seq = rj_dots_last(&s->v->seen, self) + 1 + s->delta->made;
+    return ret_dot->seq <= RJ_SEQ_MAX ? RJ_OK : RJ_ELIMIT;
+}
+
+enum rj_err rj_site_event(const struct rj_site *s)
+{
+    struct rj_dot dot = {0};
+    enum rj_err err = next_dot(s, &dot);
+
+    if (err == RJ_OK)
+        err = rj_dots_note(&s->delta->seen, dot);
+    if (err == RJ_OK)
+        s->delta->made++;
+    return err;
+}
+
 enum rj_err rj_site_put(const struct rj_site *s, struct rj_bytes name,
                         struct rj_bytes payload)
 {
-    struct rj_dot dot = {.origin = s->v->self};
+    struct rj_dot dot = {0};
     struct rj_row *row = NULL;
     struct rj_buf full;
-    enum rj_err err;
+    enum rj_err err = next_dot(s, &dot);
 
-    if (dot.origin == RJ_NAME_NONE)
-        return RJ_EINVAL;
+    if (err != RJ_OK)
+        return err;
     if (name.len > RJ_CRDT_KEY_MAX || payload.len > RJ_CRDT_VALUE_MAX)
-        return RJ_ELIMIT;
-    dot.seq = rj_dots_last(&s->v->seen, dot.origin) + 1 + s->delta->made;
-    if (dot.seq > RJ_SEQ_MAX)
         return RJ_ELIMIT;
     err = place_of(s, name, &full);
     if (err == RJ_OK)

@@ -103,6 +103,9 @@ bool rj_held_covers(const struct rj_held *held, size_t n, struct rj_bytes place,
 /* A new row at prefix || name. RJ_EINVAL: v has no replica of its own; RJ_ELIMIT. */
 RJ_NODISCARD enum rj_err rj_site_put(const struct rj_site *s, struct rj_bytes name,
                                      struct rj_bytes payload);
+/* A dot without a row: a change that only takes away has one too, so that a context tells
+ * which removals its owner knows. Errors as rj_site_put. */
+RJ_NODISCARD enum rj_err rj_site_event(const struct rj_site *s);
 /* Takes away the rows at prefix || name; all rows under the prefix. */
 RJ_NODISCARD enum rj_err rj_site_kill(const struct rj_site *s, struct rj_bytes name);
 RJ_NODISCARD enum rj_err rj_site_kill_under(const struct rj_site *s);

@@ -16,6 +16,8 @@ static enum rj_err build(const struct rj_crdt *v, const struct rj_crdt_op *op,
     }
     if (err == RJ_OK)
         err = v->type->change(&site);
+    if (err == RJ_OK && delta->made == 0 && (delta->seen.n > 0 || delta->n_held > 0))
+        err = rj_site_event(&site);
     if (err == RJ_OK)
         err = rj_held_trim(delta);
     rj_dots_done(&caused);
