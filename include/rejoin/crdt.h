@@ -388,6 +388,8 @@ RJ_NODISCARD RJ_API enum rj_err rj_crdt_count(const struct rj_crdt *v,
 
 /* What a type keeps, row by row, hidden rows too (removals, versions that lost). */
 struct rj_crdt_row {
+    struct rj_bytes path;    /* ormap: the keys down to it, each a CBOR byte string */
+    enum rj_crdt_type at;    /* ormap: the type that stands there */
     struct rj_bytes key;     /* element, key, identity */
     struct rj_bytes value;   /* empty if the type has none, or not here (missing) */
     struct rj_bytes tag;     /* orset_tagged */

@@ -317,7 +317,8 @@ static enum rj_err get_row(struct rj_crdt *v, struct rows_reader *in, struct rj_
 {
     uint64_t place_len = column_next(&in->place_len);
     uint64_t payload_len = column_next(&in->payload_len);
-    struct rj_bytes place, payload;
+    const struct rj_type *type;
+    struct rj_bytes place, payload, rest;
     struct rj_row *row, *other;
 
     if (place_len > rj_reader_left(&in->places) ||
@@ -327,15 +328,17 @@ static enum rj_err get_row(struct rj_crdt *v, struct rows_reader *in, struct rj_
     payload = rj_reader_bytes(&in->payloads, (size_t)payload_len);
     if (in->place_len.r.failed || in->payload_len.r.failed)
         return RJ_ECORRUPT;
-    if (payload.len > RJ_CRDT_VALUE_MAX ||
-        !(v->type->is_sound != NULL ? v->type->is_sound(place, payload)
-                                    : place.len <= RJ_CRDT_KEY_MAX && payload.len == 0))
+    type = rj_type_at(v, place, &rest);
+    if (type == NULL || type->bare || payload.len > RJ_CRDT_VALUE_MAX ||
+        !(type->is_sound != NULL ? type->is_sound(rest, payload)
+                                 : rest.len <= RJ_CRDT_KEY_MAX && payload.len == 0))
         return RJ_ECORRUPT;
     row = rj_row_new(v->allocator, place, dot, payload);
     if (row == NULL)
         return RJ_ENOMEM;
     rj_rows_put(&v->rows, row);
-    for (other = row->place->first; other != NULL; other = other->next) {
+    for (other = type->many ? NULL : row->place->first; other != NULL;
+         other = other->next) {
         if (other != row && other->dot.origin == dot.origin)
             return RJ_ECORRUPT; /* the earlier one would have gone */
     }
@@ -363,8 +366,9 @@ static enum rj_err get_rows(struct rj_crdt *v, struct rj_reader *r,
     in.places = rj_reader_of(rj_cbor_get_bytes(r));
     in.payloads = rj_reader_of(rj_cbor_get_bytes(r));
     if (err == RJ_OK && (r->failed || !rj_dots_within(&dots, &v->seen) ||
-                         rj_dots_count(&dots) > rj_reader_left(&in.places) + dict->n))
-        err = RJ_ECORRUPT; /* two rows of one replica have different places */
+                         rj_dots_count(&dots) > rj_reader_left(&in.places) + dict->n +
+                                                    rj_reader_left(&in.payloads)))
+        err = RJ_ECORRUPT; /* two rows of one replica differ in place or payload */
     for (i = 0; err == RJ_OK && i < dots.n; i++) {
         const struct rj_span *s = &dots.spans[i];
 
@@ -388,6 +392,8 @@ static enum rj_err get_held(struct rj_crdt *v, struct rj_reader *r,
     struct rj_dots rest = {.allocator = v->allocator};
     enum rj_err err = n > RJ_CRDT_HELD_MAX ? RJ_ELIMIT : RJ_OK;
 
+    if (v->type->bare && n > 0)
+        return RJ_ECORRUPT;
     for (i = 0; err == RJ_OK && i < n; i++) {
         struct rj_bytes place;
         size_t before = v->n_held;
@@ -439,6 +445,8 @@ enum rj_err rj_code_get(struct rj_crdt *v, struct rj_bytes bytes)
         err = get_names(&r, v->names, &dict);
     if (err == RJ_OK)
         err = get_dots(&r, &dict, &v->seen);
+    if (err == RJ_OK && v->type->is_context != NULL && !v->type->is_context(&v->seen))
+        err = RJ_ECORRUPT;
     if (err == RJ_OK)
         err = get_rows(v, &r, &dict);
     if (err == RJ_OK)

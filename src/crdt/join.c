@@ -42,6 +42,13 @@ static struct rj_dot map_dot(const struct joining *j, struct rj_dot dot)
     return dot;
 }
 
+/* Two rows with one dot are one row; whose maker breaks that is not believed. */
+static bool is_same(const struct rj_row *a, const struct rj_row *b)
+{
+    return rj_bytes_equal(rj_place_name(a->place), rj_place_name(b->place)) &&
+           rj_bytes_equal(rj_row_payload(a), rj_row_payload(b));
+}
+
 /* Copies the rows that come in. */
 static enum rj_err choose_rows(struct joining *j)
 {
@@ -53,7 +60,14 @@ static enum rj_err choose_rows(struct joining *j)
         struct rj_dot dot = map_dot(j, row->dot);
         struct rj_bytes place = rj_place_name(row->place);
 
-        if (rj_dots_has(&v->seen, dot) || rj_held_covers(v->held, v->n_held, place, dot))
+        if (rj_dots_has(&v->seen, dot)) {
+            const struct rj_row *mine = rj_rows_find(&v->rows, dot);
+
+            if (mine != NULL && !is_same(mine, row))
+                return RJ_ECORRUPT;
+            continue;
+        }
+        if (rj_held_covers(v, place, dot))
             continue;
         copy = rj_row_new(v->allocator, place, dot, rj_row_payload(row));
         if (copy == NULL)
@@ -184,9 +198,10 @@ static void drop_held(struct joining *j)
         while (place != NULL) {
             struct rj_place *next_place =
                 h->under ? rj_place_next(place, rj_held_place(h)) : NULL;
-            struct rj_row *row, *next;
+            bool dies = rj_place_dies(j->v, rj_place_name(place));
+            struct rj_row *row = dies ? place->first : NULL, *next;
 
-            for (row = place->first; row != NULL; row = next) {
+            for (; row != NULL; row = next) {
                 next = row->next;
                 if (rj_dots_has(&h->dots, row->dot))
                     drop(j, row);
@@ -194,13 +209,6 @@ static void drop_held(struct joining *j)
             place = next_place;
         }
     }
-}
-
-static bool beats(const struct rj_crdt *v, const struct rj_row *a, const struct rj_row *b)
-{
-    if (a->dot.origin == b->dot.origin)
-        return a->dot.seq > b->dot.seq;
-    return v->type->beats != NULL && v->type->beats(v, a, b);
 }
 
 /* row has just come in at its place: what it beats goes, or it goes itself. */
@@ -212,11 +220,11 @@ static void settle(struct joining *j, struct rj_row *row)
         next = other->next;
         if (other == row)
             continue;
-        if (beats(j->v, other, row)) {
+        if (rj_row_beats(j->v, other, row)) {
             drop(j, row);
             return;
         }
-        if (beats(j->v, row, other))
+        if (rj_row_beats(j->v, row, other))
             drop(j, other);
     }
 }

@@ -26,17 +26,22 @@ void rj_json_put_str(struct rj_buf *out, struct rj_bytes b)
     rj_buf_u8(out, '"');
 }
 
-void rj_json_put_places(struct rj_buf *out, const struct rj_crdt *v,
-                        struct rj_bytes prefix)
+void rj_json_put_vector(struct rj_buf *out, const struct rj_crdt *v)
 {
-    const struct rj_place *place = rj_rows_under(&v->rows, prefix);
+    const struct rj_map_node *node;
     const char *comma = "";
 
-    rj_buf_u8(out, '[');
-    for (; place != NULL; place = rj_place_next(place, prefix)) {
+    rj_buf_u8(out, '{');
+    for (node = rj_map_first(&v->names->map); node != NULL; node = rj_map_next(node)) {
+        uint32_t origin = RJ_MAP_ENTRY_CONST(node, struct rj_replica, node)->index;
+        uint64_t n = rj_dots_vector(&v->seen, origin);
+
+        if (n == 0)
+            continue;
         rj_buf_append_str(out, comma);
-        rj_json_put_str(out, rj_bytes_skip(rj_place_name(place), prefix.len));
+        rj_json_put_str(out, rj_names_get(v->names, origin));
+        rj_buf_printf(out, ":%llu", (unsigned long long)n);
         comma = ",";
     }
-    rj_buf_u8(out, ']');
+    rj_buf_u8(out, '}');
 }

@@ -7,8 +7,7 @@
 
 /* Appends b as a string; bytes that are not UTF-8 as U+0080 to U+00FF. */
 void rj_json_put_str(struct rj_buf *out, struct rj_bytes b);
-/* Appends the names of the places below prefix, without it, as an array of strings. */
-void rj_json_put_places(struct rj_buf *out, const struct rj_crdt *v,
-                        struct rj_bytes prefix);
+/* Appends {replica: the end of what was seen of it without a gap}. */
+void rj_json_put_vector(struct rj_buf *out, const struct rj_crdt *v);
 
 #endif

@@ -150,6 +150,30 @@ struct rj_place *rj_rows_place(const struct rj_rows *rows, struct rj_bytes name)
     return place_of(rj_map_find(&rows->places, name));
 }
 
+/* prefix || name against key. */
+static int compare_joined(struct rj_bytes prefix, struct rj_bytes name,
+                          struct rj_bytes key)
+{
+    int order = rj_bytes_compare(prefix, rj_bytes_first(key, prefix.len));
+
+    return order != 0 ? order : rj_bytes_compare(name, rj_bytes_skip(key, prefix.len));
+}
+
+struct rj_place *rj_rows_at(const struct rj_rows *rows, struct rj_bytes prefix,
+                            struct rj_bytes name)
+{
+    struct rj_map_node *node = rows->places.root;
+
+    while (node != NULL) {
+        int order = compare_joined(prefix, name, place_key(node));
+
+        if (order == 0)
+            break;
+        node = node->child[order > 0];
+    }
+    return place_of(node);
+}
+
 static struct rj_place *if_under(struct rj_place *place, struct rj_bytes prefix)
 {
     return place != NULL && rj_bytes_starts_with(rj_place_name(place), prefix) ? place

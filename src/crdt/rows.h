@@ -68,6 +68,9 @@ struct rj_row *rj_rows_after(const struct rj_row *row);
 
 /* By place. NULL: no rows there. */
 struct rj_place *rj_rows_place(const struct rj_rows *rows, struct rj_bytes name);
+/* The place prefix || name. */
+struct rj_place *rj_rows_at(const struct rj_rows *rows, struct rj_bytes prefix,
+                            struct rj_bytes name);
 /* The first place that begins with prefix; the next that does. NULL: none. */
 struct rj_place *rj_rows_under(const struct rj_rows *rows, struct rj_bytes prefix);
 struct rj_place *rj_place_next(const struct rj_place *place, struct rj_bytes prefix);

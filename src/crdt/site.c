@@ -15,20 +15,12 @@ static enum rj_err place_of(const struct rj_site *s, struct rj_bytes name,
     return rj_buf_err(full);
 }
 
-enum rj_err rj_site_place(const struct rj_site *s, struct rj_bytes name,
-                          const struct rj_place **ret_place)
+const struct rj_place *rj_site_place(const struct rj_site *s, struct rj_bytes name)
 {
-    struct rj_buf full;
-    enum rj_err err = place_of(s, name, &full);
-
-    if (err == RJ_OK)
-        *ret_place = rj_rows_place(&s->v->rows, rj_buf_view(&full));
-    rj_buf_done(&full);
-    return err;
+    return rj_rows_at(&s->v->rows, s->prefix, name);
 }
 
-/* The next dot of v's replica. */
-static enum rj_err next_dot(const struct rj_site *s, struct rj_dot *ret_dot)
+enum rj_err rj_site_next(const struct rj_site *s, struct rj_dot *ret_dot)
 {
     uint32_t self = s->v->self;
 
@@ -42,7 +34,7 @@ static enum rj_err next_dot(const struct rj_site *s, struct rj_dot *ret_dot)
 enum rj_err rj_site_event(const struct rj_site *s)
 {
     struct rj_dot dot = {0};
-    enum rj_err err = next_dot(s, &dot);
+    enum rj_err err = rj_site_next(s, &dot);
 
     if (err == RJ_OK)
         err = rj_dots_note(&s->delta->seen, dot);
@@ -51,17 +43,29 @@ enum rj_err rj_site_event(const struct rj_site *s)
     return err;
 }
 
+/* A change may name one key twice: its later row stands for both. */
+static void drop_earlier(const struct rj_site *s, const struct rj_row *row)
+{
+    struct rj_place *place = rj_rows_place(&s->delta->rows, rj_place_name(row->place));
+    struct rj_row *other = place != NULL ? place->first : NULL;
+
+    while (other != NULL && other->dot.origin != row->dot.origin)
+        other = other->next;
+    if (other != NULL)
+        rj_rows_drop(&s->delta->rows, other);
+}
+
 enum rj_err rj_site_put(const struct rj_site *s, struct rj_bytes name,
                         struct rj_bytes payload)
 {
     struct rj_dot dot = {0};
     struct rj_row *row = NULL;
     struct rj_buf full;
-    enum rj_err err = next_dot(s, &dot);
+    enum rj_err err = rj_site_next(s, &dot);
 
     if (err != RJ_OK)
         return err;
-    if (name.len > RJ_CRDT_KEY_MAX || payload.len > RJ_CRDT_VALUE_MAX)
+    if (payload.len > RJ_CRDT_VALUE_MAX)
         return RJ_ELIMIT;
     err = place_of(s, name, &full);
     if (err == RJ_OK)
@@ -74,6 +78,7 @@ enum rj_err rj_site_put(const struct rj_site *s, struct rj_bytes name,
             rj_row_free(s->v->allocator, row);
         return err;
     }
+    drop_earlier(s, row);
     s->delta->made++;
     rj_rows_put(&s->delta->rows, row);
     return RJ_OK;
@@ -83,7 +88,21 @@ enum rj_err rj_site_kill_row(const struct rj_site *s, const struct rj_row *row)
 {
     if (s->caused != NULL && !rj_dots_has(s->caused, row->dot))
         return RJ_OK;
+    s->delta->took = true;
     return rj_dots_note(&s->delta->seen, row->dot);
+}
+
+enum rj_err rj_site_copy(const struct rj_site *s, const struct rj_row *row)
+{
+    struct rj_row *copy = rj_row_new(s->v->allocator, rj_place_name(row->place), row->dot,
+                                     rj_row_payload(row));
+    enum rj_err err = copy != NULL ? rj_dots_note(&s->delta->seen, row->dot) : RJ_ENOMEM;
+
+    if (err == RJ_OK)
+        rj_rows_put(&s->delta->rows, copy);
+    else if (copy != NULL)
+        rj_row_free(s->v->allocator, copy);
+    return err;
 }
 
 static enum rj_err kill_place(const struct rj_site *s, const struct rj_place *place)
@@ -132,4 +151,43 @@ enum rj_err rj_site_kill_under(const struct rj_site *s)
     for (; err == RJ_OK && place != NULL; place = rj_place_next(place, s->prefix))
         err = kill_place(s, place);
     return err == RJ_OK ? hold(s, s->prefix, true) : err;
+}
+
+enum rj_err rj_site_grow(const struct rj_site *s, struct rj_bytes name)
+{
+    const struct rj_bytes nothing = {0};
+    const struct rj_place *there = rj_site_place(s, name);
+    enum rj_err err;
+
+    if (there != NULL && s->prefix.len == 0)
+        return rj_rows_find(&s->delta->rows, there->first->dot) == NULL
+                   ? rj_site_copy(s, there->first)
+                   : RJ_OK;
+    err = kill_place(s, there);
+    return err == RJ_OK ? rj_site_put(s, name, nothing) : err;
+}
+
+enum rj_err rj_site_stamp(const struct rj_site *s, const uint64_t *own,
+                          uint64_t *ret_stamp)
+{
+    const struct rj_crdt_clock *clock = s->v->clock;
+    uint64_t reading = s->op->stamp;
+    unsigned source;
+
+    if ((s->op->flags & RJ_CRDT_NOW) == 0) {
+        *ret_stamp = reading;
+        return RJ_OK;
+    }
+    if (clock != NULL) {
+        reading = 0;
+        for (source = 0; source < RJ_CRDT_SOURCES; source++) {
+            if (clock->read(clock->user, (enum rj_crdt_source)source, &reading))
+                break;
+            reading = 0;
+        }
+    }
+    if (own != NULL && *own == UINT64_MAX)
+        return RJ_ERANGE;
+    *ret_stamp = own != NULL && *own >= reading ? *own + 1 : reading;
+    return RJ_OK;
 }

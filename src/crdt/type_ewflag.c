@@ -14,11 +14,9 @@ static enum rj_err change(const struct rj_site *s)
                                                                           : RJ_EINVAL;
 }
 
-static void show(const struct rj_crdt *v, struct rj_bytes prefix, struct rj_buf *json)
+static bool is_on(const struct rj_crdt *v, struct rj_bytes prefix)
 {
-    bool on = rj_rows_place(&v->rows, prefix) != NULL;
-
-    rj_buf_append_str(json, on ? "true" : "false");
+    return rj_rows_place(&v->rows, prefix) != NULL;
 }
 
 static bool is_sound(struct rj_bytes place, struct rj_bytes payload)
@@ -30,6 +28,6 @@ const struct rj_type rj_type_ewflag = {
     .number = RJ_CRDT_EWFLAG,
     .name = "ewflag",
     .change = change,
-    .show = show,
+    .is_on = is_on,
     .is_sound = is_sound,
 };

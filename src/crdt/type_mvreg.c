@@ -27,11 +27,11 @@ static enum rj_err resolve(const struct rj_site *s)
 {
     const struct rj_bytes here = {0};
     const struct rj_row *row, *top = NULL, *next;
-    const struct rj_place *place;
-    enum rj_err err = rj_site_place(s, here, &place);
+    const struct rj_place *place = rj_site_place(s, here);
+    enum rj_err err = RJ_OK;
 
-    if (err != RJ_OK || place == NULL)
-        return err;
+    if (place == NULL)
+        return RJ_OK;
     for (next = next_value(place, NULL); next != NULL; next = next_value(place, next))
         top = next;
     for (row = place->first; err == RJ_OK && row != NULL; row = row->next) {
@@ -71,6 +71,13 @@ static void show(const struct rj_crdt *v, struct rj_bytes prefix, struct rj_buf 
     rj_buf_u8(json, ']');
 }
 
+static void read_row(struct rj_bytes place, struct rj_bytes payload,
+                     struct rj_crdt_row *ret_row)
+{
+    (void)place;
+    ret_row->value = payload;
+}
+
 static bool is_sound(struct rj_bytes place, struct rj_bytes payload)
 {
     (void)payload;
@@ -83,4 +90,5 @@ const struct rj_type rj_type_mvreg = {
     .change = change,
     .show = show,
     .is_sound = is_sound,
+    .read = read_row,
 };

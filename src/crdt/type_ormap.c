@@ -9,32 +9,37 @@
 #include "crdt/json.h"
 #include "crdt/place.h"
 
-static bool is_alive(const struct rj_crdt *v, const struct rj_where *w)
+/* Types with a reset of their own: once for each place that `from` has of them. */
+static enum rj_err reset_below(const struct rj_site *s, const struct rj_crdt *from)
 {
-    return w->type->alive == NULL || w->type->alive(v, w->prefix);
+    const struct rj_place *place = rj_rows_under(&from->rows, s->prefix);
+    struct rj_bytes done = {0};
+    enum rj_err err = RJ_OK;
+    struct rj_site below = *s;
+    struct rj_where w;
+
+    for (; err == RJ_OK && place != NULL; place = rj_place_next(place, s->prefix)) {
+        if (!rj_place_get(rj_place_name(place), &w) || w.type->reset == NULL ||
+            rj_bytes_equal(done, w.prefix))
+            continue;
+        done = below.prefix = w.prefix;
+        err = w.type->reset(&below);
+    }
+    return err;
 }
 
 /* Resets all that lies below s->prefix, which is keys. */
 static enum rj_err remove_below(const struct rj_site *s)
 {
     const struct rj_place *place = rj_rows_under(&s->v->rows, s->prefix);
-    struct rj_bytes done = {0}; /* what a type's own reset has dealt with */
-    enum rj_err err = RJ_OK;
-    struct rj_site below = *s;
+    enum rj_err err = reset_below(s, s->known != NULL ? s->known : s->v);
 
     for (; err == RJ_OK && place != NULL; place = rj_place_next(place, s->prefix)) {
-        const struct rj_row *row;
-        struct rj_where w;
+        bool dies = rj_place_dies(s->v, rj_place_name(place));
+        const struct rj_row *row = dies ? place->first : NULL;
 
-        if (!rj_place_get(rj_place_name(place), &w))
-            return RJ_ECORRUPT;
-        if (w.type->reset == NULL) {
-            for (row = place->first; err == RJ_OK && row != NULL; row = row->next)
-                err = rj_site_kill_row(s, row);
-        } else if (!rj_bytes_equal(done, w.prefix)) {
-            done = below.prefix = w.prefix;
-            err = w.type->reset(&below);
-        }
+        for (; err == RJ_OK && row != NULL; row = row->next)
+            err = rj_site_kill_row(s, row);
     }
     return err == RJ_OK && s->caused != NULL
                ? rj_held_add(s->delta, s->prefix, true, s->caused)
@@ -125,35 +130,16 @@ static void show(const struct rj_crdt *v, struct rj_bytes prefix, struct rj_buf 
         place = skip(place, w.prefix);
         path_of(&w, &next);
         /* A key with two types shows the one with the lesser number. */
-        if (!is_alive(v, &w) || (last.n > 0 && common(&last, &next) == last.n))
+        if (!rj_read_is_alive(v, w.type, w.prefix) ||
+            (last.n > 0 && common(&last, &next) == last.n))
             continue;
         put_way(json, &last, &next);
-        w.type->show(v, w.prefix, json);
+        rj_read_json(v, w.type, w.prefix, json);
         last = next;
     }
     for (i = 1; i < last.n; i++)
         rj_buf_u8(json, '}');
     rj_buf_u8(json, '}');
-}
-
-static bool is_sound(struct rj_bytes place, struct rj_bytes payload)
-{
-    struct rj_where w;
-
-    if (!rj_place_get(place, &w))
-        return false;
-    return w.type->is_sound != NULL ? w.type->is_sound(w.rest, payload)
-                                    : w.rest.len <= RJ_CRDT_KEY_MAX && payload.len == 0;
-}
-
-/* A row that was beaten must not be missed when what beat it is taken away by its dot; so
- * here only types that never take away by dots (they have a reset) let rows beat rows. */
-static bool beats(const struct rj_crdt *v, const struct rj_row *a, const struct rj_row *b)
-{
-    struct rj_where w;
-
-    return rj_place_get(rj_place_name(a->place), &w) && w.type->reset != NULL &&
-           w.type->beats != NULL && w.type->beats(v, a, b);
 }
 
 const struct rj_type rj_type_ormap = {
@@ -162,6 +148,4 @@ const struct rj_type rj_type_ormap = {
     .alone = true, /* a path leads through maps */
     .change = change,
     .show = show,
-    .beats = beats,
-    .is_sound = is_sound,
 };

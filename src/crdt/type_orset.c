@@ -4,7 +4,7 @@
  * takes away those it sees.
  * Bieniusa et al. 2012, "An optimized conflict-free replicated set"; Almeida, Shoker,
  * Baquero 2018, section 7.3. */
-#include "crdt/json.h"
+#include "crdt/value.h"
 
 static enum rj_err change(const struct rj_site *s)
 {
@@ -25,14 +25,8 @@ static enum rj_err change(const struct rj_site *s)
     return err;
 }
 
-static void show(const struct rj_crdt *v, struct rj_bytes prefix, struct rj_buf *json)
-{
-    rj_json_put_places(json, v, prefix);
-}
-
 const struct rj_type rj_type_orset = {
     .number = RJ_CRDT_ORSET,
     .name = "orset",
     .change = change,
-    .show = show,
 };

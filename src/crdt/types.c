@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The types that are built in: a line in types.def and a file type_NAME.c each. */
-#include "crdt/value.h"
+#include "crdt/place.h"
 
 #include <string.h>
 
@@ -26,6 +26,53 @@ const struct rj_type *rj_type_get(uint64_t number)
     }
     return NULL;
 }
+
+/* ---- what holds for rows at a place */
+
+const struct rj_type *rj_type_at(const struct rj_crdt *v, struct rj_bytes place,
+                                 struct rj_bytes *ret_rest)
+{
+    struct rj_where w;
+
+    if (v->type->number != RJ_CRDT_ORMAP) {
+        *ret_rest = place;
+        return v->type;
+    }
+    if (!rj_place_get(place, &w))
+        return NULL;
+    *ret_rest = w.rest;
+    return w.type;
+}
+
+bool rj_row_beats(const struct rj_crdt *v, const struct rj_row *a, const struct rj_row *b)
+{
+    struct rj_bytes rest;
+    const struct rj_type *type = rj_type_at(v, rj_place_name(a->place), &rest);
+
+    if (type == NULL)
+        return false;
+    if (a->dot.origin == b->dot.origin && !type->many)
+        return a->dot.seq > b->dot.seq;
+    if (type->beats == NULL || (type != v->type && type->reset == NULL))
+        return false;
+    return type->beats(v, a, b);
+}
+
+bool rj_place_dies(const struct rj_crdt *v, struct rj_bytes place)
+{
+    struct rj_bytes rest;
+    const struct rj_type *type = rj_type_at(v, place, &rest);
+
+    return type == NULL || type->reset == NULL;
+}
+
+bool rj_row_is_lesser(const struct rj_crdt *v, const struct rj_row *a,
+                      const struct rj_row *b)
+{
+    return rj_names_compare(v->names, a->dot.origin, b->dot.origin) < 0;
+}
+
+/* ---- names */
 
 enum rj_crdt_type rj_crdt_type_of(const char *name)
 {

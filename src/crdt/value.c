@@ -136,17 +136,17 @@ static int held_order(const struct rj_held *h, struct rj_bytes place, bool under
     return order != 0 ? order : (int)h->under - (int)under;
 }
 
-bool rj_held_covers(const struct rj_held *held, size_t n, struct rj_bytes place,
-                    struct rj_dot dot)
+bool rj_held_covers(const struct rj_crdt *v, struct rj_bytes place, struct rj_dot dot)
 {
     size_t i;
 
-    for (i = 0; i < n; i++) {
-        bool meant = held[i].under ? rj_bytes_starts_with(place, rj_held_place(&held[i]))
-                                   : rj_bytes_equal(place, rj_held_place(&held[i]));
+    for (i = 0; i < v->n_held; i++) {
+        const struct rj_held *h = &v->held[i];
+        bool meant = h->under ? rj_bytes_starts_with(place, rj_held_place(h))
+                              : rj_bytes_equal(place, rj_held_place(h));
 
-        if (meant && rj_dots_has(&held[i].dots, dot))
-            return true;
+        if (meant && rj_dots_has(&h->dots, dot))
+            return rj_place_dies(v, place);
     }
     return false;
 }

@@ -50,6 +50,7 @@ struct rj_crdt {
     struct rj_held *held; /* ascending by (place, under) */
     size_t n_held, cap_held;
     uint64_t made; /* of a delta: dots that it gave out */
+    bool took;     /* of a delta: it takes rows away */
 };
 
 /* A change under way, at one place of v. */
@@ -59,32 +60,69 @@ struct rj_site {
     const struct rj_crdt_op *op;
     struct rj_bytes prefix;       /* of its places; empty but in maps of maps */
     const struct rj_dots *caused; /* only these dots may go; NULL: all that v has */
+    const struct rj_crdt *known;  /* the context that they are from: its counts */
 };
 
 struct rj_type {
     enum rj_crdt_type number;
     const char *name;
-    bool alone; /* it cannot stand in a map: its rows cannot be reset by their dots */
+    bool alone; /* it cannot stand in a map */
+    bool bare;  /* it has no rows: what was seen is the value */
+    bool many;  /* rows of one replica at one place do not replace each other */
     /* Adds to s->delta what s->op does. RJ_EINVAL: not one of its changes. */
     enum rj_err (*change)(const struct rj_site *s);
-    /* Takes away all that is under s->prefix. NULL: the rows go. */
+    /* Takes away all that is under s->prefix by rows that say so, for rows that must not
+     * be taken away by their dots. NULL: the rows go. */
     enum rj_err (*reset)(const struct rj_site *s);
-    /* Appends the JSON of what is under prefix; sticky. */
-    void (*show)(const struct rj_crdt *v, struct rj_bytes prefix, struct rj_buf *json);
-    /* A key of a map is shown for it. NULL: when there are rows. */
-    bool (*alive)(const struct rj_crdt *v, struct rj_bytes prefix);
-    /* At one place a stays and b goes. NULL: both stay. */
+    /* At one place a stays and b goes. NULL: both stay. In a map only for types that have
+     * a reset: a row that was beaten must not be missed when what beat it goes. */
     bool (*beats)(const struct rj_crdt *v, const struct rj_row *a,
                   const struct rj_row *b);
     /* A decoded row is one that change can make; place without prefix. NULL: no payload.
      */
     bool (*is_sound)(struct rj_bytes place, struct rj_bytes payload);
+
+    /* Reading. A type has one of the first four, or it is a set of its places. */
+    /* Appends the JSON of what is under prefix; sticky. */
+    void (*show)(const struct rj_crdt *v, struct rj_bytes prefix, struct rj_buf *json);
+    /* A number. RJ_ERANGE. */
+    enum rj_err (*count)(const struct rj_crdt *v, struct rj_bytes prefix, int64_t *ret);
+    bool (*is_on)(const struct rj_crdt *v, struct rj_bytes prefix);
+    /* A map: what the key at this place holds. */
+    struct rj_bytes (*entry)(const struct rj_crdt *v, const struct rj_place *place);
+    /* Sets and maps: this place shows an element. NULL: each does. */
+    bool (*is_shown)(const struct rj_crdt *v, struct rj_bytes prefix,
+                     const struct rj_place *place);
+    /* The element whose place (without prefix) begins with a CBOR byte string. */
+    bool coded;
+    /* A key of a map is shown for it. NULL: when something is shown, a flag is on. */
+    bool (*alive)(const struct rj_crdt *v, struct rj_bytes prefix);
+    /* Says what a row holds, place without prefix; zeroed before. NULL: key is place. */
+    void (*read)(struct rj_bytes place, struct rj_bytes payload,
+                 struct rj_crdt_row *ret_row);
+
+    /* bare: what the other, which has seen theirs, lacks; what may be decoded. */
+    enum rj_err (*lacks)(const struct rj_crdt *v, const struct rj_dots *theirs,
+                         struct rj_dots *ret);
+    bool (*is_context)(const struct rj_dots *seen);
 };
 
 /* ---- types.c */
 
 /* NULL: not built in. */
 const struct rj_type *rj_type_get(uint64_t number);
+/* The type that stands at a place of v, and what that type calls its place. NULL: there
+ * cannot be such a place. */
+const struct rj_type *rj_type_at(const struct rj_crdt *v, struct rj_bytes place,
+                                 struct rj_bytes *ret_rest);
+/* Of two rows at one place of v a stays and b goes. */
+bool rj_row_beats(const struct rj_crdt *v, const struct rj_row *a,
+                  const struct rj_row *b);
+/* Rows at that place are taken away by their dots. */
+bool rj_place_dies(const struct rj_crdt *v, struct rj_bytes place);
+/* What is equal is kept once: `beats` for rows whose place says all. */
+bool rj_row_is_lesser(const struct rj_crdt *v, const struct rj_row *a,
+                      const struct rj_row *b);
 
 /* ---- value.c */
 
@@ -95,14 +133,17 @@ RJ_NODISCARD enum rj_err rj_held_add(struct rj_crdt *v, struct rj_bytes place, b
                                      const struct rj_dots *dots);
 /* Takes what v has seen out of them. RJ_ENOMEM. */
 RJ_NODISCARD enum rj_err rj_held_trim(struct rj_crdt *v);
-bool rj_held_covers(const struct rj_held *held, size_t n, struct rj_bytes place,
-                    struct rj_dot dot);
+/* The row (place, dot) is dead by one of them. */
+bool rj_held_covers(const struct rj_crdt *v, struct rj_bytes place, struct rj_dot dot);
 
 /* ---- site.c: what changes are made of */
 
 /* A new row at prefix || name. RJ_EINVAL: v has no replica of its own; RJ_ELIMIT. */
 RJ_NODISCARD enum rj_err rj_site_put(const struct rj_site *s, struct rj_bytes name,
                                      struct rj_bytes payload);
+/* For what only grows: a row without payload at prefix || name, in the stead of those
+ * that are there; but where nothing can be reset, that one is told which is there. */
+RJ_NODISCARD enum rj_err rj_site_grow(const struct rj_site *s, struct rj_bytes name);
 /* A dot without a row: a change that only takes away has one too, so that a context tells
  * which removals its owner knows. Errors as rj_site_put. */
 RJ_NODISCARD enum rj_err rj_site_event(const struct rj_site *s);
@@ -112,9 +153,24 @@ RJ_NODISCARD enum rj_err rj_site_kill_under(const struct rj_site *s);
 /* Takes one row away, if it may go. */
 RJ_NODISCARD enum rj_err rj_site_kill_row(const struct rj_site *s,
                                           const struct rj_row *row);
-/* The rows at prefix || name. RJ_ENOMEM. */
-RJ_NODISCARD enum rj_err rj_site_place(const struct rj_site *s, struct rj_bytes name,
-                                       const struct rj_place **ret_place);
+/* Tells of a row that is there. */
+RJ_NODISCARD enum rj_err rj_site_copy(const struct rj_site *s, const struct rj_row *row);
+/* The rows at prefix || name. NULL: none. */
+const struct rj_place *rj_site_place(const struct rj_site *s, struct rj_bytes name);
+/* The dot that the next rj_site_put will give. Errors as there. */
+RJ_NODISCARD enum rj_err rj_site_next(const struct rj_site *s, struct rj_dot *ret_dot);
+/* The time stamp of the change, own being that of what it replaces (NULL: nothing).
+ * RJ_ERANGE. */
+RJ_NODISCARD enum rj_err rj_site_stamp(const struct rj_site *s, const uint64_t *own,
+                                       uint64_t *ret_stamp);
+
+/* ---- read.c: reading by the hooks of a type */
+
+/* Appends JSON; sticky. */
+void rj_read_json(const struct rj_crdt *v, const struct rj_type *type,
+                  struct rj_bytes prefix, struct rj_buf *json);
+bool rj_read_is_alive(const struct rj_crdt *v, const struct rj_type *type,
+                      struct rj_bytes prefix);
 
 /* ---- code.c: bytes of a value */
 

@@ -26,6 +26,17 @@ struct change {
  * that is not built in; FAILED: it is no change. Borrows from step and ret. */
 enum verdict change_of(const char *type, const json_t *step, struct change *ret);
 
+/* ---- query.c */
+
+/* The answer to a query with an argument (a replica: other) and a second one. NULL: not a
+ * query of this type. */
+json_t *answer_of(const struct rj_crdt *v, const char *query, const json_t *arg,
+                  const struct rj_crdt *other, const json_t *second);
+/* The rows of joined, which is more than `to`, that are not in `to`. */
+json_t *rows_to_ship(const struct rj_crdt *joined, const struct rj_crdt *to);
+/* Equal as sets of rows. */
+bool same_rows(const json_t *a, const json_t *b);
+
 static inline struct rj_bytes bytes_of(const json_t *text)
 {
     struct rj_bytes b = {(const uint8_t *)json_string_value(text),

@@ -270,27 +270,48 @@ static enum verdict do_query(struct world *w, const json_t *step)
 {
     struct thing *r = replica(w, json_array_get(step, 1));
     const char *query = json_string_value(json_array_get(step, 2));
+    const json_t *arg = json_array_get(step, 3);
     const json_t *answer = json_array_get(step, json_array_size(step) - 1);
-    json_t *value, *got = NULL;
+    const struct thing *other = replica(w, arg);
+    json_t *got;
     enum verdict verdict;
-    size_t i;
 
     if (r == NULL || query == NULL)
         return fail(w, "no such replica or query");
-    value = value_of(r->value);
-    if (strcmp(query, "size") == 0) {
-        got = json_integer((json_int_t)json_array_size(value));
-    } else if (strcmp(query, "contains") == 0) {
-        got = json_false();
-        for (i = 0; i < json_array_size(value); i++) {
-            if (json_equal(json_array_get(value, i), json_array_get(step, 3)))
-                got = json_true();
-        }
-    }
-    verdict = got != NULL ? compare(w, query, answer, got)
-                          : fail(w, "no such query: %s", query);
+    got = answer_of(r->value, query, arg, other != NULL ? other->value : NULL,
+                    json_array_get(step, 4));
+    if (got == NULL)
+        return fail(w, "no such query: %s", query);
+    verdict = (strcmp(query, "sets") == 0 || strcmp(query, "elements") == 0) &&
+                      same_rows(answer, got)
+                  ? PASSED
+                  : compare(w, query, answer, got);
     json_decref(got);
-    json_decref(value);
+    return verdict;
+}
+
+/* ["diffis", A, B, ROWS]: the rows of both joined that B lacks */
+static enum verdict do_diffis(struct world *w, const json_t *step)
+{
+    struct thing *a = replica(w, json_array_get(step, 1));
+    struct thing *b = replica(w, json_array_get(step, 2));
+    struct rj_crdt *v = NULL;
+    enum rj_err err = make(w, "", &v);
+    enum verdict verdict;
+
+    if (err == RJ_OK)
+        err = a != NULL && b != NULL ? rj_crdt_join(v, a->value, NULL) : RJ_ENOENT;
+    if (err == RJ_OK)
+        err = rj_crdt_join(v, b->value, NULL);
+    verdict = outcome(w, err);
+    if (verdict == PASSED) {
+        json_t *got = rows_to_ship(v, b->value);
+
+        if (!same_rows(json_array_get(step, 3), got))
+            verdict = compare(w, "diffis", json_array_get(step, 3), got);
+        json_decref(got);
+    }
+    rj_crdt_free(v);
     return verdict;
 }
 
@@ -365,6 +386,8 @@ static enum verdict do_step(struct world *w, const json_t *step)
         return do_check(w, step);
     if (strcmp(word, "checkq") == 0)
         return do_query(w, step);
+    if (strcmp(word, "diffis") == 0)
+        return do_diffis(w, step);
     return fail(w, "no such step: %s", word);
 }
 

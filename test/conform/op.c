@@ -2,6 +2,7 @@
 /* Steps as changes: a table of names, what arguments each takes, and what it becomes. */
 #include "conform.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* args, a letter each: e key, E array of keys, n amount (optional: 1), t stamp, v value,

@@ -5,9 +5,8 @@
 #include <rejoin/crdt.h>
 #include <string.h>
 
-enum { REPLICAS = 3, DELTAS = 24, HISTORIES = 60, STEPS = 40, MUTATIONS = 400 };
+enum { MUTATIONS = 400 };
 
-static const char *const names[REPLICAS] = {"a", "bb", "c"};
 static const struct rj_bytes keys[4] = {{(const uint8_t *)"x", 1},
                                         {(const uint8_t *)"xy", 2},
                                         {(const uint8_t *)"", 0},
@@ -47,127 +46,6 @@ static void assert_shows(const struct rj_crdt *v, const char *json)
     assert_ok(rj_crdt_json(v, &x));
     assert_bytes_equal(rj_crdt_bytes(&x), rj_bytes_from_str(json));
     rj_crdt_buf_free(&x);
-}
-
-/* ---- random histories */
-
-/* A change of some type; type 0: none in a map. */
-static void choose(struct rj_prng *p, enum rj_crdt_type type, struct rj_crdt_op *op)
-{
-    static const enum rj_crdt_type below[] = {RJ_CRDT_ORSET, RJ_CRDT_MVREG,
-                                              RJ_CRDT_EWFLAG};
-    uint64_t dice = rj_prng_below(p, 10);
-
-    op->keys = &keys[rj_prng_below(p, 3)];
-    op->n_keys = 1 + rj_prng_below(p, 2);
-    op->value = op->keys[0];
-    op->amount = (int64_t)dice;
-    if (type == RJ_CRDT_ORMAP) {
-        op->path = &keys[rj_prng_below(p, 2)];
-        op->n_path = 1 + rj_prng_below(p, 2);
-        op->at = dice < 3 ? RJ_CRDT_NONE : below[rj_prng_below(p, 3)];
-        op->code = RJ_CRDT_REMOVE;
-        type = op->at;
-    }
-    dice = rj_prng_below(p, 10);
-    if (type == RJ_CRDT_ORSET)
-        op->code = dice < 6 ? RJ_CRDT_ADD : dice < 9 ? RJ_CRDT_REMOVE : RJ_CRDT_CLEAR;
-    else if (type == RJ_CRDT_MVREG)
-        op->code = dice < 7 ? RJ_CRDT_SET : dice < 9 ? RJ_CRDT_RESOLVE : RJ_CRDT_CLEAR;
-    else if (type == RJ_CRDT_EWFLAG)
-        op->code = dice < 6 ? RJ_CRDT_ENABLE : RJ_CRDT_DISABLE;
-    else if (type == RJ_CRDT_GCOUNTER)
-        op->code = RJ_CRDT_INC;
-}
-
-struct history {
-    struct rj_crdt *values[REPLICAS];
-    struct rj_crdt_buf deltas[DELTAS];
-    struct rj_crdt_buf context;
-};
-
-static void step(struct rj_prng *p, enum rj_crdt_type type, struct history *h)
-{
-    struct rj_crdt *v = h->values[rj_prng_below(p, REPLICAS)];
-    struct rj_crdt *other = h->values[rj_prng_below(p, REPLICAS)];
-    struct rj_crdt_buf *delta = &h->deltas[rj_prng_below(p, DELTAS)];
-    struct rj_crdt_op op = {.size = sizeof(op)};
-    uint64_t dice = rj_prng_below(p, 10);
-
-    if (dice < 2) {
-        assert_ok(rj_crdt_join(v, other, NULL));
-    } else if (dice < 5) {
-        if (delta->len > 0)
-            assert_ok(rj_crdt_join_bytes(v, rj_crdt_bytes(delta), NULL));
-    } else {
-        choose(p, type, &op);
-        if (dice == 9 && (op.code == RJ_CRDT_REMOVE || op.code == RJ_CRDT_CLEAR)) {
-            assert_ok(rj_crdt_context(other, &h->context));
-            op.flags = RJ_CRDT_CAUSED;
-            op.context = rj_crdt_bytes(&h->context);
-        }
-        assert_ok(rj_crdt_write(v, &op, delta));
-    }
-}
-
-/* Joined in any order they are one, and so they are by differences against digests. */
-static void assert_converge(enum rj_crdt_type type, struct history *h)
-{
-    struct rj_crdt *up = new (type, ""), *down = new (type, ""), *diffs = new (type, "");
-    struct rj_crdt_buf digest = {0}, delta = {0};
-    size_t i;
-
-    for (i = 0; i < REPLICAS; i++) {
-        assert_ok(rj_crdt_join(up, h->values[i], NULL));
-        assert_ok(rj_crdt_join(down, h->values[REPLICAS - 1 - i], NULL));
-        assert_ok(rj_crdt_digest(diffs, &digest));
-        assert_ok(rj_crdt_diff(h->values[i], rj_crdt_bytes(&digest), &delta));
-        assert_ok(rj_crdt_join_bytes(diffs, rj_crdt_bytes(&delta), NULL));
-    }
-    assert_same(up, down);
-    assert_same(up, diffs);
-    for (i = 0; i < DELTAS; i++) {
-        if (h->deltas[i].len > 0)
-            assert_ok(rj_crdt_join_bytes(up, rj_crdt_bytes(&h->deltas[i]), NULL));
-    }
-    assert_same(up, down); /* their writers had joined them */
-    rj_crdt_free(up);
-    rj_crdt_free(down);
-    rj_crdt_free(diffs);
-    rj_crdt_buf_free(&digest);
-    rj_crdt_buf_free(&delta);
-}
-
-static void play(enum rj_crdt_type type, uint64_t seed)
-{
-    struct history h = {0};
-    struct rj_prng p;
-    size_t i;
-
-    rj_prng_init(&p, seed);
-    for (i = 0; i < REPLICAS; i++)
-        h.values[i] = new (type, names[i]);
-    for (i = 0; i < STEPS; i++)
-        step(&p, type, &h);
-    assert_converge(type, &h);
-    for (i = 0; i < REPLICAS; i++)
-        rj_crdt_free(h.values[i]);
-    for (i = 0; i < DELTAS; i++)
-        rj_crdt_buf_free(&h.deltas[i]);
-    rj_crdt_buf_free(&h.context);
-}
-
-TEST(every_order_of_joins_gives_the_same_bytes)
-{
-    unsigned type;
-    uint64_t seed;
-
-    for (type = 1; type < RJ_CRDT_TYPE_END; type++) {
-        for (seed = 1; seed <= HISTORIES; seed++) {
-            if (rj_crdt_type_name((enum rj_crdt_type)type) != NULL)
-                play((enum rj_crdt_type)type, seed);
-        }
-    }
 }
 
 /* ---- removals on behalf of a reader */
@@ -327,7 +205,6 @@ TEST(every_lack_of_memory_is_told)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_order_of_joins_gives_the_same_bytes),
         cmocka_unit_test(a_removal_for_a_reader_leaves_other_places_alone),
         cmocka_unit_test(counters_do_not_wrap),
         cmocka_unit_test(damaged_bytes_are_refused_or_make_a_sound_value),
