@@ -337,7 +337,7 @@ static enum rj_err get_row(struct rj_crdt *v, struct rows_reader *in, struct rj_
     if (row == NULL)
         return RJ_ENOMEM;
     rj_rows_put(&v->rows, row);
-    for (other = type->many ? NULL : row->place->first; other != NULL;
+    for (other = type->sums ? row->place->first : NULL; other != NULL;
          other = other->next) {
         if (other != row && other->dot.origin == dot.origin)
             return RJ_ECORRUPT; /* the earlier one would have gone */
@@ -366,9 +366,10 @@ static enum rj_err get_rows(struct rj_crdt *v, struct rj_reader *r,
     in.places = rj_reader_of(rj_cbor_get_bytes(r));
     in.payloads = rj_reader_of(rj_cbor_get_bytes(r));
     if (err == RJ_OK && (r->failed || !rj_dots_within(&dots, &v->seen) ||
-                         rj_dots_count(&dots) > rj_reader_left(&in.places) + dict->n +
-                                                    rj_reader_left(&in.payloads)))
-        err = RJ_ECORRUPT; /* two rows of one replica differ in place or payload */
+                         rj_dots_count(&dots) > rj_reader_left(&in.places) +
+                                                    rj_reader_left(&in.payloads) +
+                                                    dict->n + dots.n))
+        err = RJ_ECORRUPT; /* where neighbours stand at one place, a dot lies between */
     for (i = 0; err == RJ_OK && i < dots.n; i++) {
         const struct rj_span *s = &dots.spans[i];
 

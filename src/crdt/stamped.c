@@ -101,9 +101,11 @@ enum rj_err rj_stamped_write(const struct rj_site *s, struct rj_bytes name,
         err = rj_site_stamp(s, top != NULL ? &old.what.stamp : NULL, &what.stamp);
     if (err != RJ_OK)
         return err;
-    if (top != NULL && s->prefix.len == 0 && is_equal(&old.what, &what))
-        return rj_site_copy(s, top); /* it is there */
     new.what = what;
+    if (top != NULL && s->prefix.len == 0 && is_equal(&old.what, &what) &&
+        (s->v->rules.tie != RJ_CRDT_TIE_MIN_REPLICA ||
+         rj_names_compare(s->v->names, old.dot.origin, new.dot.origin) <= 0))
+        return rj_site_copy(s, top); /* it is there */
     for (row = place != NULL ? place->first : NULL; err == RJ_OK && row != NULL;
          row = row->next) {
         old = version_of(row, with_flag);

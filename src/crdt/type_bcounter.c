@@ -127,6 +127,7 @@ static bool is_sound(struct rj_bytes place, struct rj_bytes payload)
 const struct rj_type rj_type_bcounter = {
     .number = RJ_CRDT_BCOUNTER,
     .name = "bcounter",
+    .sums = true,
     .change = change,
     .reset = rj_sums_reset,
     .beats = rj_sums_beats,

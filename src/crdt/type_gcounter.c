@@ -12,6 +12,7 @@ static enum rj_err change(const struct rj_site *s)
 const struct rj_type rj_type_gcounter = {
     .number = RJ_CRDT_GCOUNTER,
     .name = "gcounter",
+    .sums = true,
     .change = change,
     .reset = rj_sums_reset,
     .beats = rj_sums_beats,

@@ -51,7 +51,6 @@ static bool is_sound(struct rj_bytes place, struct rj_bytes payload)
 const struct rj_type rj_type_lwwreg = {
     .number = RJ_CRDT_LWWREG,
     .name = "lwwreg",
-    .many = true,
     .change = change,
     .beats = beats,
     .is_sound = is_sound,

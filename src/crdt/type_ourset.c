@@ -64,7 +64,6 @@ static bool is_sound(struct rj_bytes place, struct rj_bytes payload)
 const struct rj_type rj_type_ourset = {
     .number = RJ_CRDT_OURSET,
     .name = "ourset",
-    .many = true,
     .change = change,
     .beats = beats,
     .is_sound = is_sound,

@@ -7,6 +7,7 @@
 const struct rj_type rj_type_pncounter = {
     .number = RJ_CRDT_PNCOUNTER,
     .name = "pncounter",
+    .sums = true,
     .change = rj_sums_change,
     .reset = rj_sums_reset,
     .beats = rj_sums_beats,

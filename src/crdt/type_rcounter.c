@@ -13,6 +13,7 @@ static enum rj_err change(const struct rj_site *s)
 const struct rj_type rj_type_rcounter = {
     .number = RJ_CRDT_RCOUNTER,
     .name = "rcounter",
+    .sums = true,
     .change = change,
     .reset = rj_sums_reset,
     .beats = rj_sums_beats,

@@ -51,7 +51,7 @@ bool rj_row_beats(const struct rj_crdt *v, const struct rj_row *a, const struct 
 
     if (type == NULL)
         return false;
-    if (a->dot.origin == b->dot.origin && !type->many)
+    if (type->sums && a->dot.origin == b->dot.origin)
         return a->dot.seq > b->dot.seq;
     if (type->beats == NULL || (type != v->type && type->reset == NULL))
         return false;

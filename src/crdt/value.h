@@ -5,8 +5,8 @@
  *     that it takes away; and joins it;
  *   - a join keeps a row iff it is on both sides, or only on one and its dot not in the
  *     other's context; the contexts are united;
- *   - of several rows of one replica at one place the latest stays; a type may say that
- *     of rows at one place only the greatest stays (`beats`).
+ *   - a type may say that of the rows at one place only the greatest stays (`beats`), or
+ *     of those of one replica the latest, which says all (`sums`).
  *
  * A type adds what its changes do to rows and how rows are read. */
 #ifndef RJ_CRDT_VALUE_H
@@ -68,7 +68,7 @@ struct rj_type {
     const char *name;
     bool alone; /* it cannot stand in a map */
     bool bare;  /* it has no rows: what was seen is the value */
-    bool many;  /* rows of one replica at one place do not replace each other */
+    bool sums;  /* the latest row of a replica at a place says all that its others say */
     /* Adds to s->delta what s->op does. RJ_EINVAL: not one of its changes. */
     enum rj_err (*change)(const struct rj_site *s);
     /* Takes away all that is under s->prefix by rows that say so, for rows that must not
