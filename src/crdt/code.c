@@ -318,8 +318,9 @@ static enum rj_err get_row(struct rj_crdt *v, struct rows_reader *in, struct rj_
     uint64_t place_len = column_next(&in->place_len);
     uint64_t payload_len = column_next(&in->payload_len);
     const struct rj_type *type;
+    enum rj_contest contest;
     struct rj_bytes place, payload, rest;
-    struct rj_row *row, *other;
+    struct rj_row *row;
 
     if (place_len > rj_reader_left(&in->places) ||
         payload_len > rj_reader_left(&in->payloads))
@@ -337,11 +338,12 @@ static enum rj_err get_row(struct rj_crdt *v, struct rows_reader *in, struct rj_
     if (row == NULL)
         return RJ_ENOMEM;
     rj_rows_put(&v->rows, row);
-    for (other = type->sums ? row->place->first : NULL; other != NULL;
-         other = other->next) {
-        if (other != row && other->dot.origin == dot.origin)
-            return RJ_ECORRUPT; /* the earlier one would have gone */
-    }
+    contest = rj_place_contest(v, place, &type);
+    if ((contest == RJ_CONTEST_ALL && row->place->first != row->place->last) ||
+        (contest == RJ_CONTEST_OWN &&
+         ((row->prev != NULL && row->prev->dot.origin == dot.origin) ||
+          (row->next != NULL && row->next->dot.origin == dot.origin))))
+        return RJ_ECORRUPT; /* one of them would have gone */
     return RJ_OK;
 }
 
@@ -365,10 +367,10 @@ static enum rj_err get_rows(struct rj_crdt *v, struct rj_reader *r,
     in.payload_len = column_of(r);
     in.places = rj_reader_of(rj_cbor_get_bytes(r));
     in.payloads = rj_reader_of(rj_cbor_get_bytes(r));
-    if (err == RJ_OK && (r->failed || !rj_dots_within(&dots, &v->seen) ||
-                         rj_dots_count(&dots) > rj_reader_left(&in.places) +
-                                                    rj_reader_left(&in.payloads) +
-                                                    dict->n + dots.n))
+    if (err == RJ_OK &&
+        (r->failed || !rj_dots_within(&dots, &v->seen) ||
+         rj_dots_count(&dots) > rj_reader_left(&in.places) +
+                                    rj_reader_left(&in.payloads) + dict->n + dots.n))
         err = RJ_ECORRUPT; /* where neighbours stand at one place, a dot lies between */
     for (i = 0; err == RJ_OK && i < dots.n; i++) {
         const struct rj_span *s = &dots.spans[i];

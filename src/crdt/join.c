@@ -214,17 +214,26 @@ static void drop_held(struct joining *j)
 /* row has just come in at its place: what it beats goes, or it goes itself. */
 static void settle(struct joining *j, struct rj_row *row)
 {
+    const struct rj_type *type;
     struct rj_row *other = row->place->first, *next;
+    enum rj_contest contest = rj_place_contest(j->v, rj_place_name(row->place), &type);
 
-    for (; other != NULL; other = next) {
+    if (contest == RJ_CONTEST_OWN) {
+        if (row->next != NULL && row->next->dot.origin == row->dot.origin)
+            drop(j, row);
+        else if (row->prev != NULL && row->prev->dot.origin == row->dot.origin)
+            drop(j, row->prev);
+        return;
+    }
+    for (; contest == RJ_CONTEST_ALL && other != NULL; other = next) {
         next = other->next;
         if (other == row)
             continue;
-        if (rj_row_beats(j->v, other, row)) {
+        if (type->beats(j->v, other, row)) {
             drop(j, row);
             return;
         }
-        if (rj_row_beats(j->v, row, other))
+        if (type->beats(j->v, row, other))
             drop(j, other);
     }
 }

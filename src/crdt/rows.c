@@ -72,7 +72,7 @@ struct rj_row *rj_row_new(const struct rj_allocator *allocator, struct rj_bytes 
             rj_mem_free(allocator, p, sizeof(*p) + place.len);
         return NULL;
     }
-    p->first = row;
+    p->first = p->last = row;
     p->len = (uint32_t)place.len;
     if (place.len > 0)
         memcpy(p + 1, place.ptr, place.len);
@@ -89,33 +89,52 @@ void rj_row_free(const struct rj_allocator *allocator, struct rj_row *row)
     free_row(allocator, row);
 }
 
+/* Rows come mostly in their order, or in the reverse. */
+static void link_row(struct rj_place *place, struct rj_row *row)
+{
+    struct rj_row *after = place->first;
+
+    if (memcmp(place->last->key, row->key, RJ_DOT_KEY_LEN) < 0)
+        after = NULL;
+    while (after != NULL && memcmp(after->key, row->key, RJ_DOT_KEY_LEN) < 0)
+        after = after->next;
+    row->next = after;
+    row->prev = after != NULL ? after->prev : place->last;
+    if (row->prev != NULL)
+        row->prev->next = row;
+    else
+        place->first = row;
+    if (after != NULL)
+        after->prev = row;
+    else
+        place->last = row;
+}
+
 void rj_rows_put(struct rj_rows *rows, struct rj_row *take_row)
 {
     struct rj_place *spare = take_row->place;
     struct rj_place *there = place_of(rj_map_insert(&rows->places, &spare->by_name));
-    struct rj_row **at;
 
     (void)!rj_map_insert(&rows->dots, &take_row->by_dot);
     if (there == NULL)
         return;
     free_place(rows->allocator, spare);
     take_row->place = there;
-    for (at = &there->first; *at != NULL; at = &(*at)->next) {
-        if (memcmp((*at)->key, take_row->key, RJ_DOT_KEY_LEN) > 0)
-            break;
-    }
-    take_row->next = *at;
-    *at = take_row;
+    link_row(there, take_row);
 }
 
 void rj_rows_drop(struct rj_rows *rows, struct rj_row *row)
 {
     struct rj_place *place = row->place;
-    struct rj_row **at = &place->first;
 
-    while (*at != row)
-        at = &(*at)->next;
-    *at = row->next;
+    if (row->prev != NULL)
+        row->prev->next = row->next;
+    else
+        place->first = row->next;
+    if (row->next != NULL)
+        row->next->prev = row->prev;
+    else
+        place->last = row->prev;
     if (place->first == NULL) {
         rj_map_remove(&rows->places, &place->by_name);
         free_place(rows->allocator, place);

@@ -18,7 +18,7 @@ enum { RJ_DOT_KEY_LEN = 12 }; /* origin and sequence, big-endian */
 struct rj_row {
     struct rj_map_node by_dot;
     struct rj_place *place;
-    struct rj_row *next; /* at the same place, ascending by (origin, seq) */
+    struct rj_row *next, *prev; /* at the same place, ascending by (origin, seq) */
     struct rj_dot dot;
     uint8_t key[RJ_DOT_KEY_LEN];
     bool mark;    /* for a join, false otherwise */
@@ -27,7 +27,7 @@ struct rj_row {
 
 struct rj_place {
     struct rj_map_node by_name;
-    struct rj_row *first;
+    struct rj_row *first, *last;
     uint32_t len; /* of the name, which follows */
 };
 

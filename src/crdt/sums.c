@@ -119,13 +119,8 @@ static struct tip floor_of(const struct rj_crdt *v, struct rj_bytes prefix,
 bool rj_sums_beats(const struct rj_crdt *v, const struct rj_row *a,
                    const struct rj_row *b)
 {
-    struct tip x, y;
-    struct rj_bytes rest = {0};
+    struct tip x = {0}, y = {0};
 
-    (void)rj_type_at(v, rj_place_name(a->place), &rest);
-    if (!rj_sums_is_floor(rest)) {
-        return a->dot.origin == b->dot.origin && a->dot.seq > b->dot.seq;
-    }
     (void)get_payload(rj_row_payload(a), true, &x);
     (void)get_payload(rj_row_payload(b), true, &y);
     if (x.epoch != y.epoch)

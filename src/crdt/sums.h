@@ -30,6 +30,7 @@ RJ_NODISCARD enum rj_err rj_sums_add(const struct rj_site *s, struct rj_bytes na
                                      rj_int128 amount);
 /* Raises the floors of all tips under s->prefix that were seen. */
 RJ_NODISCARD enum rj_err rj_sums_reset(const struct rj_site *s);
+/* Of two floors of one tip. */
 bool rj_sums_beats(const struct rj_crdt *v, const struct rj_row *a,
                    const struct rj_row *b);
 /* place is that of a floor, else of a tip. */

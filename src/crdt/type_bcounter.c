@@ -131,6 +131,7 @@ const struct rj_type rj_type_bcounter = {
     .change = change,
     .reset = rj_sums_reset,
     .beats = rj_sums_beats,
+    .is_contested = rj_sums_is_floor,
     .is_sound = is_sound,
     .count = count,
     .alive = rj_sums_alive,

@@ -16,6 +16,7 @@ const struct rj_type rj_type_gcounter = {
     .change = change,
     .reset = rj_sums_reset,
     .beats = rj_sums_beats,
+    .is_contested = rj_sums_is_floor,
     .is_sound = rj_sums_is_counter,
     .count = rj_sums_count,
     .alive = rj_sums_alive,

@@ -4,36 +4,23 @@
  * Baquero 2018, section 7.4. */
 #include "crdt/json.h"
 
-/* The row of the least value that is greater than that of `above` (NULL: any); rows with
- * equal values count once. */
-static const struct rj_row *next_value(const struct rj_place *place,
-                                       const struct rj_row *above)
-{
-    const struct rj_row *row = place != NULL ? place->first : NULL, *best = NULL;
-
-    for (; row != NULL; row = row->next) {
-        struct rj_bytes value = rj_row_payload(row);
-
-        if (above != NULL && rj_bytes_compare(value, rj_row_payload(above)) <= 0)
-            continue;
-        if (best == NULL || rj_bytes_compare(value, rj_row_payload(best)) < 0)
-            best = row;
-    }
-    return best;
-}
+#include <stdlib.h>
 
 /* Takes away the rows whose value is not the greatest. */
 static enum rj_err resolve(const struct rj_site *s)
 {
     const struct rj_bytes here = {0};
-    const struct rj_row *row, *top = NULL, *next;
+    const struct rj_row *row, *top;
     const struct rj_place *place = rj_site_place(s, here);
     enum rj_err err = RJ_OK;
 
     if (place == NULL)
         return RJ_OK;
-    for (next = next_value(place, NULL); next != NULL; next = next_value(place, next))
-        top = next;
+    top = place->first;
+    for (row = top; row != NULL; row = row->next) {
+        if (rj_bytes_compare(rj_row_payload(row), rj_row_payload(top)) > 0)
+            top = row;
+    }
     for (row = place->first; err == RJ_OK && row != NULL; row = row->next) {
         if (!rj_bytes_equal(rj_row_payload(row), rj_row_payload(top)))
             err = rj_site_kill_row(s, row);
@@ -56,18 +43,46 @@ static enum rj_err change(const struct rj_site *s)
     return err;
 }
 
+static int by_bytes(const void *a, const void *b)
+{
+    return rj_bytes_compare(*(const struct rj_bytes *)a, *(const struct rj_bytes *)b);
+}
+
+/* Values in order; equal ones once. */
+static void put_values(const struct rj_place *place, const struct rj_allocator *allocator,
+                       struct rj_buf *json)
+{
+    const struct rj_row *row;
+    struct rj_bytes *values;
+    size_t n = 0, size, i;
+
+    for (row = place->first; row != NULL; row = row->next)
+        n++;
+    size = n * sizeof(*values);
+    values = rj_mem_new(allocator, size);
+    if (values == NULL) {
+        rj_buf_fail(json, RJ_ENOMEM);
+        return;
+    }
+    for (row = place->first, i = 0; row != NULL; row = row->next)
+        values[i++] = rj_row_payload(row);
+    qsort(values, n, sizeof(*values), by_bytes);
+    for (i = 0; i < n; i++) {
+        if (i > 0 && rj_bytes_equal(values[i], values[i - 1]))
+            continue;
+        rj_buf_append_str(json, i > 0 ? "," : "");
+        rj_json_put_str(json, values[i]);
+    }
+    rj_mem_free(allocator, values, size);
+}
+
 static void show(const struct rj_crdt *v, struct rj_bytes prefix, struct rj_buf *json)
 {
     const struct rj_place *place = rj_rows_place(&v->rows, prefix);
-    const struct rj_row *row = next_value(place, NULL);
-    const char *comma = "";
 
     rj_buf_u8(json, '[');
-    for (; row != NULL; row = next_value(place, row)) {
-        rj_buf_append_str(json, comma);
-        rj_json_put_str(json, rj_row_payload(row));
-        comma = ",";
-    }
+    if (place != NULL)
+        put_values(place, v->allocator, json);
     rj_buf_u8(json, ']');
 }
 

@@ -44,18 +44,19 @@ const struct rj_type *rj_type_at(const struct rj_crdt *v, struct rj_bytes place,
     return w.type;
 }
 
-bool rj_row_beats(const struct rj_crdt *v, const struct rj_row *a, const struct rj_row *b)
+enum rj_contest rj_place_contest(const struct rj_crdt *v, struct rj_bytes place,
+                                 const struct rj_type **ret_type)
 {
     struct rj_bytes rest;
-    const struct rj_type *type = rj_type_at(v, rj_place_name(a->place), &rest);
+    const struct rj_type *type = rj_type_at(v, place, &rest);
 
+    *ret_type = type;
     if (type == NULL)
-        return false;
-    if (type->sums && a->dot.origin == b->dot.origin)
-        return a->dot.seq > b->dot.seq;
-    if (type->beats == NULL || (type != v->type && type->reset == NULL))
-        return false;
-    return type->beats(v, a, b);
+        return RJ_CONTEST_NONE;
+    if (type->beats != NULL && (type == v->type || type->reset != NULL) &&
+        (type->is_contested == NULL || type->is_contested(rest)))
+        return RJ_CONTEST_ALL;
+    return type->sums ? RJ_CONTEST_OWN : RJ_CONTEST_NONE;
 }
 
 bool rj_place_dies(const struct rj_crdt *v, struct rj_bytes place)

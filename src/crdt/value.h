@@ -78,6 +78,8 @@ struct rj_type {
      * a reset: a row that was beaten must not be missed when what beat it goes. */
     bool (*beats)(const struct rj_crdt *v, const struct rj_row *a,
                   const struct rj_row *b);
+    /* beats is asked there. NULL: at every place. */
+    bool (*is_contested)(struct rj_bytes place);
     /* A decoded row is one that change can make; place without prefix. NULL: no payload.
      */
     bool (*is_sound)(struct rj_bytes place, struct rj_bytes payload);
@@ -115,9 +117,10 @@ const struct rj_type *rj_type_get(uint64_t number);
  * cannot be such a place. */
 const struct rj_type *rj_type_at(const struct rj_crdt *v, struct rj_bytes place,
                                  struct rj_bytes *ret_rest);
-/* Of two rows at one place of v a stays and b goes. */
-bool rj_row_beats(const struct rj_crdt *v, const struct rj_row *a,
-                  const struct rj_row *b);
+/* Which rows at a place of v may beat others there: none, those of one replica, all. */
+enum rj_contest { RJ_CONTEST_NONE, RJ_CONTEST_OWN, RJ_CONTEST_ALL };
+enum rj_contest rj_place_contest(const struct rj_crdt *v, struct rj_bytes place,
+                                 const struct rj_type **ret_type);
 /* Rows at that place are taken away by their dots. */
 bool rj_place_dies(const struct rj_crdt *v, struct rj_bytes place);
 /* What is equal is kept once: `beats` for rows whose place says all. */

@@ -461,6 +461,7 @@ static enum verdict check_laws(struct world *w)
     for (i = 0; i < w->n_replicas; i++) {
         for (k = 0; verdict == PASSED && k < w->n_replicas; k++) {
             struct thing copy = {.name = w->replicas[k].name};
+            struct rj_crdt_report report = {0};
             const struct thing *a = &w->replicas[i], *b = &w->replicas[k];
 
             if (merged(w, a, b, &ab) != RJ_OK || merged(w, b, a, &ba) != RJ_OK ||
@@ -471,11 +472,12 @@ static enum verdict check_laws(struct world *w)
                 remake(w, &copy, rj_crdt_bytes(&ba)) != RJ_OK ||
                 rj_crdt_digest(b->value, &digest) != RJ_OK ||
                 rj_crdt_diff(a->value, rj_crdt_bytes(&digest), &delta) != RJ_OK ||
-                rj_crdt_join_bytes(copy.value, rj_crdt_bytes(&delta), NULL) != RJ_OK ||
+                rj_crdt_join_bytes(copy.value, rj_crdt_bytes(&delta), &report) != RJ_OK ||
+                report.known + report.stale > 0 || /* more than was needed */
                 rj_crdt_encode(copy.value, &ba) != RJ_OK || ab.len != ba.len ||
                 memcmp(ab.ptr, ba.ptr, ab.len) != 0)
                 verdict =
-                    fail(w, "%s's difference does not bring %s all", a->name, b->name);
+                    fail(w, "%s's difference is not what %s lacks", a->name, b->name);
             rj_crdt_free(copy.value);
         }
     }

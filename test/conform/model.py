@@ -9,6 +9,8 @@ as well (its sum says all), and of a bounded counter, all that justified it.
 
     model.py check FILE...          play cases, compare with what they expect
     model.py make SEED N TYPE...    print N random cases of each type, answers filled in
+    model.py orders                 print a case for each type in a map: two updates, one
+                                    that is not seen, and a removal, in every order
 """
 import itertools
 import json
@@ -117,10 +119,10 @@ class Case:
         if type_ in COUNTERS:
             return self.counter_op(who, place, op, args, here, seen)
         if type_ in ('gset', 'twopset', 'lwwset', 'orset_tagged'):
-            keys = args[0] if op == 'add_all' else [args[-1]]
-            out = []
             if op not in ('add', 'remove', 'add_all') or (type_ == 'gset' and op == 'remove'):
                 raise Refused
+            keys = args[0] if op == 'add_all' else [args[-1]]
+            out = []
             for key in keys:
                 extra = args[0] if type_ in ('lwwset', 'orset_tagged') else None
                 what = ('r' if op == 'remove' else 'a', key, extra)
@@ -591,9 +593,54 @@ def make(seed, n, types):
     return 0
 
 
+TWO_UPDATES = {  # and a third
+    'gcounter': ['inc 5', 'inc 2', 'inc 1'], 'pncounter': ['inc 5', 'dec 2', 'dec 9'],
+    'rcounter': ['inc 5', 'dec 2', 'inc 1'],
+    'gset': ['add x', 'add y', 'add x'], 'twopset': ['add x', 'remove x', 'add y'],
+    'lwwset': ['add 3 x', 'remove 5 x', 'add 4 x'],
+    'orset_tagged': ['add #1 x', 'remove #1 x', 'add #2 x'],
+    'orset': ['add x', 'add y', 'add x'], 'rworset': ['add x', 'remove x', 'add y'],
+    'ourset': ['put x 5 u', 'remove x 4 u', 'put x 3 w'],
+    'ewflag': ['enable', 'disable', 'enable'], 'dwflag': ['disable', 'enable', 'enable'],
+    'gflag': ['enable', 'enable', 'enable'],
+    'lwwreg': ['set 9 u', 'set 5 v', 'set 2 w'], 'mvreg': ['set u', 'set v', 'set w'],
+    'lwwmap': ['put x 9 u', 'put x 5 v', 'remove x'],
+}
+
+
+def orders():
+    for type_, ops in TWO_UPDATES.items():
+        for last in (True, False):  # the third update: after the removal, or before
+            words = [[int(w) if w.isdigit() else w for w in op.split()] for op in ops]
+            up = [['update', ['k', 'l'], type_] + w for w in words]
+            rest = [['as', 'r', ['a', 'remove', ['k']]], ['as', 'd3', ['c', *up[2]]]]
+            if last:
+                rest[1] = ['as', 'd3', ['a', *up[2]]]
+            steps = [['as', 'd1', ['a', *up[0]]], ['apply', 'b', 'd1'],
+                     ['as', 'd2', ['b', *up[1]]], *rest]
+            names = []
+            for order in itertools.permutations(['d1', 'd2', 'd3', 'r']):
+                names.append('-'.join(order))
+                steps += [['apply', names[-1], d] for d in order]
+                steps.append(['apply', names[-1], order[0]])
+            case = {'id': f'orders-{type_}-{int(last)}', 'type': 'ormap',
+                    'features': ['reset_remove'], 'replicas': ['a', 'b', 'c'] + names,
+                    'steps': steps}
+            model = Case(case)
+            for step in steps:
+                model.step(step)
+            case['expect'] = {names[0]: model.value(names[0])}
+            assert all(model.value(n) == model.value(names[0]) for n in names), type_
+            case['converged'] = names
+            print(json.dumps(case, ensure_ascii=False, separators=(',', ':')))
+    return 0
+
+
 if __name__ == '__main__':
     if sys.argv[1:2] == ['check']:
         sys.exit(check(sys.argv[2:]))
     if sys.argv[1:2] == ['make'] and len(sys.argv) > 3:
         sys.exit(make(sys.argv[2], int(sys.argv[3]), sys.argv[4:] or list(OPS) + ['ormap']))
+    if sys.argv[1:2] == ['orders']:
+        sys.exit(orders())
     sys.exit(__doc__)
