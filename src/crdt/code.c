@@ -352,13 +352,27 @@ static struct column_reader column_of(struct rj_reader *r)
     return (struct column_reader){.r = rj_reader_of(rj_cbor_get_bytes(r))};
 }
 
+/* The rows of one replica, which the message numbers by name, the value as it likes. */
+static enum rj_err get_rows_of(struct rj_crdt *v, struct rows_reader *in,
+                               const struct rj_dots *dots, uint32_t origin)
+{
+    size_t i = rj_dots_at(dots, origin, 0);
+    enum rj_err err = RJ_OK;
+    uint64_t seq;
+
+    for (; err == RJ_OK && i < dots->n && dots->spans[i].origin == origin; i++) {
+        for (seq = dots->spans[i].from; err == RJ_OK && seq <= dots->spans[i].to; seq++)
+            err = get_row(v, in, (struct rj_dot){seq, origin});
+    }
+    return err;
+}
+
 static enum rj_err get_rows(struct rj_crdt *v, struct rj_reader *r,
                             const struct dict *dict)
 {
     struct rj_dots dots = {.allocator = v->allocator};
     struct rows_reader in;
     enum rj_err err;
-    uint64_t seq;
     size_t i;
 
     rj_cbor_expect_array(r, 5);
@@ -372,12 +386,8 @@ static enum rj_err get_rows(struct rj_crdt *v, struct rj_reader *r,
          rj_dots_count(&dots) > rj_reader_left(&in.places) +
                                     rj_reader_left(&in.payloads) + dict->n + dots.n))
         err = RJ_ECORRUPT; /* where neighbours stand at one place, a dot lies between */
-    for (i = 0; err == RJ_OK && i < dots.n; i++) {
-        const struct rj_span *s = &dots.spans[i];
-
-        for (seq = s->from; err == RJ_OK && seq <= s->to; seq++)
-            err = get_row(v, &in, (struct rj_dot){seq, s->origin});
-    }
+    for (i = 0; err == RJ_OK && i < dict->n; i++)
+        err = get_rows_of(v, &in, &dots, dict->index[i]);
     if (err == RJ_OK &&
         !(rj_reader_complete(&in.places) && rj_reader_complete(&in.payloads) &&
           rj_reader_complete(&in.place_len.r) && in.place_len.left == 0 &&

@@ -102,3 +102,20 @@ int rj_names_compare(const struct rj_names *t, uint32_t a, uint32_t b)
 {
     return a == b ? 0 : rj_bytes_compare(rj_names_get(t, a), rj_names_get(t, b));
 }
+
+bool rj_dots_within_names(const struct rj_dots *a, const struct rj_names *a_names,
+                          const struct rj_dots *b, const struct rj_names *b_names)
+{
+    size_t i;
+
+    for (i = 0; i < a->n; i++) {
+        const struct rj_span *s = &a->spans[i];
+        uint32_t o = rj_names_find(b_names, rj_names_get(a_names, s->origin));
+        size_t at = o != RJ_NAME_NONE ? rj_dots_at(b, o, s->from) : b->n;
+
+        if (at >= b->n || b->spans[at].origin != o || b->spans[at].from > s->from ||
+            b->spans[at].to < s->to)
+            return false;
+    }
+    return true;
+}

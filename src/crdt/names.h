@@ -7,6 +7,7 @@
 
 #include "base/map.h"
 #include "base/mem.h"
+#include "causal/dots.h"
 
 #define RJ_NAME_NONE UINT32_MAX
 
@@ -38,5 +39,8 @@ RJ_NODISCARD enum rj_err rj_names_add(struct rj_names *t, struct rj_bytes name,
                                       uint32_t *ret_index);
 /* Order by name: < 0, 0, > 0. */
 int rj_names_compare(const struct rj_names *t, uint32_t a, uint32_t b);
+/* a is within b, each numbered by its own names. O(a log b). */
+bool rj_dots_within_names(const struct rj_dots *a, const struct rj_names *a_names,
+                          const struct rj_dots *b, const struct rj_names *b_names);
 
 #endif

@@ -257,21 +257,9 @@ bool rj_crdt_has_seen(const struct rj_crdt *v, struct rj_bytes replica, uint64_t
 
 /* ---- comparing */
 
-/* Everything that a has seen b has seen; their numbers of names may differ. */
 static bool is_within(const struct rj_crdt *a, const struct rj_crdt *b)
 {
-    size_t i;
-
-    for (i = 0; i < a->seen.n; i++) {
-        const struct rj_span *s = &a->seen.spans[i];
-        uint32_t o = rj_names_find(b->names, rj_names_get(a->names, s->origin));
-        size_t at = o != RJ_NAME_NONE ? rj_dots_at(&b->seen, o, s->from) : b->seen.n;
-
-        if (at >= b->seen.n || b->seen.spans[at].origin != o ||
-            b->seen.spans[at].from > s->from || b->seen.spans[at].to < s->to)
-            return false;
-    }
-    return true;
+    return rj_dots_within_names(&a->seen, a->names, &b->seen, b->names);
 }
 
 enum rj_err rj_crdt_compare(const struct rj_crdt *v, const struct rj_crdt *other,

@@ -127,6 +127,63 @@ enum rj_crdt_type rj_crdt_type(const struct rj_crdt *v)
     return v->type->number;
 }
 
+static bool has_written(const struct rj_crdt *v, uint32_t origin)
+{
+    size_t at = rj_dots_at(&v->seen, origin, 0);
+
+    return at < v->seen.n && v->seen.spans[at].origin == origin;
+}
+
+enum rj_err rj_crdt_rename(struct rj_crdt *v, struct rj_bytes replica, bool own)
+{
+    uint32_t self = RJ_NAME_NONE;
+    enum rj_err err = RJ_OK;
+
+    if (replica.len > 0)
+        err = rj_names_add(v->names, replica, &self);
+    if (err == RJ_OK && self != RJ_NAME_NONE && !own && has_written(v, self))
+        err = RJ_EEXIST;
+    if (err == RJ_OK)
+        v->self = self;
+    return err;
+}
+
+/* ---- comparing */
+
+/* The same dot by name in both. */
+static bool row_is_in(const struct rj_crdt *v, struct rj_bytes replica,
+                      const struct rj_row *row)
+{
+    struct rj_dot dot = {.seq = row->dot.seq, .origin = rj_names_find(v->names, replica)};
+
+    return dot.origin != RJ_NAME_NONE && rj_rows_find(&v->rows, dot) != NULL;
+}
+
+bool rj_crdt_equal(const struct rj_crdt *a, const struct rj_crdt *b)
+{
+    const struct rj_row *row = rj_rows_from(&a->rows, (struct rj_dot){0});
+    enum rj_crdt_order order;
+    size_t i;
+
+    if (a->fingerprint != b->fingerprint || a->rows.dots.count != b->rows.dots.count ||
+        a->n_held != b->n_held || rj_crdt_compare(a, b, &order) != RJ_OK ||
+        order != RJ_CRDT_EQUAL)
+        return false;
+    for (; row != NULL; row = rj_rows_after(row)) {
+        if (!row_is_in(b, rj_names_get(a->names, row->dot.origin), row))
+            return false;
+    }
+    for (i = 0; i < a->n_held; i++) {
+        const struct rj_held *x = &a->held[i], *y = &b->held[i];
+
+        if (x->under != y->under || !rj_bytes_equal(rj_held_place(x), rj_held_place(y)) ||
+            !rj_dots_within_names(&x->dots, a->names, &y->dots, b->names) ||
+            !rj_dots_within_names(&y->dots, b->names, &x->dots, a->names))
+            return false;
+    }
+    return true;
+}
+
 /* ---- held removals */
 
 static int held_order(const struct rj_held *h, struct rj_bytes place, bool under)

@@ -139,6 +139,12 @@ RJ_NODISCARD enum rj_err rj_held_trim(struct rj_crdt *v);
 /* The row (place, dot) is dead by one of them. */
 bool rj_held_covers(const struct rj_crdt *v, struct rj_bytes place, struct rj_dot dot);
 
+/* ---- diff.c */
+
+/* What another has seen, numbered as in v. RJ_ENOMEM, RJ_ELIMIT. */
+RJ_NODISCARD enum rj_err rj_crdt_number(const struct rj_crdt *v,
+                                        const struct rj_crdt *other, struct rj_dots *ret);
+
 /* ---- site.c: what changes are made of */
 
 /* A new row at prefix || name. RJ_EINVAL: v has no replica of its own; RJ_ELIMIT. */
@@ -178,8 +184,12 @@ bool rj_read_is_alive(const struct rj_crdt *v, const struct rj_type *type,
 /* ---- code.c: bytes of a value */
 
 RJ_NODISCARD enum rj_err rj_code_put(const struct rj_crdt *v, struct rj_buf *out);
-/* Into v, which is empty and has a table of names of its own. */
+/* Into v, which is empty; its names are no other's, lest a refusal leaves some there. */
 RJ_NODISCARD enum rj_err rj_code_get(struct rj_crdt *v, struct rj_bytes bytes);
+RJ_NODISCARD enum rj_err rj_code_encode(const struct rj_crdt *v, struct rj_crdt_buf *ret);
+/* A new value like v, with names of its own, from bytes. */
+RJ_NODISCARD enum rj_err rj_code_decode(const struct rj_crdt *v, struct rj_bytes bytes,
+                                        struct rj_crdt **ret);
 RJ_NODISCARD enum rj_err rj_code_put_digest(const struct rj_crdt *v, struct rj_buf *out);
 /* Reads a digest of a value like v; its dots are numbered as in v. RJ_ENOMEM and
  * the errors of bytes. */

@@ -163,6 +163,29 @@ TEST(values_of_other_types_and_rules_are_not_joined)
     rj_crdt_buf_free(&bytes);
 }
 
+TEST(a_value_is_taken_over_under_any_name)
+{
+    struct rj_crdt *a = new (RJ_CRDT_ORSET, "a"), *b = new (RJ_CRDT_ORSET, "b"),
+                   *c = NULL;
+    struct rj_crdt_opts opts = {.size = sizeof(opts), .type = RJ_CRDT_ORSET};
+    struct rj_crdt_buf bytes = {0};
+
+    assert_ok(rj_crdt_add(a, keys[0], NULL));
+    assert_ok(rj_crdt_add(b, keys[1], NULL));
+    assert_ok(rj_crdt_join(b, a, NULL));
+    assert_ok(rj_crdt_encode(b, &bytes));
+    opts.replica = rj_bytes_from_str("b");
+    assert_ok(rj_crdt_decode(&opts, rj_crdt_bytes(&bytes), &c));
+    assert_same(b, c);
+    assert_ok(rj_crdt_remove(c, keys[1], NULL));
+    assert_ok(rj_crdt_join(b, c, NULL));
+    assert_shows(b, "[\"x\"]");
+    rj_crdt_free(a);
+    rj_crdt_free(b);
+    rj_crdt_free(c);
+    rj_crdt_buf_free(&bytes);
+}
+
 /* ---- memory */
 
 static enum rj_err use(void *ctx)
@@ -209,6 +232,7 @@ int main(void)
         cmocka_unit_test(counters_do_not_wrap),
         cmocka_unit_test(damaged_bytes_are_refused_or_make_a_sound_value),
         cmocka_unit_test(values_of_other_types_and_rules_are_not_joined),
+        cmocka_unit_test(a_value_is_taken_over_under_any_name),
         cmocka_unit_test(every_lack_of_memory_is_told),
     };
 
