@@ -10,7 +10,7 @@
  *
  * The library does no input or output, starts no thread, reads no clock and no
  * randomness, and holds nothing outside the values. A value may be used by one thread at
- * a time; forks are values of their own but count as one here.
+ * a time.
  *
  * Errors. Every call may also give RJ_ENOMEM and RJ_EINVAL (a call that the type does not
  * know, NULL where something must be). A call that fails changes nothing. Encoded bytes
@@ -116,7 +116,7 @@ struct rj_crdt_clock {
     void *user;
 };
 
-/* ---- making, forking, freeing */
+/* ---- making, freeing */
 
 /* Who decides at equal times. */
 enum rj_crdt_bias { RJ_CRDT_BIAS_ADD, RJ_CRDT_BIAS_REMOVE };
@@ -133,11 +133,6 @@ struct rj_crdt_rules {
     size_t size; /* sizeof(struct rj_crdt_rules), or 0: all defaults */
     enum rj_crdt_bias bias;
     enum rj_crdt_tie tie;
-    uint64_t ttl;     /* rows go this long after they were written; 0: never */
-    uint64_t horizon; /* tombstones are kept this long, and whoever was away for longer is
-                         refused (RJ_ECLOSED); 0: for ever */
-    uint64_t check; /* number of a validation rule that all share; 0: none. Then the hook
-                       judges received rows as well as local writes */
 };
 
 struct rj_crdt_op;
@@ -159,21 +154,14 @@ struct rj_crdt_opts {
                                           reading themselves */
     rj_crdt_check_fn *check;           /* NULL: nothing is refused */
     void *user;                        /* for check */
-    size_t lazy_bytes; /* payloads longer than this are encoded as length and digest
-                          unless asked for; 0: never */
 };
 
 /* An empty value. RJ_EINVAL: unknown type or rule, a name longer than RJ_CRDT_NAME_MAX.
  * O(1). */
 RJ_NODISCARD RJ_API enum rj_err rj_crdt_new(const struct rj_crdt_opts *opts,
                                             struct rj_crdt **ret_value);
-/* NULL is accepted. O(n); of a fork O(what it does not share). */
+/* NULL is accepted. O(n). */
 RJ_API void rj_crdt_free(struct rj_crdt *v);
-/* A copy under another name (empty: reads only) that shares rows with v until one of them
- * changes them. O(pages of v / 64) at once; the first change of a page copies it. */
-RJ_NODISCARD RJ_API enum rj_err rj_crdt_fork(const struct rj_crdt *v,
-                                             struct rj_bytes replica,
-                                             struct rj_crdt **ret_value);
 /* Another name from now on, for who takes a state over. RJ_EEXIST: that name has written
  * here already and the caller did not say that it is its own. */
 RJ_NODISCARD RJ_API enum rj_err rj_crdt_rename(struct rj_crdt *v, struct rj_bytes replica,
@@ -183,10 +171,11 @@ RJ_API enum rj_crdt_type rj_crdt_type(const struct rj_crdt *v);
 /* ---- changing */
 
 enum rj_crdt_code {
-    RJ_CRDT_ADD = 1, /* sets: keys */
-    RJ_CRDT_REMOVE,  /* sets: keys; maps: the keys, or (ormap, none given) path itself */
-    RJ_CRDT_CLEAR,   /* all that this replica has seen of it */
-    RJ_CRDT_INC,     /* counters: amount; vv: keys[0] */
+    RJ_CRDT_ADD = 1, /* sets: keys; lwwset: stamp too; orset_tagged: tag too */
+    RJ_CRDT_REMOVE, /* the same; ourset: keys[0], value, stamp; maps: the keys, or (ormap,
+                       at 0) path itself */
+    RJ_CRDT_CLEAR,  /* all that this replica has seen of it */
+    RJ_CRDT_INC,    /* counters: amount; vv, causal_context: of keys[0] the next */
     RJ_CRDT_DEC,
     RJ_CRDT_MOVE, /* bcounter: amount to replica keys[0] */
     RJ_CRDT_RESET,
@@ -235,8 +224,8 @@ struct rj_crdt_op {
  * that is not UTF-8, a position behind the end, a negative amount where none can be, a
  * value without a name of its own), RJ_ELIMIT, RJ_ETYPE (a type that cannot stand in a
  * map), what the hook says. Removing what is not there is no error: an empty delta.
- * O(1) expected per key; CLEAR and a path's REMOVE O(rows below); INSERT, DELETE
- * O(log n + d). Almeida, Shoker, Baquero 2018, "Delta state replicated data types". */
+ * O(log n) a key; CLEAR and a path's REMOVE O(rows below). Almeida, Shoker, Baquero 2018,
+ * "Delta state replicated data types". */
 RJ_NODISCARD RJ_API enum rj_err rj_crdt_write(struct rj_crdt *v,
                                               const struct rj_crdt_op *op,
                                               struct rj_crdt_buf *ret_delta);
@@ -286,23 +275,21 @@ struct rj_crdt_report {
     uint64_t dropped; /* rows that went */
     uint64_t known;   /* rows that were here already */
     uint64_t stale;   /* rows that had been here and are gone: the sender is behind */
-    uint64_t refused; /* rows that the hook does not like (joined all the same, unless the
-                         rules name a check) */
 };
 
 /* v := v joined with other, a value of the same type and rules (RJ_EUPGRADE; RJ_ETYPE).
  * other is not changed. Associative, commutative, idempotent; never takes away what was
- * not seen. Rows are compared by dots alone: O(d log n) for a delta; of two states,
- * ranges of dots that are equal are skipped 64 dots at a time: O(s + n / 64 + d). */
+ * not seen. Rows are compared by dots: O(d log n) for a delta, O(n log n) for a state. */
 RJ_NODISCARD RJ_API enum rj_err rj_crdt_join(struct rj_crdt *v,
                                              const struct rj_crdt *other,
                                              struct rj_crdt_report *ret_report);
 /* The same with an encoded value: state, delta, difference. Checked in full before
- * anything changes; beyond what stays in v it takes at most twice the bytes' memory. */
+ * anything changes; while it lasts it takes about 150 bytes a row beside the bytes. */
 RJ_NODISCARD RJ_API enum rj_err rj_crdt_join_bytes(struct rj_crdt *v,
                                                    struct rj_bytes bytes,
                                                    struct rj_crdt_report *ret_report);
-/* True iff they hold the same rows and have seen the same (not only: show the same). */
+/* True iff they hold the same rows and have seen the same (not only: show the same).
+ * O((n + s) log n). */
 RJ_API bool rj_crdt_equal(const struct rj_crdt *a, const struct rj_crdt *b);
 
 /* ---- encoding */
@@ -319,20 +306,13 @@ RJ_NODISCARD RJ_API enum rj_err rj_crdt_join_deltas(const struct rj_crdt_opts *o
                                                     const struct rj_bytes *deltas,
                                                     size_t n,
                                                     struct rj_crdt_buf *ret_bytes);
-/* The smallest parts of which v is the join, one a call, in the order of dots. *cursor
- * begins at 0. RJ_ENOENT: no more. O(1) each. (Enes et al. 2019, "Efficient
- * synchronization of state-based CRDTs", join-irreducible decomposition.) */
-RJ_NODISCARD RJ_API enum rj_err rj_crdt_part(const struct rj_crdt *v, uint64_t *cursor,
-                                             struct rj_crdt_buf *ret_delta);
-
 /* ---- what the other lacks */
 
 /* What v has seen: fingerprint and causal context, O(s) bytes. */
 RJ_NODISCARD RJ_API enum rj_err rj_crdt_digest(const struct rj_crdt *v,
                                                struct rj_crdt_buf *ret_digest);
 /* The delta that the maker of digest lacks, no row more: rows whose dots it has not seen,
- * and the dots that it may hold and that are gone here. RJ_ECLOSED: it has been away for
- * longer than the horizon; it must be re-based (rj_crdt_rebase). O(s + n / 64 + d). */
+ * and the dots that it may hold and that are gone here. O(s + n log n). */
 RJ_NODISCARD RJ_API enum rj_err rj_crdt_diff(const struct rj_crdt *v,
                                              struct rj_bytes digest,
                                              struct rj_crdt_buf *ret_delta);
@@ -342,14 +322,8 @@ RJ_NODISCARD RJ_API enum rj_err rj_crdt_diff(const struct rj_crdt *v,
 RJ_NODISCARD RJ_API enum rj_err rj_crdt_diff_scoped(const struct rj_crdt *v,
                                                     struct rj_bytes received,
                                                     struct rj_crdt_buf *ret_delta);
-/* v := other, and what only v had written since `base` (a digest that it once gave) under
- * v's new name: for who was refused with RJ_ECLOSED. */
-RJ_NODISCARD RJ_API enum rj_err rj_crdt_rebase(struct rj_crdt *v,
-                                               const struct rj_crdt *other,
-                                               struct rj_bytes base,
-                                               struct rj_bytes new_replica);
-
-/* The causal context alone, for RJ_CRDT_CAUSED. */
+/* What v has seen, for RJ_CRDT_CAUSED: the causal context, and of counters the sums, for
+ * what a reset takes away of them is a sum. O(n). */
 RJ_NODISCARD RJ_API enum rj_err rj_crdt_context(const struct rj_crdt *v,
                                                 struct rj_crdt_buf *ret_context);
 
@@ -368,20 +342,20 @@ struct rj_crdt_where {
     enum rj_crdt_type at;
 };
 
-/* Counters. RJ_ERANGE: the sum leaves int64. O(r). */
+/* Counters. RJ_ERANGE: the sum leaves int64. O(r log n). */
 RJ_NODISCARD RJ_API enum rj_err
 rj_crdt_int(const struct rj_crdt *v, const struct rj_crdt_where *where, int64_t *ret_sum);
 /* bcounter: what replica `who` may still take away. O(r). */
 RJ_NODISCARD RJ_API enum rj_err rj_crdt_rights(const struct rj_crdt *v,
                                                struct rj_bytes who, int64_t *ret_rights);
-/* Flags. O(1). */
+/* Flags. O(log n). */
 RJ_NODISCARD RJ_API enum rj_err
 rj_crdt_flag(const struct rj_crdt *v, const struct rj_crdt_where *where, bool *ret_on);
-/* Sets and maps: key is in it. O(1) expected. */
+/* Sets and maps: key is in it. O(log n). */
 RJ_NODISCARD RJ_API enum rj_err rj_crdt_contains(const struct rj_crdt *v,
                                                  const struct rj_crdt_where *where,
                                                  struct rj_bytes key, bool *ret_is);
-/* Elements, keys, characters. O(1); in an ormap O(rows of the place). */
+/* Elements, keys. O(rows of the place). */
 RJ_NODISCARD RJ_API enum rj_err rj_crdt_count(const struct rj_crdt *v,
                                               const struct rj_crdt_where *where,
                                               uint64_t *ret_n);
@@ -391,22 +365,21 @@ struct rj_crdt_row {
     struct rj_bytes path;    /* ormap: the keys down to it, each a CBOR byte string */
     enum rj_crdt_type at;    /* ormap: the type that stands there */
     struct rj_bytes key;     /* element, key, identity */
-    struct rj_bytes value;   /* empty if the type has none, or not here (missing) */
+    struct rj_bytes value;   /* empty if the type has none */
     struct rj_bytes tag;     /* orset_tagged */
     struct rj_bytes replica; /* who wrote it: with seq the dot */
     uint64_t seq;
     uint64_t stamp;
-    int64_t amount;  /* counters */
-    bool removed;    /* the row says that key is not there */
-    bool missing;    /* the payload was not sent (lazy): value is its digest */
-    uint64_t length; /* of the payload */
+    int64_t amount; /* counters */
+    bool removed;   /* the row says that key is not there */
 };
 
-/* Walks the rows, keys in byte order, then by dot. *cursor begins at 0; RJ_ENOENT: no
+/* Walks the rows, those of one key together. *cursor begins at 0; RJ_ENOENT: no
  * more. Borrowed until v changes. O(log n) each. */
 RJ_NODISCARD RJ_API enum rj_err rj_crdt_next(const struct rj_crdt *v, uint64_t *cursor,
                                              struct rj_crdt_row *ret_row);
-/* Version vectors: v before, after, equal, concurrent. O(r). */
+/* What was seen (of vv: the value): v before, after, equal, concurrent. RJ_ETYPE. O(s log
+ * s). */
 enum rj_crdt_order { RJ_CRDT_BEFORE, RJ_CRDT_AFTER, RJ_CRDT_EQUAL, RJ_CRDT_CONCURRENT };
 RJ_NODISCARD RJ_API enum rj_err rj_crdt_compare(const struct rj_crdt *v,
                                                 const struct rj_crdt *other,
@@ -415,99 +388,6 @@ RJ_NODISCARD RJ_API enum rj_err rj_crdt_compare(const struct rj_crdt *v,
  * s). */
 RJ_API bool rj_crdt_has_seen(const struct rj_crdt *v, struct rj_bytes replica,
                              uint64_t seq);
-
-/* ---- observing */
-
-/* From now on v notes what its changes and joins do to what it shows (on), or no more. */
-RJ_NODISCARD RJ_API enum rj_err rj_crdt_watch(struct rj_crdt *v, bool on);
-/* The next thing noted: {"path": [...], "old": ..., "new": ...} as JSON. It is asked for,
- * nothing calls back, so an observer may change v at once. One entry a place however
- * often it changed. RJ_ENOENT: nothing more. O(rows of the place). */
-RJ_NODISCARD RJ_API enum rj_err rj_crdt_patch(struct rj_crdt *v,
-                                              struct rj_crdt_buf *ret_json);
-
-/* ---- forgetting */
-
-/* What may be forgotten. Both may be given. */
-struct rj_crdt_forget {
-    size_t size;            /* sizeof(struct rj_crdt_forget) */
-    struct rj_bytes stable; /* a context that every replica has: removal rows, floors and
-                               deleted runs of text that it covers go. Empty: none */
-    uint64_t now; /* rows past their ttl go, and tombstones older than the horizon;
-                     the horizon is noted, who is older is refused. 0: none */
-};
-
-/* O(n). Values that forget different things still join to equal values, provided `stable`
- * was told rightly. (Baquero, Almeida, Shoker 2017, "Pure operation-based CRDTs": causal
- * stability.) */
-RJ_NODISCARD RJ_API enum rj_err rj_crdt_forget(struct rj_crdt *v,
-                                               const struct rj_crdt_forget *what,
-                                               struct rj_crdt_buf *ret_delta);
-/* Replica `name` will never write again and `heir` takes over what it had: its counts and
- * rights. Idempotent; two who name different heirs agree on the lesser name. Its dots
- * fold into one span when they have no gaps. RJ_EBUSY: there are gaps. O(rows of name).
- */
-RJ_NODISCARD RJ_API enum rj_err rj_crdt_retire(struct rj_crdt *v, struct rj_bytes name,
-                                               struct rj_bytes heir,
-                                               struct rj_crdt_buf *ret_delta);
-
-/* ---- payload on demand */
-
-/* A payload that v has only by digest: the next one; RJ_ENOENT: none. */
-RJ_NODISCARD RJ_API enum rj_err rj_crdt_missing(const struct rj_crdt *v, uint64_t *cursor,
-                                                struct rj_crdt_row *ret_row);
-/* Brings it. RJ_ECORRUPT: that is not what the digest says. RJ_ENOENT: not (any more)
- * asked for. O(1). */
-RJ_NODISCARD RJ_API enum rj_err rj_crdt_supply(struct rj_crdt *v, struct rj_bytes replica,
-                                               uint64_t seq, struct rj_bytes value);
-
-/* ---- loop guard */
-
-/* One for each peer. Two sides that keep exchanging a row without coming to rest are a
- * defect (of a peer, of a rule that differs): the guard names it. */
-struct rj_crdt_guard;
-RJ_NODISCARD RJ_API enum rj_err rj_crdt_guard_new(const struct rj_allocator *allocator,
-                                                  unsigned most,
-                                                  struct rj_crdt_guard **ret_guard);
-RJ_API void rj_crdt_guard_free(struct rj_crdt_guard *g);
-/* Tells of a delta that is about to go out (sent) or came in. RJ_EPROTO: some row has
- * gone both ways more than `most` times without a new dot; *ret_row names it (key
- * borrowed from delta). O(d). */
-RJ_NODISCARD RJ_API enum rj_err rj_crdt_guard_note(struct rj_crdt_guard *g,
-                                                   struct rj_bytes delta, bool sent,
-                                                   struct rj_crdt_row *ret_row);
-
-/* ---- reconciling without shared metadata */
-
-/* Two values that share no context (built apart from the same things, or whose contexts
- * were lost) compare their parts: a keyed hash of each (place, payload), never of dots.
- */
-struct rj_crdt_recon;
-
-enum rj_crdt_method {
-    RJ_CRDT_AUTO,   /* by the estimated difference */
-    RJ_CRDT_RANGE,  /* sums over ranges, split where they differ: O(d log(n / d)) bytes */
-    RJ_CRDT_SYMBOLS /* rateless coded symbols: about 1.4 d of 24 bytes, any d */
-};
-
-/* v is borrowed and must not change until free. key: 16 bytes or more that both sides
- * share. O(n) once; the sums are kept with v. */
-RJ_NODISCARD RJ_API enum rj_err rj_crdt_recon_new(const struct rj_crdt *v,
-                                                  enum rj_crdt_method method,
-                                                  struct rj_bytes key,
-                                                  struct rj_crdt_recon **ret_recon);
-RJ_API void rj_crdt_recon_free(struct rj_crdt_recon *r);
-/* One turn. in: what the other side wrote (empty: this side begins). ret_out: what goes
- * there; empty: nothing. *ret_delta: the parts that came in, to be joined (as another
- * value may be). *ret_done: this side knows that both have all. Equal values: one message
- * each way, 64 bytes together. RJ_EPROTO: in is no answer to what was said.
- * (Yang et al. 2024, "Practical rateless set reconciliation"; Meyer 2023, "Range-based
- * set reconciliation".) */
-RJ_NODISCARD RJ_API enum rj_err rj_crdt_recon_turn(struct rj_crdt_recon *r,
-                                                   struct rj_bytes in,
-                                                   struct rj_crdt_buf *ret_out,
-                                                   struct rj_crdt_buf *ret_delta,
-                                                   bool *ret_done);
 
 #ifdef __cplusplus
 }

@@ -22,9 +22,9 @@ static enum rj_err make_fingerprint(struct rj_crdt *v)
     rj_cbor_put_uint(&b, v->type->number);
     rj_cbor_put_uint(&b, v->rules.bias);
     rj_cbor_put_uint(&b, v->rules.tie);
-    rj_cbor_put_uint(&b, v->rules.ttl);
-    rj_cbor_put_uint(&b, v->rules.horizon);
-    rj_cbor_put_uint(&b, v->rules.check);
+    rj_cbor_put_uint(&b, 0); /* for how long rows live */
+    rj_cbor_put_uint(&b, 0); /* for how long removals are remembered */
+    rj_cbor_put_uint(&b, 0); /* number of a validation rule that all share */
     err = rj_buf_err(&b);
     if (err == RJ_OK)
         v->fingerprint = rj_hash_checksum(rj_buf_view(&b));
@@ -45,19 +45,26 @@ static struct rj_crdt *make(const struct rj_type *type,
     return v;
 }
 
+static bool are_rules(const struct rj_crdt_rules *rules)
+{
+    return rules->size == 0 || (rules->size == sizeof(*rules) &&
+                                (unsigned)rules->bias <= RJ_CRDT_BIAS_REMOVE &&
+                                (unsigned)rules->tie <= RJ_CRDT_TIE_MIN_REPLICA);
+}
+
 enum rj_err rj_crdt_new(const struct rj_crdt_opts *opts, struct rj_crdt **ret_value)
 {
     struct rj_crdt *v = NULL;
     enum rj_err err = RJ_ENOMEM;
 
     if (opts == NULL || opts->size != sizeof(*opts) ||
-        rj_type_get((uint64_t)opts->type) == NULL ||
-        (opts->rules.size != 0 && opts->rules.size != sizeof(opts->rules)))
+        rj_type_get((uint64_t)opts->type) == NULL || !are_rules(&opts->rules))
         return RJ_EINVAL;
     v = make(rj_type_get((uint64_t)opts->type), opts->allocator);
     if (v == NULL)
         goto out;
-    v->rules = opts->rules;
+    if (opts->rules.size != 0)
+        v->rules = opts->rules;
     v->clock = opts->clock;
     v->check = opts->check;
     v->user = opts->user;
