@@ -14,7 +14,7 @@ enum verdict play_crdt(const json_t *c, char *why, size_t why_len);
 
 /* ---- op.c: steps as changes */
 
-enum { KEYS_MAX = 64 };
+enum { KEYS_MAX = 1024 };
 
 struct change {
     struct rj_crdt_op op;

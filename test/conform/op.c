@@ -146,7 +146,7 @@ static enum verdict fill_map(const json_t *step, struct change *c)
     c->op.path = c->path;
     c->op.n_path = n;
     if (strcmp(word, "remove") == 0) {
-        c->op.code = RJ_CRDT_REMOVE;
+        c->op.code = n > 0 ? RJ_CRDT_REMOVE : RJ_CRDT_CLEAR;
         return PASSED;
     }
     if (strcmp(word, "update") != 0 || type == NULL)
