@@ -19,15 +19,23 @@ static enum rj_err map_names(const struct rj_crdt *v, const struct rj_crdt *othe
     return err;
 }
 
-enum rj_err rj_crdt_number(const struct rj_crdt *v, const struct rj_crdt *other,
-                           struct rj_dots *ret)
+enum rj_err rj_context_get(const struct rj_crdt *v, struct rj_bytes bytes,
+                           struct rj_crdt **ret_known, struct rj_dots *ret_seen)
 {
+    struct rj_crdt *known = NULL;
     uint32_t *map = NULL;
-    enum rj_err err = map_names(v, other, &map);
+    enum rj_err err = rj_code_decode(v, bytes, &known);
 
+    if (err != RJ_OK)
+        return err;
+    err = map_names(v, known, &map);
     if (err == RJ_OK)
-        err = rj_dots_map(ret, &other->seen, map);
-    rj_mem_free(v->allocator, map, other->names->n * sizeof(*map) + 1);
+        err = rj_dots_map(ret_seen, &known->seen, map);
+    rj_mem_free(v->allocator, map, known->names->n * sizeof(*map) + 1);
+    if (err == RJ_OK && ret_known != NULL)
+        *ret_known = known;
+    else
+        rj_crdt_free(known);
     return err;
 }
 

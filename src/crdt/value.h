@@ -141,9 +141,11 @@ bool rj_held_covers(const struct rj_crdt *v, struct rj_bytes place, struct rj_do
 
 /* ---- diff.c */
 
-/* What another has seen, numbered as in v. RJ_ENOMEM, RJ_ELIMIT. */
-RJ_NODISCARD enum rj_err rj_crdt_number(const struct rj_crdt *v,
-                                        const struct rj_crdt *other, struct rj_dots *ret);
+/* What a reader has seen (rj_crdt_context), numbered as in v, and its counts as a value
+ * (NULL: not wanted). RJ_ENOMEM, RJ_ELIMIT and the errors of bytes. */
+RJ_NODISCARD enum rj_err rj_context_get(const struct rj_crdt *v, struct rj_bytes bytes,
+                                        struct rj_crdt **ret_known,
+                                        struct rj_dots *ret_seen);
 
 /* ---- site.c: what changes are made of */
 

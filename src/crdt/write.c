@@ -42,9 +42,7 @@ static enum rj_err build(const struct rj_crdt *v, const struct rj_crdt_op *op,
     enum rj_err err = keys_fit(op) ? RJ_OK : RJ_ELIMIT;
 
     if (err == RJ_OK && (op->flags & RJ_CRDT_CAUSED) != 0) {
-        err = rj_code_decode(v, op->context, &known);
-        if (err == RJ_OK)
-            err = rj_crdt_number(v, known, &caused);
+        err = rj_context_get(v, op->context, &known, &caused);
         site.caused = &caused;
         site.known = known;
     }
