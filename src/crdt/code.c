@@ -57,14 +57,14 @@ static enum rj_err numbers_init(struct numbers *num, const struct rj_crdt *v)
     return RJ_OK;
 }
 
-static void put_names(const struct numbers *num, const struct rj_names *names,
+static void put_names(const struct numbers *num, const struct rj_roster *names,
                       struct rj_buf *out)
 {
     uint32_t i;
 
     rj_cbor_put_array(out, num->n);
     for (i = 0; i < num->n; i++)
-        rj_cbor_put_bytes(out, rj_names_get(names, num->index[i]));
+        rj_cbor_put_bytes(out, rj_roster_get(names, num->index[i]));
 }
 
 /* ---- writing */
@@ -224,7 +224,7 @@ static void dict_done(struct dict *dict)
     rj_mem_free(dict->allocator, dict->index, dict->n * sizeof(uint32_t) + 1);
 }
 
-static enum rj_err get_names(struct rj_reader *r, struct rj_names *names,
+static enum rj_err get_names(struct rj_reader *r, struct rj_roster *names,
                              struct dict *dict)
 {
     size_t n = rj_cbor_get_array(r), i;
@@ -242,7 +242,7 @@ static enum rj_err get_names(struct rj_reader *r, struct rj_names *names,
         if (r->failed || name.len == 0 || name.len > RJ_CRDT_NAME_MAX ||
             (i > 0 && rj_bytes_compare(last, name) >= 0))
             return RJ_ECORRUPT;
-        err = rj_names_add(names, name, &dict->index[i]);
+        err = rj_roster_add(names, name, &dict->index[i]);
         last = name;
     }
     return err;

@@ -8,13 +8,13 @@
 static enum rj_err map_names(const struct rj_crdt *v, const struct rj_crdt *other,
                              uint32_t **ret_map)
 {
-    const struct rj_names *theirs = other->names;
+    const struct rj_roster *theirs = other->names;
     uint32_t *map = rj_mem_new(v->allocator, theirs->n * sizeof(*map) + 1);
     enum rj_err err = map != NULL ? RJ_OK : RJ_ENOMEM;
     uint32_t i;
 
     for (i = 0; err == RJ_OK && i < theirs->n; i++)
-        err = rj_names_add(v->names, rj_names_get(theirs, i), &map[i]);
+        err = rj_roster_add(v->names, rj_roster_get(theirs, i), &map[i]);
     *ret_map = map;
     return err;
 }

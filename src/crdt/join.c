@@ -21,7 +21,7 @@ struct joining {
 
 static enum rj_err map_names(struct joining *j)
 {
-    const struct rj_names *theirs = j->other->names;
+    const struct rj_roster *theirs = j->other->names;
     enum rj_err err = RJ_OK;
     uint32_t i;
 
@@ -31,7 +31,7 @@ static enum rj_err map_names(struct joining *j)
     if (j->map == NULL)
         return RJ_ENOMEM;
     for (i = 0; err == RJ_OK && i < theirs->n; i++)
-        err = rj_names_add(j->v->names, rj_names_get(theirs, i), &j->map[i]);
+        err = rj_roster_add(j->v->names, rj_roster_get(theirs, i), &j->map[i]);
     return err;
 }
 

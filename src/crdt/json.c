@@ -39,7 +39,7 @@ void rj_json_put_vector(struct rj_buf *out, const struct rj_crdt *v)
         if (n == 0)
             continue;
         rj_buf_append_str(out, comma);
-        rj_json_put_str(out, rj_names_get(v->names, origin));
+        rj_json_put_str(out, rj_roster_get(v->names, origin));
         rj_buf_printf(out, ":%llu", (unsigned long long)n);
         comma = ",";
     }

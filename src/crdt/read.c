@@ -249,7 +249,7 @@ enum rj_err rj_crdt_count(const struct rj_crdt *v, const struct rj_crdt_where *w
 
 bool rj_crdt_has_seen(const struct rj_crdt *v, struct rj_bytes replica, uint64_t seq)
 {
-    uint32_t origin = rj_names_find(v->names, replica);
+    uint32_t origin = rj_roster_find(v->names, replica);
 
     return origin != RJ_NAME_NONE && seq > 0 &&
            rj_dots_has(&v->seen, (struct rj_dot){.seq = seq, .origin = origin});
@@ -259,7 +259,7 @@ bool rj_crdt_has_seen(const struct rj_crdt *v, struct rj_bytes replica, uint64_t
 
 static bool is_within(const struct rj_crdt *a, const struct rj_crdt *b)
 {
-    return rj_dots_within_names(&a->seen, a->names, &b->seen, b->names);
+    return rj_roster_within(&a->seen, a->names, &b->seen, b->names);
 }
 
 enum rj_err rj_crdt_compare(const struct rj_crdt *v, const struct rj_crdt *other,
@@ -299,7 +299,7 @@ enum rj_err rj_crdt_next(const struct rj_crdt *v, uint64_t *cursor,
 
     if (row == NULL)
         return RJ_ENOENT;
-    *ret_row = (struct rj_crdt_row){.replica = rj_names_get(v->names, row->dot.origin),
+    *ret_row = (struct rj_crdt_row){.replica = rj_roster_get(v->names, row->dot.origin),
                                     .seq = row->dot.seq};
     type = rj_type_at(v, rj_place_name(row->place), &rest);
     if (type != NULL && type->read != NULL)

@@ -208,3 +208,8 @@ struct rj_place *rj_place_next(const struct rj_place *place, struct rj_bytes pre
 {
     return if_under(place_of(rj_map_next(&place->by_name)), prefix);
 }
+
+struct rj_place *rj_place_prev(const struct rj_place *place, struct rj_bytes prefix)
+{
+    return if_under(place_of(rj_map_prev(&place->by_name)), prefix);
+}

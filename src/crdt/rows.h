@@ -71,8 +71,9 @@ struct rj_place *rj_rows_place(const struct rj_rows *rows, struct rj_bytes name)
 /* The place prefix || name. */
 struct rj_place *rj_rows_at(const struct rj_rows *rows, struct rj_bytes prefix,
                             struct rj_bytes name);
-/* The first place that begins with prefix; the next that does. NULL: none. */
+/* The first place that begins with prefix; the next, the one before. NULL: none. */
 struct rj_place *rj_rows_under(const struct rj_rows *rows, struct rj_bytes prefix);
 struct rj_place *rj_place_next(const struct rj_place *place, struct rj_bytes prefix);
+struct rj_place *rj_place_prev(const struct rj_place *place, struct rj_bytes prefix);
 
 #endif

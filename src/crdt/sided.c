@@ -42,15 +42,12 @@ bool rj_fact_next(const struct rj_place **place, struct rj_bytes prefix,
 bool rj_fact_first(const struct rj_place *place, struct rj_bytes prefix,
                    enum rj_sided shape, struct rj_fact *fact)
 {
-    struct rj_map_node *before = rj_map_prev(&place->by_name);
-    const struct rj_place *prev =
-        before != NULL ? RJ_MAP_ENTRY_CONST(before, struct rj_place, by_name) : NULL;
+    const struct rj_place *prev = rj_place_prev(place, prefix);
     struct rj_fact other;
 
     if (!fact_at(place, prefix, shape, fact))
         return false;
-    return prev == NULL || !rj_bytes_starts_with(rj_place_name(prev), prefix) ||
-           !fact_at(prev, prefix, shape, &other) ||
+    return prev == NULL || !fact_at(prev, prefix, shape, &other) ||
            !rj_bytes_equal(other.element, fact->element);
 }
 

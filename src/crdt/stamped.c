@@ -45,7 +45,7 @@ static int order_of(const struct rj_crdt *v, const struct version *a,
 {
     int names = a->dot.origin == b->dot.origin
                     ? 0
-                    : rj_names_compare(v->names, b->dot.origin, a->dot.origin);
+                    : rj_roster_compare(v->names, b->dot.origin, a->dot.origin);
     int values = rj_bytes_compare(a->what.value, b->what.value);
     int writes = (a->dot.seq > b->dot.seq) - (a->dot.seq < b->dot.seq);
 
@@ -104,7 +104,7 @@ enum rj_err rj_stamped_write(const struct rj_site *s, struct rj_bytes name,
     new.what = what;
     if (top != NULL && s->prefix.len == 0 && is_equal(&old.what, &what) &&
         (s->v->rules.tie != RJ_CRDT_TIE_MIN_REPLICA ||
-         rj_names_compare(s->v->names, old.dot.origin, new.dot.origin) <= 0))
+         rj_roster_compare(s->v->names, old.dot.origin, new.dot.origin) <= 0))
         return rj_site_copy(s, top); /* it is there */
     for (row = place != NULL ? place->first : NULL; err == RJ_OK && row != NULL;
          row = row->next) {

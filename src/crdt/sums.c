@@ -149,7 +149,7 @@ enum rj_err rj_sums_reset(const struct rj_site *s)
             continue;
         for (row = place->first; err == RJ_OK && row != NULL; row = row->next) {
             struct tip tip = tip_of(row);
-            struct rj_bytes replica = rj_names_get(from->names, row->dot.origin);
+            struct rj_bytes replica = rj_roster_get(from->names, row->dot.origin);
             size_t at_len = floor_place(at, replica, name), n;
 
             if (floor_of(s->v, s->prefix, name, replica).seq >= tip.seq)
@@ -180,7 +180,7 @@ rj_int128 rj_sums_live(const struct rj_crdt *v, struct rj_bytes prefix,
 {
     struct rj_bytes name = rj_bytes_skip(rj_place_name(tip->place), prefix.len);
 
-    struct rj_bytes replica = rj_names_get(v->names, tip->dot.origin);
+    struct rj_bytes replica = rj_roster_get(v->names, tip->dot.origin);
 
     return live(tip, floor_of(v, prefix, name, replica), ret_alive);
 }
@@ -194,7 +194,7 @@ rj_int128 rj_sums_total(const struct rj_crdt *v, struct rj_bytes prefix,
 
     *ret_alive = false;
     for (; row != NULL; row = row->next) {
-        struct rj_bytes replica = rj_names_get(v->names, row->dot.origin);
+        struct rj_bytes replica = rj_roster_get(v->names, row->dot.origin);
         bool alive;
 
         sum += live(row, floor_of(v, prefix, name, replica), &alive);
@@ -237,7 +237,7 @@ enum rj_err rj_sums_add(const struct rj_site *s, struct rj_bytes name, rj_int128
     tip.epoch = dot.seq;
     if (row != NULL &&
         tip_of(row).seq >
-            floor_of(s->v, s->prefix, name, rj_names_get(s->v->names, s->v->self)).seq)
+            floor_of(s->v, s->prefix, name, rj_roster_get(s->v->names, s->v->self)).seq)
         tip = tip_of(row);
     n = put_varint(payload, tip.epoch);
     n_sum = put_sum(payload + n, tip.sum + amount);

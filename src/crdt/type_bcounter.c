@@ -26,7 +26,7 @@ static rj_int128 rights(const struct rj_crdt *v, struct rj_bytes prefix,
                         struct rj_bytes who)
 {
     const struct rj_place *place = rj_rows_under(&v->rows, prefix);
-    uint32_t origin = rj_names_find(v->names, who);
+    uint32_t origin = rj_roster_find(v->names, who);
     rj_int128 sum = 0;
     bool alive;
 
@@ -55,7 +55,7 @@ static enum rj_err move(const struct rj_site *s)
     to = s->op->keys[0];
     if (to.len == 0 || to.len > RJ_CRDT_NAME_MAX)
         return RJ_EINVAL;
-    if (rj_bytes_equal(to, rj_names_get(s->v->names, s->v->self)))
+    if (rj_bytes_equal(to, rj_roster_get(s->v->names, s->v->self)))
         return RJ_OK;
     return rj_sums_add(s, rj_bytes_of(name, moved_to(name, to)), s->op->amount);
 }
@@ -91,7 +91,7 @@ static enum rj_err change(const struct rj_site *s)
         err = rj_sums_int(rj_sums_total(s->v, s->prefix, here, &alive) + amount, &fits);
         if (err == RJ_OK)
             err = rj_sums_add(s, here, amount);
-    } else if (rights(s->v, s->prefix, rj_names_get(s->v->names, s->v->self)) < amount) {
+    } else if (rights(s->v, s->prefix, rj_roster_get(s->v->names, s->v->self)) < amount) {
         err = RJ_ERANGE;
     } else {
         err = s->op->code == RJ_CRDT_MOVE ? move(s) : rj_sums_add(s, here, -amount);

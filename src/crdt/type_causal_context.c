@@ -12,7 +12,7 @@ static enum rj_err change(const struct rj_site *s)
     if ((s->op->code != RJ_CRDT_NOTE && s->op->code != RJ_CRDT_INC) ||
         s->op->n_keys != 1 || (s->op->code == RJ_CRDT_NOTE && s->op->amount < 1))
         return RJ_EINVAL;
-    err = rj_names_add(s->v->names, s->op->keys[0], &dot.origin);
+    err = rj_roster_add(s->v->names, s->op->keys[0], &dot.origin);
     if (err != RJ_OK)
         return err;
     dot.seq = s->op->code == RJ_CRDT_NOTE ? (uint64_t)s->op->amount
@@ -38,16 +38,32 @@ static void put_cloud(const struct rj_crdt *v, uint32_t origin, const char **com
 
         if (s->from == 1)
             continue;
-        if (s->to - s->from >= RJ_CRDT_SPANS_MAX)
-            rj_buf_fail(json, RJ_ELIMIT);
         for (seq = s->from; !json->failed && seq <= s->to; seq++) {
             rj_buf_append_str(json, *comma);
             rj_buf_u8(json, '[');
-            rj_json_put_str(json, rj_names_get(v->names, origin));
+            rj_json_put_str(json, rj_roster_get(v->names, origin));
             rj_buf_printf(json, ",%llu]", (unsigned long long)seq);
             *comma = ",";
         }
     }
+}
+
+/* Their number, lest a few bytes become a text without end. */
+static bool is_cloud_small(const struct rj_crdt *v)
+{
+    uint64_t left = RJ_CRDT_SPANS_MAX;
+    size_t i;
+
+    for (i = 0; i < v->seen.n; i++) {
+        const struct rj_span *s = &v->seen.spans[i];
+
+        if (s->from == 1)
+            continue;
+        if (s->to - s->from >= left)
+            return false;
+        left -= s->to - s->from + 1;
+    }
+    return true;
 }
 
 static void show(const struct rj_crdt *v, struct rj_bytes prefix, struct rj_buf *json)
@@ -56,6 +72,8 @@ static void show(const struct rj_crdt *v, struct rj_bytes prefix, struct rj_buf 
     const char *comma = "";
 
     (void)prefix;
+    if (!is_cloud_small(v))
+        rj_buf_fail(json, RJ_ELIMIT);
     rj_buf_append_str(json, "{\"vector\":");
     rj_json_put_vector(json, v);
     rj_buf_append_str(json, ",\"cloud\":[");

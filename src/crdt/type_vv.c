@@ -10,7 +10,7 @@ static enum rj_err change(const struct rj_site *s)
 
     if (s->op->code != RJ_CRDT_INC || s->op->n_keys != 1)
         return RJ_EINVAL;
-    err = rj_names_add(s->v->names, s->op->keys[0], &span.origin);
+    err = rj_roster_add(s->v->names, s->op->keys[0], &span.origin);
     if (err != RJ_OK)
         return err;
     span.to = rj_dots_last(&s->v->seen, span.origin) + 1;

@@ -68,10 +68,11 @@ enum rj_err rj_crdt_new(const struct rj_crdt_opts *opts, struct rj_crdt **ret_va
     v->clock = opts->clock;
     v->check = opts->check;
     v->user = opts->user;
-    v->names = rj_names_new(v->allocator);
+    v->names = rj_roster_new(v->allocator);
     if (v->names == NULL)
         goto out;
-    err = opts->replica.len > 0 ? rj_names_add(v->names, opts->replica, &v->self) : RJ_OK;
+    err =
+        opts->replica.len > 0 ? rj_roster_add(v->names, opts->replica, &v->self) : RJ_OK;
     if (err == RJ_OK)
         err = make_fingerprint(v);
     if (err != RJ_OK)
@@ -91,7 +92,7 @@ struct rj_crdt *rj_crdt_blank(const struct rj_crdt *v)
         return NULL;
     d->rules = v->rules;
     d->fingerprint = v->fingerprint;
-    d->names = rj_names_share(v->names);
+    d->names = rj_roster_share(v->names);
     return d;
 }
 
@@ -117,7 +118,7 @@ void rj_crdt_free(struct rj_crdt *v)
     rj_rows_done(&v->rows);
     rj_dots_done(&v->seen);
     free_held(v);
-    rj_names_release(v->names);
+    rj_roster_release(v->names);
     rj_mem_free(v->allocator, v, sizeof(*v));
 }
 
@@ -147,7 +148,7 @@ enum rj_err rj_crdt_rename(struct rj_crdt *v, struct rj_bytes replica, bool own)
     enum rj_err err = RJ_OK;
 
     if (replica.len > 0)
-        err = rj_names_add(v->names, replica, &self);
+        err = rj_roster_add(v->names, replica, &self);
     if (err == RJ_OK && self != RJ_NAME_NONE && !own && has_written(v, self))
         err = RJ_EEXIST;
     if (err == RJ_OK)
@@ -161,7 +162,8 @@ enum rj_err rj_crdt_rename(struct rj_crdt *v, struct rj_bytes replica, bool own)
 static bool row_is_in(const struct rj_crdt *v, struct rj_bytes replica,
                       const struct rj_row *row)
 {
-    struct rj_dot dot = {.seq = row->dot.seq, .origin = rj_names_find(v->names, replica)};
+    struct rj_dot dot = {.seq = row->dot.seq,
+                         .origin = rj_roster_find(v->names, replica)};
 
     return dot.origin != RJ_NAME_NONE && rj_rows_find(&v->rows, dot) != NULL;
 }
@@ -177,15 +179,15 @@ bool rj_crdt_equal(const struct rj_crdt *a, const struct rj_crdt *b)
         order != RJ_CRDT_EQUAL)
         return false;
     for (; row != NULL; row = rj_rows_after(row)) {
-        if (!row_is_in(b, rj_names_get(a->names, row->dot.origin), row))
+        if (!row_is_in(b, rj_roster_get(a->names, row->dot.origin), row))
             return false;
     }
     for (i = 0; i < a->n_held; i++) {
         const struct rj_held *x = &a->held[i], *y = &b->held[i];
 
         if (x->under != y->under || !rj_bytes_equal(rj_held_place(x), rj_held_place(y)) ||
-            !rj_dots_within_names(&x->dots, a->names, &y->dots, b->names) ||
-            !rj_dots_within_names(&y->dots, b->names, &x->dots, a->names))
+            !rj_roster_within(&x->dots, a->names, &y->dots, b->names) ||
+            !rj_roster_within(&y->dots, b->names, &x->dots, a->names))
             return false;
     }
     return true;

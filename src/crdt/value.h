@@ -14,7 +14,7 @@
 
 #include "base/buf.h"
 #include "causal/dots.h"
-#include "crdt/names.h"
+#include "crdt/roster.h"
 #include "crdt/rows.h"
 
 #include <rejoin/crdt.h>
@@ -42,7 +42,7 @@ struct rj_crdt {
     const struct rj_crdt_clock *clock;
     rj_crdt_check_fn *check;
     void *user;
-    struct rj_names *names;
+    struct rj_roster *names;
     uint32_t self; /* RJ_NAME_NONE: reads only */
     uint64_t fingerprint;
     struct rj_dots seen; /* the causal context */

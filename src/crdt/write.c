@@ -22,8 +22,8 @@ enum rj_err rj_code_decode(const struct rj_crdt *v, struct rj_bytes bytes,
 
     if (other == NULL)
         return RJ_ENOMEM;
-    rj_names_release(other->names);
-    other->names = rj_names_new(v->allocator);
+    rj_roster_release(other->names);
+    other->names = rj_roster_new(v->allocator);
     if (other->names != NULL)
         err = rj_code_get(other, bytes);
     if (err == RJ_OK)

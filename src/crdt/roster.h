@@ -2,8 +2,8 @@
 /* The replicas that a value knows: small indexes in memory (the `origin` of a dot), names
  * on the wire and wherever an order must be the same everywhere. A value, its deltas and
  * its forks share one table; it only grows. */
-#ifndef RJ_CRDT_NAMES_H
-#define RJ_CRDT_NAMES_H
+#ifndef RJ_CRDT_ROSTER_H
+#define RJ_CRDT_ROSTER_H
 
 #include "base/map.h"
 #include "base/mem.h"
@@ -17,7 +17,7 @@ struct rj_replica {
     uint32_t len; /* of the name, which follows */
 };
 
-struct rj_names {
+struct rj_roster {
     struct rj_map map;
     struct rj_replica **items; /* by index */
     uint32_t n, cap;
@@ -26,21 +26,21 @@ struct rj_names {
 };
 
 /* NULL: no memory. Freed when the last user lets go of it. */
-RJ_NODISCARD struct rj_names *rj_names_new(const struct rj_allocator *allocator);
-struct rj_names *rj_names_share(struct rj_names *t);
-void rj_names_release(struct rj_names *t); /* NULL is accepted */
+RJ_NODISCARD struct rj_roster *rj_roster_new(const struct rj_allocator *allocator);
+struct rj_roster *rj_roster_share(struct rj_roster *t);
+void rj_roster_release(struct rj_roster *t); /* NULL is accepted */
 
-struct rj_bytes rj_names_get(const struct rj_names *t, uint32_t index);
+struct rj_bytes rj_roster_get(const struct rj_roster *t, uint32_t index);
 /* RJ_NAME_NONE: not there. */
-uint32_t rj_names_find(const struct rj_names *t, struct rj_bytes name);
+uint32_t rj_roster_find(const struct rj_roster *t, struct rj_bytes name);
 /* Adds it if need be. RJ_ELIMIT: RJ_CRDT_REPLICAS_MAX; RJ_EINVAL: empty or longer than
  * RJ_CRDT_NAME_MAX; RJ_ENOMEM. */
-RJ_NODISCARD enum rj_err rj_names_add(struct rj_names *t, struct rj_bytes name,
-                                      uint32_t *ret_index);
+RJ_NODISCARD enum rj_err rj_roster_add(struct rj_roster *t, struct rj_bytes name,
+                                       uint32_t *ret_index);
 /* Order by name: < 0, 0, > 0. */
-int rj_names_compare(const struct rj_names *t, uint32_t a, uint32_t b);
+int rj_roster_compare(const struct rj_roster *t, uint32_t a, uint32_t b);
 /* a is within b, each numbered by its own names. O(a log b). */
-bool rj_dots_within_names(const struct rj_dots *a, const struct rj_names *a_names,
-                          const struct rj_dots *b, const struct rj_names *b_names);
+bool rj_roster_within(const struct rj_dots *a, const struct rj_roster *a_names,
+                      const struct rj_dots *b, const struct rj_roster *b_names);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A map by name and an array by index, shared by counting its users. */
-#include "crdt/names.h"
+#include "crdt/roster.h"
 
 #include <rejoin/crdt.h>
 
@@ -14,24 +14,24 @@ static struct rj_bytes name_of(const struct rj_map_node *node)
     return rj_bytes_of(replica_of(node) + 1, replica_of(node)->len);
 }
 
-struct rj_names *rj_names_new(const struct rj_allocator *allocator)
+struct rj_roster *rj_roster_new(const struct rj_allocator *allocator)
 {
-    struct rj_names *t = rj_mem_new(allocator, sizeof(*t));
+    struct rj_roster *t = rj_mem_new(allocator, sizeof(*t));
 
     if (t == NULL)
         return NULL;
-    *t = (struct rj_names){.users = 1, .allocator = allocator};
+    *t = (struct rj_roster){.users = 1, .allocator = allocator};
     rj_map_init(&t->map, name_of);
     return t;
 }
 
-struct rj_names *rj_names_share(struct rj_names *t)
+struct rj_roster *rj_roster_share(struct rj_roster *t)
 {
     t->users++;
     return t;
 }
 
-void rj_names_release(struct rj_names *t)
+void rj_roster_release(struct rj_roster *t)
 {
     uint32_t i;
 
@@ -43,19 +43,19 @@ void rj_names_release(struct rj_names *t)
     rj_mem_free(t->allocator, t, sizeof(*t));
 }
 
-struct rj_bytes rj_names_get(const struct rj_names *t, uint32_t index)
+struct rj_bytes rj_roster_get(const struct rj_roster *t, uint32_t index)
 {
     return name_of(&t->items[index]->node);
 }
 
-uint32_t rj_names_find(const struct rj_names *t, struct rj_bytes name)
+uint32_t rj_roster_find(const struct rj_roster *t, struct rj_bytes name)
 {
     struct rj_map_node *node = rj_map_find(&t->map, name);
 
     return node != NULL ? replica_of(node)->index : RJ_NAME_NONE;
 }
 
-static enum rj_err reserve(struct rj_names *t)
+static enum rj_err reserve(struct rj_roster *t)
 {
     uint32_t cap = t->cap != 0 ? t->cap * 2 : 2;
     struct rj_replica **items;
@@ -71,10 +71,10 @@ static enum rj_err reserve(struct rj_names *t)
     return RJ_OK;
 }
 
-enum rj_err rj_names_add(struct rj_names *t, struct rj_bytes name, uint32_t *ret_index)
+enum rj_err rj_roster_add(struct rj_roster *t, struct rj_bytes name, uint32_t *ret_index)
 {
     struct rj_replica *r;
-    uint32_t index = rj_names_find(t, name);
+    uint32_t index = rj_roster_find(t, name);
 
     if (index != RJ_NAME_NONE) {
         *ret_index = index;
@@ -98,19 +98,19 @@ enum rj_err rj_names_add(struct rj_names *t, struct rj_bytes name, uint32_t *ret
     return RJ_OK;
 }
 
-int rj_names_compare(const struct rj_names *t, uint32_t a, uint32_t b)
+int rj_roster_compare(const struct rj_roster *t, uint32_t a, uint32_t b)
 {
-    return a == b ? 0 : rj_bytes_compare(rj_names_get(t, a), rj_names_get(t, b));
+    return a == b ? 0 : rj_bytes_compare(rj_roster_get(t, a), rj_roster_get(t, b));
 }
 
-bool rj_dots_within_names(const struct rj_dots *a, const struct rj_names *a_names,
-                          const struct rj_dots *b, const struct rj_names *b_names)
+bool rj_roster_within(const struct rj_dots *a, const struct rj_roster *a_names,
+                      const struct rj_dots *b, const struct rj_roster *b_names)
 {
     size_t i;
 
     for (i = 0; i < a->n; i++) {
         const struct rj_span *s = &a->spans[i];
-        uint32_t o = rj_names_find(b_names, rj_names_get(a_names, s->origin));
+        uint32_t o = rj_roster_find(b_names, rj_roster_get(a_names, s->origin));
         size_t at = o != RJ_NAME_NONE ? rj_dots_at(b, o, s->from) : b->n;
 
         if (at >= b->n || b->spans[at].origin != o || b->spans[at].from > s->from ||
