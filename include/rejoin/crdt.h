@@ -179,7 +179,7 @@ enum rj_crdt_code {
     RJ_CRDT_DEC,
     RJ_CRDT_MOVE, /* bcounter: amount to replica keys[0] */
     RJ_CRDT_RESET,
-    RJ_CRDT_SET,     /* registers: value, stamp */
+    RJ_CRDT_SET,     /* registers: value, stamp; list: keys[0] replaces what is at pos */
     RJ_CRDT_RESOLVE, /* mvreg: the greatest value alone stays */
     RJ_CRDT_PUT,     /* lwwmap, ourset: keys[0], value, stamp */
     RJ_CRDT_ENABLE,
@@ -189,6 +189,8 @@ enum rj_crdt_code {
     RJ_CRDT_NOTE,   /* causal_context: dot (keys[0], amount) */
     RJ_CRDT_CODE_END
 };
+
+#define RJ_CRDT_END UINT64_MAX /* list, text: the position behind the last element */
 
 enum {
     RJ_CRDT_NOW = 1,   /* stamp is a reading of a clock (or, if the value has a clock, is

@@ -4,7 +4,7 @@
  * lengths, consecutive dots. One value has one encoding: numbers of names follow their
  * order, and everything follows the numbers. */
 #include "base/cbor.h"
-#include "crdt/value.h"
+#include "crdt/seq.h"
 
 enum { FORMAT = 1, VALUE_ITEMS = 6, DIGEST_ITEMS = 4 };
 
@@ -46,6 +46,7 @@ static enum rj_err numbers_init(struct numbers *num, const struct rj_crdt *v)
     use_names(num, &v->seen);
     for (i = 0; i < v->n_held; i++)
         use_names(num, &v->held[i].dots);
+    rj_seq_use_names(v, num->number);
     for (node = rj_map_first(&v->names->map); node != NULL; node = rj_map_next(node)) {
         uint32_t index = RJ_MAP_ENTRY_CONST(node, struct rj_replica, node)->index;
 
@@ -181,7 +182,9 @@ enum rj_err rj_code_put(const struct rj_crdt *v, struct rj_buf *out)
         rj_cbor_put_uint(out, v->fingerprint);
         put_names(&num, v->names, out);
         put_dots(&num, &v->seen, out);
-        err = put_rows(v, &num, out);
+        err = v->type->elements == NULL
+                  ? put_rows(v, &num, out)
+                  : rj_seq_put_rows(v, out, num.index, num.n, num.number);
         rj_cbor_put_array(out, v->n_held);
         for (i = 0; i < v->n_held; i++) {
             rj_cbor_put_array(out, 3);
@@ -461,7 +464,8 @@ enum rj_err rj_code_get(struct rj_crdt *v, struct rj_bytes bytes)
     if (err == RJ_OK && v->type->is_context != NULL && !v->type->is_context(&v->seen))
         err = RJ_ECORRUPT;
     if (err == RJ_OK)
-        err = get_rows(v, &r, &dict);
+        err = v->type->elements == NULL ? get_rows(v, &r, &dict)
+                                        : rj_seq_get_rows(v, &r, (uint32_t)dict.n);
     if (err == RJ_OK)
         err = get_held(v, &r, &dict);
     if (err == RJ_OK && !rj_reader_complete(&r))

@@ -2,7 +2,7 @@
 /* What another lacks: against its digest by dots alone, against what it sent (scoped) at
  * the places that it named. Almeida, Shoker, Baquero 2018, "Delta state replicated data
  * types", section 6; Ivanov 2016, "CRDTs in NavCloud" (scoped diff). */
-#include "crdt/value.h"
+#include "crdt/seq.h"
 
 /* Their numbers of names to v's; the caller frees it. */
 static enum rj_err map_names(const struct rj_crdt *v, const struct rj_crdt *other,
@@ -24,8 +24,11 @@ enum rj_err rj_context_get(const struct rj_crdt *v, struct rj_bytes bytes,
 {
     struct rj_crdt *known = NULL;
     uint32_t *map = NULL;
-    enum rj_err err = rj_code_decode(v, bytes, &known);
+    enum rj_err err;
 
+    if (v->type->elements != NULL)
+        return rj_code_get_digest(v, bytes, ret_seen);
+    err = rj_code_decode(v, bytes, &known);
     if (err != RJ_OK)
         return err;
     err = map_names(v, known, &map);
@@ -64,9 +67,12 @@ static enum rj_err copy_row(struct rj_crdt *to, const struct rj_row *row)
 enum rj_err rj_crdt_context(const struct rj_crdt *v, struct rj_crdt_buf *ret_context)
 {
     const struct rj_row *row = rj_rows_from(&v->rows, (struct rj_dot){0});
-    struct rj_crdt *context = rj_crdt_blank(v);
+    struct rj_crdt *context;
     enum rj_err err = RJ_ENOMEM;
 
+    if (v->type->elements != NULL)
+        return rj_crdt_digest(v, ret_context); /* its runs do not go */
+    context = rj_crdt_blank(v);
     if (context != NULL)
         err = rj_dots_map(&context->seen, &v->seen, NULL);
     for (; err == RJ_OK && row != NULL; row = rj_rows_after(row)) {
@@ -116,10 +122,15 @@ static enum rj_err make_diff(const struct rj_crdt *v, const struct rj_dots *thei
                              struct rj_crdt *delta)
 {
     const struct rj_row *row = rj_rows_from(&v->rows, (struct rj_dot){0});
-    enum rj_err err = v->type->lacks != NULL ? v->type->lacks(v, theirs, &delta->seen)
-                                             : diff_seen(v, theirs, &delta->seen);
+    enum rj_err err;
     size_t i;
 
+    if (v->type->elements != NULL) {
+        delta->seq = v->seq;
+        return rj_dots_minus(&delta->seen, &v->seen, theirs);
+    }
+    err = v->type->lacks != NULL ? v->type->lacks(v, theirs, &delta->seen)
+                                 : diff_seen(v, theirs, &delta->seen);
     for (; err == RJ_OK && row != NULL; row = rj_rows_after(row)) {
         if (!rj_dots_has(theirs, row->dot))
             err = copy_row(delta, row);
@@ -143,6 +154,8 @@ enum rj_err rj_crdt_diff(const struct rj_crdt *v, struct rj_bytes digest,
     }
     if (err == RJ_OK)
         err = rj_code_encode(delta, ret_delta);
+    if (delta != NULL)
+        delta->seq = NULL; /* it was v's */
     rj_crdt_free(delta);
     rj_dots_done(&theirs);
     return err;
@@ -202,7 +215,8 @@ enum rj_err rj_crdt_diff_scoped(const struct rj_crdt *v, struct rj_bytes receive
     struct rj_crdt *r = NULL;
     struct scoped s = {.v = v, .theirs = {.allocator = v->allocator}};
     const struct rj_place *place;
-    enum rj_err err = rj_code_decode(v, received, &r);
+    enum rj_err err = v->type->elements == NULL ? rj_code_decode(v, received, &r)
+                                                : RJ_EINVAL; /* it has no places */
 
     if (err == RJ_OK)
         err = map_names(v, r, &s.map);

@@ -3,7 +3,7 @@
  * other side has not seen its dot; contexts are united. All memory is found first; after
  * that nothing can fail, so a join that fails changes nothing.
  * Almeida, Shoker, Baquero 2018, "Delta state replicated data types", section 5. */
-#include "crdt/value.h"
+#include "crdt/seq.h"
 
 struct joining {
     struct rj_crdt *v;
@@ -282,6 +282,8 @@ enum rj_err rj_crdt_join(struct rj_crdt *v, const struct rj_crdt *other,
     if (v == other)
         return RJ_OK;
     err = prepare(&j);
+    if (err == RJ_OK && v->type->elements != NULL)
+        err = rj_seq_join(v, other, j.map, &j.report);
     if (err == RJ_OK) {
         commit(&j);
         j.report.size = sizeof(j.report);

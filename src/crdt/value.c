@@ -7,6 +7,7 @@
 
 #include "base/cbor.h"
 #include "base/hash.h"
+#include "crdt/seq.h"
 
 enum { FORMAT = 1 };
 
@@ -71,6 +72,11 @@ enum rj_err rj_crdt_new(const struct rj_crdt_opts *opts, struct rj_crdt **ret_va
     v->names = rj_roster_new(v->allocator);
     if (v->names == NULL)
         goto out;
+    if (v->type->elements != NULL) {
+        v->seq = rj_seq_new(v->type->elements, v->names, v->allocator);
+        if (v->seq == NULL)
+            goto out;
+    }
     err =
         opts->replica.len > 0 ? rj_roster_add(v->names, opts->replica, &v->self) : RJ_OK;
     if (err == RJ_OK)
@@ -116,6 +122,7 @@ void rj_crdt_free(struct rj_crdt *v)
     if (v == NULL)
         return;
     rj_rows_done(&v->rows);
+    rj_seq_free(v->seq);
     rj_dots_done(&v->seen);
     free_held(v);
     rj_roster_release(v->names);

@@ -20,6 +20,14 @@
 #include <rejoin/crdt.h>
 
 struct rj_type;
+struct rj_elements;
+struct rj_seq;
+struct rj_seq_run;
+
+/* Runs of a sequence as bytes; views of a message. */
+struct rj_seq_wire {
+    struct rj_bytes heads, refs, lives, content;
+};
 
 /* A removal on behalf of a reader that had seen more: rows with those dots are dead when
  * they come, if they come to that place (under: or to one that begins with it). */
@@ -51,6 +59,12 @@ struct rj_crdt {
     size_t n_held, cap_held;
     uint64_t made; /* of a delta: dots that it gave out */
     bool took;     /* of a delta: it takes rows away */
+    /* Of a list or text, instead of rows (crdt/seq.h). A delta borrows it, or has runs of
+     * its own; what was decoded to be joined has only wire. */
+    struct rj_seq *seq;
+    const struct rj_seq_run *runs;
+    size_t n_runs;
+    struct rj_seq_wire wire;
 };
 
 /* A change under way, at one place of v. */
@@ -107,6 +121,7 @@ struct rj_type {
     enum rj_err (*lacks)(const struct rj_crdt *v, const struct rj_dots *theirs,
                          struct rj_dots *ret);
     bool (*is_context)(const struct rj_dots *seen);
+    const struct rj_elements *elements; /* of a sequence; NULL: it is none */
 };
 
 /* ---- types.c */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A change: judged, made into a delta, encoded if somebody wants it, joined.
  * Almeida, Shoker, Baquero 2018, "Delta state replicated data types", section 4. */
-#include "crdt/value.h"
+#include "crdt/seq.h"
 
 static bool keys_fit(const struct rj_crdt_op *op)
 {
@@ -78,6 +78,8 @@ enum rj_err rj_crdt_write(struct rj_crdt *v, const struct rj_crdt_op *op,
     err = v->check != NULL ? v->check(v->user, v, op) : RJ_OK;
     if (err != RJ_OK)
         return err;
+    if (v->type->elements != NULL)
+        return rj_seq_write(v, op, ret_delta);
     delta = rj_crdt_blank(v);
     if (delta == NULL)
         return RJ_ENOMEM;
@@ -114,7 +116,8 @@ enum rj_err rj_crdt_decode(const struct rj_crdt_opts *opts, struct rj_bytes byte
     enum rj_err err = rj_crdt_new(opts, &v);
 
     if (err == RJ_OK)
-        err = rj_code_get(v, bytes);
+        err = v->type->elements == NULL ? rj_code_get(v, bytes)
+                                        : rj_crdt_join_bytes(v, bytes, NULL);
     if (err == RJ_OK) {
         *ret_value = v;
         v = NULL;

@@ -42,6 +42,8 @@ static const struct form {
     {"resolve", RJ_CRDT_RESOLVE, "", 0, ""},
     {"insert", RJ_CRDT_INSERT, "pe", 0, ""},
     {"delete", RJ_CRDT_DELETE, "pc", 0, ""},
+    {"push", RJ_CRDT_INSERT, "e", 0, ""},
+    {"update", RJ_CRDT_SET, "pe", 0, ""},
 };
 
 enum { N_FORMS = sizeof(forms) / sizeof(forms[0]) };
@@ -121,6 +123,7 @@ static enum verdict fill(const char *type, const json_t *step, size_t at,
         return FAILED;
     c->op.code = form->code;
     c->op.flags = form->flags;
+    c->op.pos = RJ_CRDT_END; /* where no position is given */
     for (i = 0; form->args[i] != '\0'; i++) {
         const json_t *arg = json_array_get(step, at + 1 + i);
 
