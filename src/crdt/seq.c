@@ -703,3 +703,46 @@ void rj_seq_show(const struct rj_seq *s, struct rj_buf *out)
             rj_buf_append(out, rj_seq_text(s, rj_seq_node(s, leaf->id[i])));
     }
 }
+
+/* ---- for tests */
+
+static bool is_linked(const struct rj_seq *s, uint32_t id)
+{
+    const struct rj_seq_node *node = rj_seq_node(s, id), *p;
+    uint32_t child;
+
+    if (id == RJ_SEQ_ROOT)
+        return true;
+    if (rj_seq_find(s, (struct rj_dot){node->seq, node->origin}) != id ||
+        (node->live && s->kind->skip(rj_seq_text(s, node), node->n) != node->bytes))
+        return false;
+    if (node->parent == RJ_SEQ_NONE)
+        return node->leaf == RJ_SEQ_NONE;
+    p = rj_seq_node(s, node->parent);
+    child = node->is_left ? p->left : p->right;
+    while (child != RJ_SEQ_NONE && child != id)
+        child = rj_seq_node(s, child)->next;
+    return child == id && (node->leaf == RJ_SEQ_NONE) == (p->leaf == RJ_SEQ_NONE);
+}
+
+bool rj_seq_is_sound(const struct rj_seq *s)
+{
+    uint32_t id, at = rj_seq_leaf(s, 0)->id[0];
+    uint64_t shown = 0;
+
+    for (id = 0; id < s->nodes.n; id++) {
+        const struct rj_seq_node *node = rj_seq_node(s, id);
+
+        if (node->n == 0)
+            continue;
+        if (!is_linked(s, id))
+            return false;
+        shown += node->live && node->leaf != RJ_SEQ_NONE ? node->n : 0;
+    }
+    for (id = RJ_SEQ_ROOT; id != RJ_SEQ_NONE; id = next_below(s, id, RJ_SEQ_ROOT)) {
+        if (id != at)
+            return false;
+        at = rj_seq_order_next(s, at);
+    }
+    return at == RJ_SEQ_NONE && shown == s->shown;
+}
