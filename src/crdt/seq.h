@@ -16,6 +16,7 @@
 #define RJ_CRDT_SEQ_H
 
 #include "base/reader.h"
+#include "crdt/seq_bits.h"
 #include "crdt/value.h"
 
 #define RJ_SEQ_NONE UINT32_MAX
@@ -281,7 +282,8 @@ struct rj_seq_read {
     struct rj_seq_run prev; /* the whole run before; n 0: none */
     uint64_t live_left;
     bool live, lives_begun;
-    struct rj_reader heads, refs, lives, content;
+    struct rj_bits_reader heads;
+    struct rj_reader lives, content;
 };
 
 /* Reads wire's runs, whose dots are seen; last: n_names numbers. */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs as bytes (doc/crdt.md, "Format"): heads, references, which elements are live, their
+/* Runs as bytes (doc/crdt.md, "Format"): heads as bits, which elements are live, their
  * content. A run has no dot of its own: runs fill what the value has seen. A reference is
  * told as the distance from where the last change was, which is where people go on.
  * Runs are as long as can be, so that one state has one form. */
 #include "base/cbor.h"
 #include "crdt/seq.h"
 
-enum { HEAD_DELETES = 1, HEAD_DOWN = 2, HEAD_FAR = 4, HEAD_SHIFT = 3, COLUMNS = 4 };
+enum { HEAD_DELETES = 4, HEAD_DOWN = 2, HEAD_FAR = 1, HEAD_BITS = 3, COLUMNS = 3 };
 
 /* ---- runs of a sequence */
 
@@ -136,7 +136,8 @@ static uint64_t joins(const struct rj_seq_run *head, const struct rj_seq_run *ru
 /* ---- writing */
 
 struct writer {
-    struct rj_buf heads, refs, lives, content;
+    struct rj_bits_writer heads;
+    struct rj_buf lives, content;
     const uint32_t *number;
     uint64_t *last;
     uint32_t own, cursor;
@@ -150,7 +151,7 @@ static void put_head(struct writer *w)
     const struct rj_seq_run *h = &w->head;
     uint32_t own, to;
     int64_t distance;
-    uint64_t code = (h->n - 1) << HEAD_SHIFT;
+    uint64_t code;
 
     if (h->n == 0)
         return;
@@ -158,14 +159,15 @@ static void put_head(struct writer *w)
     if (own != w->own)
         w->own = w->cursor = own;
     to = h->ref.seq != 0 ? w->number[h->ref.origin] : w->cursor;
-    code |= (h->deletes ? HEAD_DELETES : 0) | (h->down ? HEAD_DOWN : 0) |
-            (to != w->cursor ? HEAD_FAR : 0);
-    rj_buf_varint(&w->heads, code);
+    code = (h->deletes ? HEAD_DELETES : 0) | (h->down ? HEAD_DOWN : 0) |
+           (to != w->cursor ? HEAD_FAR : 0);
+    rj_bits_put(&w->heads, code, HEAD_BITS);
+    rj_bits_put_gamma(&w->heads, h->n);
     if (to != w->cursor)
-        rj_buf_varint(&w->refs, to);
+        rj_bits_put_gamma(&w->heads, (uint64_t)to + 1);
     distance = (int64_t)(h->ref.seq - w->last[to]);
-    rj_buf_varint(&w->refs, distance < 0 ? ~((uint64_t)distance << 1)
-                                         : (uint64_t)distance << 1);
+    rj_bits_put_long(&w->heads, distance < 0 ? ~((uint64_t)distance << 1)
+                                             : (uint64_t)distance << 1);
     if (h->deletes) {
         w->cursor = to;
         w->last[to] = h->down ? h->ref.seq - (h->n - 1) : h->ref.seq + (h->n - 1);
@@ -219,8 +221,7 @@ enum rj_err rj_seq_put(struct rj_buf *out, struct rj_seq_source *src,
                        const uint32_t *number, uint32_t n_names)
 {
     const struct rj_allocator *a = out->allocator;
-    struct writer w = {.heads.allocator = a,
-                       .refs.allocator = a,
+    struct writer w = {.heads.b.allocator = a,
                        .lives.allocator = a,
                        .content.allocator = a,
                        .number = number,
@@ -236,12 +237,12 @@ enum rj_err rj_seq_put(struct rj_buf *out, struct rj_seq_source *src,
     while (src->next(src, &run))
         put_run(&w, run);
     put_head(&w);
+    rj_bits_end(&w.heads);
     if (w.live_run > 0)
         rj_buf_varint(&w.lives, w.live_run);
     rj_mem_free(a, w.last, last_size);
     rj_cbor_put_array(out, COLUMNS);
-    put_column(out, &w.heads);
-    put_column(out, &w.refs);
+    put_column(out, &w.heads.b);
     put_column(out, &w.lives);
     put_column(out, &w.content);
     if (src->failed)
@@ -261,8 +262,7 @@ struct rj_seq_read rj_seq_read_of(const struct rj_seq_wire *wire,
                             .seen = seen,
                             .last = last,
                             .n_names = n_names,
-                            .heads = rj_reader_of(wire->heads),
-                            .refs = rj_reader_of(wire->refs),
+                            .heads = {.b = wire->heads},
                             .lives = rj_reader_of(wire->lives),
                             .content = rj_reader_of(wire->content)};
 
@@ -272,13 +272,13 @@ struct rj_seq_read rj_seq_read_of(const struct rj_seq_wire *wire,
 
 static bool get_ref(struct rj_seq_read *r, bool far, struct rj_dot *ret)
 {
-    uint64_t to = far ? rj_reader_varint(&r->refs) : r->cursor, code, seq;
+    uint64_t to = far ? rj_bits_get_gamma(&r->heads) - 1 : r->cursor, code, seq;
 
     if (to >= r->n_names || (far && to == r->cursor))
         return false;
-    code = rj_reader_varint(&r->refs);
+    code = rj_bits_get_long(&r->heads);
     seq = r->last[to] + ((code >> 1) ^ (0 - (code & 1)));
-    if (r->refs.failed || seq > RJ_SEQ_MAX || (far && seq == 0))
+    if (r->heads.failed || seq > RJ_SEQ_MAX || (far && seq == 0))
         return false;
     *ret = (struct rj_dot){seq, (uint32_t)to};
     return true;
@@ -298,9 +298,9 @@ static bool is_sound(const struct rj_seq_run *h)
 
 static bool get_head(struct rj_seq_read *r, const struct rj_span *span)
 {
-    uint64_t code = rj_reader_varint(&r->heads);
+    uint64_t code = rj_bits_get(&r->heads, HEAD_BITS);
     struct rj_seq_run h = {.dot = {span->from + r->done, span->origin},
-                           .n = (code >> HEAD_SHIFT) + 1,
+                           .n = rj_bits_get_gamma(&r->heads),
                            .deletes = (code & HEAD_DELETES) != 0,
                            .down = (code & HEAD_DOWN) != 0};
     bool down;
@@ -395,7 +395,6 @@ bad:
 bool rj_seq_read_complete(const struct rj_seq_read *r)
 {
     return !r->src.failed && r->head.n == 0 && r->span == r->seen->n &&
-           r->live_left == 0 && rj_reader_complete(&r->heads) &&
-           rj_reader_complete(&r->refs) && rj_reader_complete(&r->lives) &&
-           rj_reader_complete(&r->content);
+           r->live_left == 0 && rj_bits_complete(&r->heads) &&
+           rj_reader_complete(&r->lives) && rj_reader_complete(&r->content);
 }

@@ -396,9 +396,8 @@ enum rj_err rj_seq_get_rows(struct rj_crdt *v, struct rj_reader *r, uint32_t n_n
     uint64_t *last;
     bool is_sound;
 
-    rj_cbor_expect_array(r, 4);
+    rj_cbor_expect_array(r, 3);
     v->wire.heads = rj_cbor_get_bytes(r);
-    v->wire.refs = rj_cbor_get_bytes(r);
     v->wire.lives = rj_cbor_get_bytes(r);
     v->wire.content = rj_cbor_get_bytes(r);
     if (r->failed || !kind->is_sound(v->wire.content))

@@ -26,7 +26,7 @@ struct rj_seq_run;
 
 /* Runs of a sequence as bytes; views of a message. */
 struct rj_seq_wire {
-    struct rj_bytes heads, refs, lives, content;
+    struct rj_bytes heads, lives, content;
 };
 
 /* A removal on behalf of a reader that had seen more: rows with those dots are dead when
