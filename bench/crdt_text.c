@@ -4,9 +4,8 @@
  * the whole history as bytes, and read back. Prints CPU time an edit, bytes and memory.
  *
  *     crdt_text FILE.json... */
-#include <rejoin/crdt.h>
-
 #include <jansson.h>
+#include <rejoin/crdt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -213,8 +212,9 @@ static void run(const char *path)
     seconds = cpu_seconds() - start;
     start = cpu_seconds();
     must(rj_crdt_decode(&opts, rj_crdt_bytes(&bytes), &w));
-    printf("  history: %zu bytes, written in %.2f ms, read in %.2f ms; memory: %zu bytes\n",
-           bytes.len, seconds * 1e3, (cpu_seconds() - start) * 1e3, held);
+    printf(
+        "  history: %zu bytes, written in %.2f ms, read in %.2f ms; memory: %zu bytes\n",
+        bytes.len, seconds * 1e3, (cpu_seconds() - start) * 1e3, held);
     if (!shows(w, t.end))
         printf("  another text than recorded, read back\n");
     rj_crdt_free(v);

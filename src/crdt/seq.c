@@ -4,8 +4,8 @@
  * at. What comes before its parent waits in the links (parent not in the order) or among
  * the orphans (parent not here); what is deleted before it comes is doomed. Memory is
  * found before anything changes.
- * Weidner, Kleppmann 2023, "The art of the Fugue: minimizing interleaving in collaborative
- * text editing", section 4: the tree, and which side an insertion takes. */
+ * Weidner, Kleppmann 2023, "The art of the Fugue: minimizing interleaving in
+ * collaborative text editing", section 4: the tree, and which side an insertion takes. */
 #include "crdt/seq.h"
 
 /* ---- memory */
@@ -125,7 +125,8 @@ static size_t holes(const struct rj_dots *d, struct rj_span span)
 {
     size_t at = rj_dots_at(d, span.origin, span.from), n = 1;
 
-    for (; at < d->n && d->spans[at].origin == span.origin && d->spans[at].from <= span.to;
+    for (;
+         at < d->n && d->spans[at].origin == span.origin && d->spans[at].from <= span.to;
          at++)
         n++;
     return n;
@@ -145,14 +146,14 @@ void rj_seq_count(const struct rj_seq_run *run, const struct rj_dots *seen,
 enum rj_err rj_seq_reserve(struct rj_seq *s, const struct rj_seq_need *need)
 {
     /* A run, and cuts at both its ends in what is there; doomed parts, and where orphans
-     * hang. */
+     * hang. All that waits may come into the order at once. */
     size_t n = 3 * need->runs + 2 * (s->doomed.n + need->doomed) + s->n_orphans + 2;
     enum rj_err err = rj_seq_slab_reserve(&s->nodes, n, s->allocator);
 
     if (err == RJ_OK)
         err = rj_seq_slab_reserve(&s->deletions, need->runs, s->allocator);
     if (err == RJ_OK)
-        err = rj_seq_order_reserve(s, n + s->n_orphans);
+        err = rj_seq_order_reserve(s, n + s->n_waiting);
     if (err == RJ_OK)
         err = rj_seq_index_reserve(&s->index, s->names->n, n + need->runs);
     if (err == RJ_OK)
@@ -267,9 +268,8 @@ static uint32_t split(struct rj_seq *s, uint32_t id, uint32_t off)
     b->seq += off;
     b->n -= off;
     if (a->bytes > 0) {
-        a->bytes = (uint32_t)(a->bytes == a->n
-                                  ? off
-                                  : s->kind->skip(rj_seq_text(s, a), off));
+        a->bytes =
+            (uint32_t)(a->bytes == a->n ? off : s->kind->skip(rj_seq_text(s, a), off));
         b->text += a->bytes;
         b->bytes -= a->bytes;
     }
@@ -284,6 +284,8 @@ static uint32_t split(struct rj_seq *s, uint32_t id, uint32_t off)
     if (a->leaf != RJ_SEQ_NONE) {
         rj_seq_order_recount(s, id);
         rj_seq_order_put(s, id, true, right);
+    } else {
+        s->n_waiting++;
     }
     return right;
 }
@@ -311,6 +313,8 @@ static void melt(struct rj_seq *s, uint32_t a_id)
     b = rj_seq_node(s, b_id);
     if (b->leaf != RJ_SEQ_NONE)
         rj_seq_order_drop(s, b_id);
+    else
+        s->n_waiting--;
     if (rj_seq_index_floor(&s->index, (struct rj_dot){b->seq, b->origin}, &at))
         rj_seq_index_drop(&s->index, at);
     a->n += b->n;
@@ -391,6 +395,7 @@ static void place(struct rj_seq *s, uint32_t id, uint32_t prev)
     }
     for (; below != RJ_SEQ_NONE; below = next_below(s, below, id)) {
         rj_seq_order_put(s, at, behind, below);
+        s->n_waiting--;
         at = below;
         behind = true;
     }
@@ -499,6 +504,7 @@ static void take_elements(struct rj_seq *s, const struct rj_seq_run *run)
                                                    .live = run->live};
         rj_buf_append(&s->text, run->content);
         rj_seq_index_put(&s->index, run->dot, id);
+        s->n_waiting++;
         attach(s, id, run->ref);
         s->hint = id;
     }
@@ -602,8 +608,8 @@ static void kill_span(struct rj_seq *s, struct rj_span span)
             if (rj_seq_index_from(&s->index, dot, &at) &&
                 rj_seq_index_seq(&s->index, at) - span.from < n)
                 n = rj_seq_index_seq(&s->index, at) - span.from;
-            (void)!rj_dots_add(&s->doomed,
-                               (struct rj_span){span.from, span.from + n - 1, span.origin});
+            (void)!rj_dots_add(
+                &s->doomed, (struct rj_span){span.from, span.from + n - 1, span.origin});
         }
         span.from += n;
     }
@@ -623,8 +629,9 @@ static void note_deletion(struct rj_seq *s, const struct rj_seq_run *run)
         if (d != NULL && d->dot.seq + d->n == run->dot.seq &&
             d->ref.origin == run->ref.origin && run->n <= RJ_SEQ_RUN_MAX - d->n &&
             (run->n == 1 || d->n == 1 || d->down == run->down)) {
-            bool down = d->n > 1 ? d->down : run->n > 1 ? run->down
-                                                        : run->ref.seq < d->ref.seq;
+            bool down = d->n > 1     ? d->down
+                        : run->n > 1 ? run->down
+                                     : run->ref.seq < d->ref.seq;
             uint64_t next = down ? d->ref.seq - d->n : d->ref.seq + d->n;
 
             if (next == run->ref.seq) {
@@ -694,7 +701,8 @@ void rj_seq_settle(struct rj_seq *s, const struct rj_dots *seen)
 
 void rj_seq_show(const struct rj_seq *s, struct rj_buf *out)
 {
-    uint32_t leaf_id = s->nodes.n > 0 ? 0 : RJ_SEQ_NONE, i; /* the first one stays first */
+    uint32_t leaf_id = s->nodes.n > 0 ? 0 : RJ_SEQ_NONE,
+             i; /* the first one stays first */
 
     for (; leaf_id != RJ_SEQ_NONE; leaf_id = rj_seq_leaf(s, leaf_id)->next) {
         const struct rj_seq_leaf *leaf = rj_seq_leaf(s, leaf_id);
@@ -728,6 +736,7 @@ static bool is_linked(const struct rj_seq *s, uint32_t id)
 bool rj_seq_is_sound(const struct rj_seq *s)
 {
     uint32_t id, at = rj_seq_leaf(s, 0)->id[0];
+    uint32_t waiting = 0;
     uint64_t shown = 0;
 
     for (id = 0; id < s->nodes.n; id++) {
@@ -737,6 +746,7 @@ bool rj_seq_is_sound(const struct rj_seq *s)
             continue;
         if (!is_linked(s, id))
             return false;
+        waiting += node->leaf == RJ_SEQ_NONE ? 1 : 0;
         shown += node->live && node->leaf != RJ_SEQ_NONE ? node->n : 0;
     }
     for (id = RJ_SEQ_ROOT; id != RJ_SEQ_NONE; id = next_below(s, id, RJ_SEQ_ROOT)) {
@@ -744,5 +754,5 @@ bool rj_seq_is_sound(const struct rj_seq *s)
             return false;
         at = rj_seq_order_next(s, at);
     }
-    return at == RJ_SEQ_NONE && shown == s->shown;
+    return at == RJ_SEQ_NONE && shown == s->shown && waiting == s->n_waiting;
 }

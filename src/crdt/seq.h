@@ -24,11 +24,11 @@
 #define RJ_SEQ_DELETION ((uint32_t)1 << 31)
 
 enum {
-    RJ_SEQ_LEAF = 32,            /* nodes of a leaf of the order */
-    RJ_SEQ_FAN = 16,             /* children of its inner nodes */
-    RJ_SEQ_PAGE = 64,            /* entries of a page of the index */
-    RJ_SEQ_ROOT = 0,             /* the node that all hangs from; no dot, never shown */
-    RJ_SEQ_RUN_MAX = 1 << 30,    /* elements of one run */
+    RJ_SEQ_LEAF = 32,         /* nodes of a leaf of the order */
+    RJ_SEQ_FAN = 16,          /* children of its inner nodes */
+    RJ_SEQ_PAGE = 64,         /* entries of a page of the index */
+    RJ_SEQ_ROOT = 0,          /* the node that all hangs from; no dot, never shown */
+    RJ_SEQ_RUN_MAX = 1 << 30, /* elements of one run */
     RJ_SEQ_NODES_MAX = 1 << 30,
 };
 
@@ -51,7 +51,7 @@ struct rj_seq_run {
     struct rj_dot dot, ref;
     uint64_t n;
     bool deletes, down;
-    bool live;            /* of elements: content is theirs; else they are deleted */
+    bool live; /* of elements: content is theirs; else they are deleted */
     struct rj_bytes content;
 };
 
@@ -65,10 +65,10 @@ struct rj_seq_source {
 struct rj_seq_node {
     uint64_t seq;
     uint32_t origin, n;
-    uint32_t leaf;               /* NONE: not in the order, for want of the parent */
-    uint32_t parent;             /* NONE: not here yet */
-    uint32_t left, right, next;  /* first children; the next sibling on the same side */
-    uint32_t text, bytes;        /* of content; none when deleted */
+    uint32_t leaf;              /* NONE: not in the order, for want of the parent */
+    uint32_t parent;            /* NONE: not here yet */
+    uint32_t left, right, next; /* first children; the next sibling on the same side */
+    uint32_t text, bytes;       /* of content; none when deleted */
     bool is_left, live;
 };
 
@@ -153,16 +153,18 @@ struct rj_seq {
     struct rj_seq_index index;
     struct rj_seq_index orphans; /* parent -> node that waits for it */
     uint32_t n_orphans;
-    struct rj_dots doomed; /* deleted before they came, and maybe some more that are dead */
-    size_t doomed_kept;    /* spans when it was last cleared up */
-    struct rj_buf text;    /* content of nodes */
-    size_t waste;          /* bytes of it that are of no node */
-    uint32_t top;          /* of the order: an inner node, or (flat) a leaf */
+    uint32_t n_waiting; /* nodes that are not in the order */
+    struct rj_dots
+        doomed;         /* deleted before they came, and maybe some more that are dead */
+    size_t doomed_kept; /* spans when it was last cleared up */
+    struct rj_buf text; /* content of nodes */
+    size_t waste;       /* bytes of it that are of no node */
+    uint32_t top;       /* of the order: an inner node, or (flat) a leaf */
     bool flat;
     uint64_t shown;
     uint32_t near_leaf; /* the leaf found last (NONE: none), and what comes before it */
     uint64_t near_start;
-    uint32_t hint; /* a node that may hold the dot asked for next */
+    uint32_t hint;            /* a node that may hold the dot asked for next */
     struct rj_buf runs, room; /* of a change under way */
 };
 
@@ -307,8 +309,7 @@ RJ_NODISCARD enum rj_err rj_seq_write(struct rj_crdt *v, const struct rj_crdt_op
 /* v's sequence takes in what of other's v has not seen; map: other's names -> v's (NULL:
  * the same). v's context is still the old one, and nothing else is left to do. */
 RJ_NODISCARD enum rj_err rj_seq_join(struct rj_crdt *v, const struct rj_crdt *other,
-                                     const uint32_t *map,
-                                     struct rj_crdt_report *report);
+                                     const uint32_t *map, struct rj_crdt_report *report);
 /* Marks with 1 the names that v's runs refer to. */
 void rj_seq_use_names(const struct rj_crdt *v, uint32_t *marks);
 /* v's rows. index: number -> name, number: name -> number. */

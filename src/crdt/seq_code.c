@@ -22,8 +22,8 @@ static bool next_span(struct rj_seq_walk *w)
 
         if (w->span < d->n && d->spans[w->span].origin == origin)
             return true;
-        w->span = ++w->origin < w->n_origins ? rj_dots_at(d, w->origins[w->origin], 0)
-                                             : d->n;
+        w->span =
+            ++w->origin < w->n_origins ? rj_dots_at(d, w->origins[w->origin], 0) : d->n;
     }
     return false;
 }
@@ -166,8 +166,8 @@ static void put_head(struct writer *w)
     if (to != w->cursor)
         rj_bits_put_gamma(&w->heads, (uint64_t)to + 1);
     distance = (int64_t)(h->ref.seq - w->last[to]);
-    rj_bits_put_long(&w->heads, distance < 0 ? ~((uint64_t)distance << 1)
-                                             : (uint64_t)distance << 1);
+    rj_bits_put_long(&w->heads,
+                     distance < 0 ? ~((uint64_t)distance << 1) : (uint64_t)distance << 1);
     if (h->deletes) {
         w->cursor = to;
         w->last[to] = h->down ? h->ref.seq - (h->n - 1) : h->ref.seq + (h->n - 1);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Index by dot: for each origin an array of pages, ascending; a page holds sorted keys and
- * numbers. New dots come last, where nothing is moved; a page that is full splits. After
- * a reserve putting cannot fail: n entries split no page twice before it is half full. */
+/* Index by dot: for each origin an array of pages, ascending; a page holds sorted keys
+ * and numbers. New dots come last, where nothing is moved; a page that is full splits.
+ * After a reserve putting cannot fail: n entries split no page twice before it is half
+ * full. */
 #include "crdt/seq.h"
 
 enum { HALF = RJ_SEQ_PAGE / 2 };
@@ -222,10 +223,8 @@ void rj_seq_index_drop(struct rj_seq_index *x, struct rj_seq_at at)
     struct rj_seq_page *p = page(x, o->page[at.page]);
 
     p->n--;
-    memmove(p->seq + at.slot, p->seq + at.slot + 1,
-            (p->n - at.slot) * sizeof(*p->seq));
-    memmove(p->ref + at.slot, p->ref + at.slot + 1,
-            (p->n - at.slot) * sizeof(*p->ref));
+    memmove(p->seq + at.slot, p->seq + at.slot + 1, (p->n - at.slot) * sizeof(*p->seq));
+    memmove(p->ref + at.slot, p->ref + at.slot + 1, (p->n - at.slot) * sizeof(*p->ref));
     if (p->n == 0) {
         p->n = x->free_pages;
         x->free_pages = o->page[at.page] + 1;

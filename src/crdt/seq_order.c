@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The order of a sequence: a B+tree without keys. A leaf holds the numbers of neighbouring
- * nodes and how many elements each shows; inner nodes hold sums. Nodes know their leaf, so
- * from a node to its neighbours and up to the sums it is a few steps. Leaves that have
- * become empty stay: only deleted nodes that melt together leave them.
+/* The order of a sequence: a B+tree without keys. A leaf holds the numbers of
+ * neighbouring nodes and how many elements each shows; inner nodes hold sums. Nodes know
+ * their leaf, so from a node to its neighbours and up to the sums it is a few steps.
+ * Leaves that have become empty stay: only deleted nodes that melt together leave them.
  * Whoever types finds the leaf where the last change was, without a way down. */
 #include "crdt/seq.h"
 

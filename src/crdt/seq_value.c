@@ -247,10 +247,8 @@ static struct rj_seq_source *begin(struct origin *o, const struct rj_crdt *other
                                    const uint32_t *map)
 {
     if (other->seq != NULL) {
-        o->walk = (struct rj_seq_walk){.src.next = rj_seq_walk_next,
-                                       .s = other->seq,
-                                       .seen = &o->fresh,
-                                       .map = map};
+        o->walk = (struct rj_seq_walk){
+            .src.next = rj_seq_walk_next, .s = other->seq, .seen = &o->fresh, .map = map};
         return &o->walk.src;
     }
     o->read = rj_seq_read_of(&other->wire, other->type->elements, &other->seen, o->last,
@@ -351,8 +349,7 @@ static struct rj_seq_source *source_of(struct own *o, const struct rj_crdt *v,
                                        const uint32_t *index, uint32_t n_names)
 {
     if (v->runs != NULL || v->seq == NULL) {
-        o->list = (struct list){
-            .src.next = list_next, .runs = v->runs, .n = v->n_runs};
+        o->list = (struct list){.src.next = list_next, .runs = v->runs, .n = v->n_runs};
         return &o->list.src;
     }
     o->walk = (struct rj_seq_walk){.src.next = rj_seq_walk_next,

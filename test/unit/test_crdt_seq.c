@@ -433,6 +433,28 @@ TEST(what_was_deleted_before_it_came_stays_deleted)
     rj_crdt_buf_free(&erased);
 }
 
+TEST(all_that_waits_for_one_parent_comes_in_at_once)
+{
+    enum { WAITING = 1500 };
+    static struct rj_crdt_buf deltas[WAITING];
+    struct rj_crdt *a = new (RJ_CRDT_TEXT, "a"), *b = new (RJ_CRDT_TEXT, "b");
+    struct rj_prng p;
+    int i;
+
+    rj_prng_init(&p, 5);
+    for (i = 0; i < WAITING; i++)
+        assert_ok(type_text(a, rj_prng_below(&p, (uint64_t)i + 1), "x", &deltas[i]));
+    for (i = WAITING - 1; i >= 0; i--) {
+        assert_shows(b, "\"\"");
+        assert_ok(rj_crdt_join_bytes(b, rj_crdt_bytes(&deltas[i]), NULL));
+        rj_crdt_buf_free(&deltas[i]);
+    }
+    assert_true(rj_seq_is_sound(b->seq));
+    assert_same(a, b);
+    rj_crdt_free(a);
+    rj_crdt_free(b);
+}
+
 TEST(a_reader_clears_what_it_has_seen_and_nothing_else)
 {
     struct rj_crdt *a = new (RJ_CRDT_TEXT, "a"), *b = new (RJ_CRDT_TEXT, "b");
@@ -582,6 +604,7 @@ int main(void)
         cmocka_unit_test(random_histories_of_lists_follow_the_rules),
         cmocka_unit_test(what_cannot_be_done_is_refused_and_changes_nothing),
         cmocka_unit_test(what_was_deleted_before_it_came_stays_deleted),
+        cmocka_unit_test(all_that_waits_for_one_parent_comes_in_at_once),
         cmocka_unit_test(a_reader_clears_what_it_has_seen_and_nothing_else),
         cmocka_unit_test(a_long_text_grows_and_shrinks_at_any_place),
         cmocka_unit_test(damaged_bytes_are_refused_or_make_a_sound_value),
