@@ -5,7 +5,7 @@
  * appended bytes cost O(n). */
 #include "base/buf.h"
 
-#include "base/alloc.h"
+#include "base/mem.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -21,8 +21,8 @@ void rj_buf_done(struct rj_buf *b)
 {
     if (b == NULL)
         return;
-    free(b->ptr);
-    *b = (struct rj_buf){.limit = b->limit};
+    rj_mem_free(b->allocator, b->ptr, b->cap);
+    *b = (struct rj_buf){.limit = b->limit, .allocator = b->allocator};
 }
 
 void rj_buf_fail(struct rj_buf *b, enum rj_err err)
@@ -50,7 +50,7 @@ uint8_t *rj_buf_grow(struct rj_buf *b, size_t n)
         cap = limit < CAP_SMALLEST ? limit : CAP_SMALLEST;
     if (cap < need)
         cap = need;
-    ptr = rj_alloc_resize(b->ptr, cap, 1);
+    ptr = rj_mem_resize(b->allocator, b->ptr, b->cap, cap);
     if (ptr == NULL) {
         rj_buf_fail(b, RJ_ENOMEM);
         return NULL;

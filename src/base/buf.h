@@ -8,6 +8,8 @@
 #include "base/be.h"
 #include "base/bytes.h"
 
+#include <rejoin/allocator.h>
+
 /* The limit of a buffer that names none: one stored value and what frames it. */
 #define RJ_BUF_LIMIT_DEFAULT ((size_t)1 << 31)
 
@@ -19,6 +21,7 @@ struct rj_buf {
     size_t limit; /* most bytes that it may hold; 0: RJ_BUF_LIMIT_DEFAULT */
     bool failed;
     enum rj_err err; /* why, once failed */
+    const struct rj_allocator *allocator; /* borrowed; NULL: the heap */
 };
 
 /* An empty buffer that may grow to limit bytes (0: RJ_BUF_LIMIT_DEFAULT). */
@@ -112,8 +115,9 @@ void rj_buf_printf(struct rj_buf *b, const char *format, ...)
  * whole as a C string; "" when it failed. Borrowed like rj_buf_view. */
 const char *rj_buf_str(struct rj_buf *b);
 
-/* Gives the memory to the caller, who frees it with free(); leaves b empty. *ret_len may
- * be NULL. Returns NULL when b has failed or never held anything. */
+/* Gives the memory to the caller, who frees it with free() (only where b has no allocator);
+ * leaves b empty. *ret_len may be NULL. Returns NULL when b has failed or never held
+ * anything. */
 uint8_t *rj_buf_take(struct rj_buf *b, size_t *ret_len);
 
 static inline void rj_buf_u8(struct rj_buf *b, uint8_t v)

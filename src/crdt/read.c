@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading, the same for all types of one sort: numbers, flags, sets and maps of places.
+ * A set's elements are shown in the order of their bytes; where a place begins with the
+ * element's length they are sorted for it. */
+#include "base/cbor.h"
+#include "crdt/json.h"
+#include "crdt/place.h"
+
+#include <stdlib.h>
+
+static bool is_shown(const struct rj_crdt *v, const struct rj_type *type,
+                     struct rj_bytes prefix, const struct rj_place *place)
+{
+    return type->is_shown == NULL || type->is_shown(v, prefix, place);
+}
+
+/* The first place from `place` on that shows an element. */
+static const struct rj_place *shown_from(const struct rj_crdt *v,
+                                         const struct rj_type *type,
+                                         struct rj_bytes prefix,
+                                         const struct rj_place *place)
+{
+    while (place != NULL && !is_shown(v, type, prefix, place))
+        place = rj_place_next(place, prefix);
+    return place;
+}
+
+static const struct rj_place *
+first_shown(const struct rj_crdt *v, const struct rj_type *type, struct rj_bytes prefix)
+{
+    return shown_from(v, type, prefix, rj_rows_under(&v->rows, prefix));
+}
+
+static const struct rj_place *next_shown(const struct rj_crdt *v,
+                                         const struct rj_type *type,
+                                         struct rj_bytes prefix,
+                                         const struct rj_place *place)
+{
+    return shown_from(v, type, prefix, rj_place_next(place, prefix));
+}
+
+static bool is_plain_set(const struct rj_type *type)
+{
+    return type->show == NULL && type->count == NULL && type->is_on == NULL;
+}
+
+bool rj_read_is_alive(const struct rj_crdt *v, const struct rj_type *type,
+                      struct rj_bytes prefix)
+{
+    if (type->alive != NULL)
+        return type->alive(v, prefix);
+    if (type->is_on != NULL)
+        return type->is_on(v, prefix);
+    return first_shown(v, type, prefix) != NULL;
+}
+
+/* ---- JSON */
+
+static struct rj_bytes element_of(const struct rj_type *type, struct rj_bytes prefix,
+                                  const struct rj_place *place)
+{
+    struct rj_bytes rest = rj_bytes_skip(rj_place_name(place), prefix.len);
+    struct rj_reader r = rj_reader_of(rest);
+
+    return type->coded ? rj_cbor_get_bytes(&r) : rest;
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+    return rj_bytes_compare(*(const struct rj_bytes *)a, *(const struct rj_bytes *)b);
+}
+
+static void put_sorted(const struct rj_crdt *v, const struct rj_type *type,
+                       struct rj_bytes prefix, struct rj_buf *json)
+{
+    const struct rj_place *place = first_shown(v, type, prefix);
+    struct rj_bytes *all;
+    size_t n = 0, i;
+
+    for (; place != NULL; place = next_shown(v, type, prefix, place))
+        n++;
+    all = rj_mem_new(v->allocator, n * sizeof(*all) + 1);
+    if (all == NULL) {
+        rj_buf_fail(json, RJ_ENOMEM);
+        return;
+    }
+    place = first_shown(v, type, prefix);
+    for (i = 0; i < n; i++) {
+        all[i] = element_of(type, prefix, place);
+        place = next_shown(v, type, prefix, place);
+    }
+    qsort(all, n, sizeof(*all), by_bytes);
+    for (i = 0; i < n; i++) {
+        rj_buf_append_str(json, i > 0 ? "," : "");
+        rj_json_put_str(json, all[i]);
+    }
+    rj_mem_free(v->allocator, all, n * sizeof(*all) + 1);
+}
+
+static void put_places(const struct rj_crdt *v, const struct rj_type *type,
+                       struct rj_bytes prefix, struct rj_buf *json)
+{
+    const struct rj_place *place = first_shown(v, type, prefix);
+    const char *comma = "";
+
+    for (; place != NULL; place = next_shown(v, type, prefix, place)) {
+        rj_buf_append_str(json, comma);
+        rj_json_put_str(json, element_of(type, prefix, place));
+        if (type->entry != NULL) {
+            rj_buf_u8(json, ':');
+            rj_json_put_str(json, type->entry(v, place));
+        }
+        comma = ",";
+    }
+}
+
+void rj_read_json(const struct rj_crdt *v, const struct rj_type *type,
+                  struct rj_bytes prefix, struct rj_buf *json)
+{
+    int64_t n = 0;
+
+    if (type->show != NULL) {
+        type->show(v, prefix, json);
+    } else if (type->count != NULL) {
+        enum rj_err err = type->count(v, prefix, &n);
+
+        if (err == RJ_OK)
+            rj_buf_printf(json, "%lld", (long long)n);
+        else
+            rj_buf_fail(json, err);
+    } else if (type->is_on != NULL) {
+        rj_buf_append_str(json, type->is_on(v, prefix) ? "true" : "false");
+    } else {
+        rj_buf_u8(json, type->entry != NULL ? '{' : '[');
+        if (type->coded)
+            put_sorted(v, type, prefix, json);
+        else
+            put_places(v, type, prefix, json);
+        rj_buf_u8(json, type->entry != NULL ? '}' : ']');
+    }
+}
+
+enum rj_err rj_crdt_json(const struct rj_crdt *v, struct rj_crdt_buf *ret_json)
+{
+    const struct rj_bytes all = {0};
+    struct rj_buf out = rj_buf_open(ret_json);
+
+    rj_read_json(v, v->type, all, &out);
+    return rj_buf_close(&out, ret_json);
+}
+
+/* ---- queries */
+
+/* What is read: in a map of maps what stands at where, elsewhere v itself. The prefix is
+ * in place, which the caller ends. */
+static enum rj_err find(const struct rj_crdt *v, const struct rj_crdt_where *where,
+                        struct rj_buf *place, const struct rj_type **ret_type)
+{
+    *place = (struct rj_buf){.allocator = v->allocator};
+    *ret_type = v->type;
+    if (where == NULL)
+        return RJ_OK;
+    *ret_type = rj_type_get((uint64_t)where->at);
+    if (v->type->number != RJ_CRDT_ORMAP || *ret_type == NULL || where->n_path == 0)
+        return RJ_EINVAL;
+    rj_place_put(place, where->path, where->n_path, where->at);
+    return rj_buf_err(place);
+}
+
+enum rj_err rj_crdt_int(const struct rj_crdt *v, const struct rj_crdt_where *where,
+                        int64_t *ret_sum)
+{
+    const struct rj_type *type;
+    struct rj_buf place;
+    enum rj_err err = find(v, where, &place, &type);
+
+    if (err == RJ_OK)
+        err = type->count != NULL ? type->count(v, rj_buf_view(&place), ret_sum)
+                                  : RJ_EINVAL;
+    rj_buf_done(&place);
+    return err;
+}
+
+enum rj_err rj_crdt_flag(const struct rj_crdt *v, const struct rj_crdt_where *where,
+                         bool *ret_on)
+{
+    const struct rj_type *type;
+    struct rj_buf place;
+    enum rj_err err = find(v, where, &place, &type);
+
+    if (err == RJ_OK && type->is_on == NULL)
+        err = RJ_EINVAL;
+    if (err == RJ_OK)
+        *ret_on = type->is_on(v, rj_buf_view(&place));
+    rj_buf_done(&place);
+    return err;
+}
+
+enum rj_err rj_crdt_contains(const struct rj_crdt *v, const struct rj_crdt_where *where,
+                             struct rj_bytes key, bool *ret_is)
+{
+    const struct rj_place *there;
+    const struct rj_type *type;
+    struct rj_buf place;
+    enum rj_err err = find(v, where, &place, &type);
+    size_t prefix_len = place.len;
+
+    if (err == RJ_OK && !is_plain_set(type))
+        err = RJ_EINVAL;
+    if (err == RJ_OK && type->coded)
+        rj_cbor_put_bytes(&place, key);
+    else if (err == RJ_OK)
+        rj_buf_append(&place, key);
+    if (err == RJ_OK)
+        err = rj_buf_err(&place);
+    if (err == RJ_OK) {
+        struct rj_bytes name = rj_buf_view(&place);
+
+        there =
+            type->coded ? rj_rows_under(&v->rows, name) : rj_rows_place(&v->rows, name);
+        *ret_is =
+            there != NULL && is_shown(v, type, rj_bytes_first(name, prefix_len), there);
+    }
+    rj_buf_done(&place);
+    return err;
+}
+
+enum rj_err rj_crdt_count(const struct rj_crdt *v, const struct rj_crdt_where *where,
+                          uint64_t *ret_n)
+{
+    const struct rj_place *at;
+    const struct rj_type *type;
+    struct rj_buf place;
+    enum rj_err err = find(v, where, &place, &type);
+
+    if (err == RJ_OK && !is_plain_set(type))
+        err = RJ_EINVAL;
+    if (err == RJ_OK) {
+        struct rj_bytes prefix = rj_buf_view(&place);
+
+        *ret_n = 0;
+        for (at = first_shown(v, type, prefix); at != NULL;
+             at = next_shown(v, type, prefix, at))
+            ++*ret_n;
+    }
+    rj_buf_done(&place);
+    return err;
+}
+
+bool rj_crdt_has_seen(const struct rj_crdt *v, struct rj_bytes replica, uint64_t seq)
+{
+    uint32_t origin = rj_roster_find(v->names, replica);
+
+    return origin != RJ_NAME_NONE && seq > 0 &&
+           rj_dots_has(&v->seen, (struct rj_dot){.seq = seq, .origin = origin});
+}
+
+/* ---- comparing */
+
+static bool is_within(const struct rj_crdt *a, const struct rj_crdt *b)
+{
+    return rj_roster_within(&a->seen, a->names, &b->seen, b->names);
+}
+
+enum rj_err rj_crdt_compare(const struct rj_crdt *v, const struct rj_crdt *other,
+                            enum rj_crdt_order *ret_order)
+{
+    bool below = is_within(v, other), above = is_within(other, v);
+
+    if (v->type != other->type)
+        return RJ_ETYPE;
+    *ret_order = below && above ? RJ_CRDT_EQUAL
+                 : below        ? RJ_CRDT_BEFORE
+                 : above        ? RJ_CRDT_AFTER
+                                : RJ_CRDT_CONCURRENT;
+    return RJ_OK;
+}
+
+/* ---- rows */
+
+static const struct rj_row *next_row(const struct rj_crdt *v, uint64_t cursor)
+{
+    const struct rj_bytes all = {0};
+    const struct rj_row *last = (const struct rj_row *)(uintptr_t)cursor;
+    const struct rj_place *place;
+
+    if (last != NULL && last->next != NULL)
+        return last->next;
+    place = last != NULL ? rj_place_next(last->place, all) : rj_rows_under(&v->rows, all);
+    return place != NULL ? place->first : NULL;
+}
+
+enum rj_err rj_crdt_next(const struct rj_crdt *v, uint64_t *cursor,
+                         struct rj_crdt_row *ret_row)
+{
+    const struct rj_row *row = next_row(v, *cursor);
+    const struct rj_type *type;
+    struct rj_bytes rest = {0};
+
+    if (row == NULL)
+        return RJ_ENOENT;
+    *ret_row = (struct rj_crdt_row){.replica = rj_roster_get(v->names, row->dot.origin),
+                                    .seq = row->dot.seq};
+    type = rj_type_at(v, rj_place_name(row->place), &rest);
+    if (type != NULL && type->read != NULL)
+        type->read(rest, rj_row_payload(row), ret_row);
+    else
+        ret_row->key = rest;
+    if (type != v->type) {
+        ret_row->at = type != NULL ? type->number : RJ_CRDT_NONE;
+        ret_row->path =
+            rj_bytes_first(rj_place_name(row->place),
+                           row->place->len - rest.len - (type != NULL ? 1 : 0));
+    }
+    *cursor = (uint64_t)(uintptr_t)row;
+    return RJ_OK;
+}

@@ -1,0 +1,758 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The tree of a sequence. Where an element goes says its parent alone: behind the last
+ * one below its lesser sibling, else beside the parent; nobody else's history is looked
+ * at. What comes before its parent waits in the links (parent not in the order) or among
+ * the orphans (parent not here); what is deleted before it comes is doomed. Memory is
+ * found before anything changes.
+ * Weidner, Kleppmann 2023, "The art of the Fugue: minimizing interleaving in
+ * collaborative text editing", section 4: the tree, and which side an insertion takes. */
+#include "crdt/seq.h"
+
+/* ---- memory */
+
+enum rj_err rj_seq_slab_reserve(struct rj_seq_slab *slab, size_t n,
+                                const struct rj_allocator *allocator)
+{
+    size_t cap = slab->cap, bytes;
+    void *ptr;
+
+    if (n <= slab->cap - slab->n)
+        return RJ_OK;
+    if (n > RJ_SEQ_NODES_MAX - slab->n)
+        return RJ_ELIMIT;
+    cap = cap + cap / 2 < slab->n + n ? slab->n + n : cap + cap / 2;
+    if (!rj_size_mul(cap, slab->size, &bytes))
+        return RJ_ENOMEM;
+    ptr = rj_mem_resize(allocator, slab->ptr, (size_t)slab->cap * slab->size, bytes);
+    if (ptr == NULL)
+        return RJ_ENOMEM;
+    slab->ptr = ptr;
+    slab->cap = (uint32_t)cap;
+    return RJ_OK;
+}
+
+void rj_seq_slab_done(struct rj_seq_slab *slab, const struct rj_allocator *allocator)
+{
+    rj_mem_free(allocator, slab->ptr, (size_t)slab->cap * slab->size);
+    *slab = (struct rj_seq_slab){.size = slab->size};
+}
+
+static enum rj_err make_root(struct rj_seq *s)
+{
+    const struct rj_seq_need one = {.runs = 1};
+    enum rj_err err = rj_seq_reserve(s, &one);
+
+    if (err != RJ_OK)
+        return err;
+    s->nodes.n = 1;
+    *rj_seq_node(s, RJ_SEQ_ROOT) = (struct rj_seq_node){.origin = RJ_NAME_NONE,
+                                                        .n = 1,
+                                                        .parent = RJ_SEQ_NONE,
+                                                        .left = RJ_SEQ_NONE,
+                                                        .right = RJ_SEQ_NONE,
+                                                        .next = RJ_SEQ_NONE};
+    rj_seq_order_start(s, RJ_SEQ_ROOT);
+    return RJ_OK;
+}
+
+struct rj_seq *rj_seq_new(const struct rj_elements *kind, const struct rj_roster *names,
+                          const struct rj_allocator *allocator)
+{
+    struct rj_seq *s = rj_mem_new(allocator, sizeof(*s));
+
+    if (s == NULL)
+        return NULL;
+    *s = (struct rj_seq){.allocator = allocator, .names = names, .kind = kind};
+    s->nodes.size = sizeof(struct rj_seq_node);
+    s->deletions.size = sizeof(struct rj_seq_deletion);
+    s->leaves.size = sizeof(struct rj_seq_leaf);
+    s->inners.size = sizeof(struct rj_seq_inner);
+    s->index.allocator = s->orphans.allocator = allocator;
+    s->doomed.allocator = s->text.allocator = allocator;
+    s->runs.allocator = s->room.allocator = allocator;
+    s->free_nodes = s->free_records = s->near_leaf = RJ_SEQ_NONE;
+    if (make_root(s) != RJ_OK) {
+        rj_seq_free(s);
+        return NULL;
+    }
+    return s;
+}
+
+void rj_seq_free(struct rj_seq *s)
+{
+    if (s == NULL)
+        return;
+    rj_seq_slab_done(&s->nodes, s->allocator);
+    rj_seq_slab_done(&s->deletions, s->allocator);
+    rj_seq_slab_done(&s->leaves, s->allocator);
+    rj_seq_slab_done(&s->inners, s->allocator);
+    rj_seq_index_done(&s->index);
+    rj_seq_index_done(&s->orphans);
+    rj_dots_done(&s->doomed);
+    rj_buf_done(&s->text);
+    rj_buf_done(&s->runs);
+    rj_buf_done(&s->room);
+    rj_mem_free(s->allocator, s, sizeof(*s));
+}
+
+static enum rj_err reserve_dots(struct rj_dots *d, size_t n)
+{
+    size_t cap = 2 * (d->n + n);
+    struct rj_span *spans;
+
+    if (n <= d->cap - d->n)
+        return RJ_OK;
+    spans = rj_mem_resize(d->allocator, d->spans, d->cap * sizeof(*spans),
+                          cap * sizeof(*spans));
+    if (spans == NULL)
+        return RJ_ENOMEM;
+    d->spans = spans;
+    d->cap = cap;
+    return RJ_OK;
+}
+
+static struct rj_span targets_of(const struct rj_seq_run *run)
+{
+    uint64_t more = run->n - 1;
+
+    if (run->down)
+        return (struct rj_span){run->ref.seq - more, run->ref.seq, run->ref.origin};
+    return (struct rj_span){run->ref.seq, run->ref.seq + more, run->ref.origin};
+}
+
+/* Parts of a span that are not in d, at most. */
+static size_t holes(const struct rj_dots *d, struct rj_span span)
+{
+    size_t at = rj_dots_at(d, span.origin, span.from), n = 1;
+
+    for (;
+         at < d->n && d->spans[at].origin == span.origin && d->spans[at].from <= span.to;
+         at++)
+        n++;
+    return n;
+}
+
+void rj_seq_count(const struct rj_seq_run *run, const struct rj_dots *seen,
+                  struct rj_seq_need *need)
+{
+    struct rj_span own = {run->dot.seq, run->dot.seq + run->n - 1, run->dot.origin};
+
+    need->runs += holes(seen, own);
+    need->bytes += run->content.len;
+    if (run->deletes)
+        need->doomed += holes(seen, targets_of(run)) + 1;
+}
+
+enum rj_err rj_seq_reserve(struct rj_seq *s, const struct rj_seq_need *need)
+{
+    /* A run, and cuts at both its ends in what is there; doomed parts, and where orphans
+     * hang. All that waits may come into the order at once. */
+    size_t n = 3 * need->runs + 2 * (s->doomed.n + need->doomed) + s->n_orphans + 2;
+    enum rj_err err = rj_seq_slab_reserve(&s->nodes, n, s->allocator);
+
+    if (err == RJ_OK)
+        err = rj_seq_slab_reserve(&s->deletions, need->runs, s->allocator);
+    if (err == RJ_OK)
+        err = rj_seq_order_reserve(s, n + s->n_waiting);
+    if (err == RJ_OK)
+        err = rj_seq_index_reserve(&s->index, s->names->n, n + need->runs);
+    if (err == RJ_OK)
+        err = rj_seq_index_reserve(&s->orphans, s->names->n, need->runs);
+    if (err == RJ_OK)
+        err = reserve_dots(&s->doomed, need->doomed);
+    if (err == RJ_OK && need->bytes > UINT32_MAX - s->text.len)
+        err = RJ_ELIMIT;
+    if (err == RJ_OK && rj_buf_reserve(&s->text, need->bytes) == NULL) {
+        err = rj_buf_err(&s->text);
+        s->text.failed = false;
+    }
+    return err;
+}
+
+static uint32_t new_node(struct rj_seq *s)
+{
+    uint32_t id = s->free_nodes;
+
+    if (id != RJ_SEQ_NONE)
+        s->free_nodes = rj_seq_node(s, id)->next;
+    else
+        id = s->nodes.n++;
+    return id;
+}
+
+/* A record that says which parent an orphan waits for. */
+static uint32_t new_record(struct rj_seq *s, struct rj_dot parent)
+{
+    uint32_t id = s->free_records;
+
+    if (id != RJ_SEQ_NONE)
+        s->free_records = rj_seq_deletion(s, id)->n;
+    else
+        id = s->deletions.n++;
+    rj_seq_deletion(s, id)->ref = parent;
+    return id;
+}
+
+static void free_record(struct rj_seq *s, uint32_t id)
+{
+    rj_seq_deletion(s, id)->n = s->free_records;
+    s->free_records = id;
+}
+
+struct rj_dot rj_seq_parent(const struct rj_seq *s, const struct rj_seq_node *node)
+{
+    const struct rj_seq_node *p;
+
+    if (node->parent == RJ_SEQ_NONE)
+        return rj_seq_deletion(s, node->next)->ref;
+    p = rj_seq_node(s, node->parent);
+    if (node->parent == RJ_SEQ_ROOT)
+        return (struct rj_dot){0};
+    return (struct rj_dot){node->is_left ? p->seq : p->seq + p->n - 1, p->origin};
+}
+
+/* ---- finding */
+
+static bool holds(const struct rj_seq_node *node, struct rj_dot dot)
+{
+    return node->origin == dot.origin && dot.seq >= node->seq &&
+           dot.seq - node->seq < node->n;
+}
+
+/* Takes an entry for a run of deletions or a node that ends before dot for nothing. */
+uint32_t rj_seq_find(const struct rj_seq *s, struct rj_dot dot)
+{
+    struct rj_seq_at at;
+    uint32_t ref;
+
+    if (dot.seq == 0)
+        return RJ_SEQ_ROOT;
+    if (holds(rj_seq_node(s, s->hint), dot))
+        return s->hint;
+    if (!rj_seq_index_floor(&s->index, dot, &at))
+        return RJ_SEQ_NONE;
+    ref = rj_seq_index_ref(&s->index, at);
+    if ((ref & RJ_SEQ_DELETION) != 0 || !holds(rj_seq_node(s, ref), dot))
+        return RJ_SEQ_NONE;
+    return ref;
+}
+
+static uint32_t leftmost(const struct rj_seq *s, uint32_t id)
+{
+    while (rj_seq_node(s, id)->left != RJ_SEQ_NONE)
+        id = rj_seq_node(s, id)->left;
+    return id;
+}
+
+static uint32_t rightmost(const struct rj_seq *s, uint32_t id)
+{
+    uint32_t child;
+
+    while ((child = rj_seq_node(s, id)->right) != RJ_SEQ_NONE) {
+        while (rj_seq_node(s, child)->next != RJ_SEQ_NONE)
+            child = rj_seq_node(s, child)->next;
+        id = child;
+    }
+    return id;
+}
+
+/* ---- cutting and melting */
+
+/* Cuts a node before its element off; returns the second part. */
+static uint32_t split(struct rj_seq *s, uint32_t id, uint32_t off)
+{
+    uint32_t right = new_node(s), child;
+    struct rj_seq_node *a = rj_seq_node(s, id), *b = rj_seq_node(s, right);
+
+    *b = *a;
+    b->seq += off;
+    b->n -= off;
+    if (a->bytes > 0) {
+        a->bytes =
+            (uint32_t)(a->bytes == a->n ? off : s->kind->skip(rj_seq_text(s, a), off));
+        b->text += a->bytes;
+        b->bytes -= a->bytes;
+    }
+    a->n = off;
+    b->parent = id;
+    b->is_left = false;
+    b->left = b->next = RJ_SEQ_NONE;
+    a->right = right;
+    for (child = b->right; child != RJ_SEQ_NONE; child = rj_seq_node(s, child)->next)
+        rj_seq_node(s, child)->parent = right;
+    rj_seq_index_put(&s->index, (struct rj_dot){b->seq, b->origin}, right);
+    if (a->leaf != RJ_SEQ_NONE) {
+        rj_seq_order_recount(s, id);
+        rj_seq_order_put(s, id, true, right);
+    } else {
+        s->n_waiting++;
+    }
+    return right;
+}
+
+/* b stands for the elements behind those of a, and nothing is between. */
+static bool follows(const struct rj_seq *s, const struct rj_seq_node *a, uint32_t b_id)
+{
+    const struct rj_seq_node *b = rj_seq_node(s, b_id);
+
+    return b_id == a->right && b->next == RJ_SEQ_NONE && b->left == RJ_SEQ_NONE &&
+           a->origin == b->origin && a->seq + a->n == b->seq && a->live == b->live &&
+           (a->leaf == RJ_SEQ_NONE) == (b->leaf == RJ_SEQ_NONE) &&
+           b->n <= RJ_SEQ_RUN_MAX - a->n;
+}
+
+/* Deleted nodes that follow one another become one. */
+static void melt(struct rj_seq *s, uint32_t a_id)
+{
+    struct rj_seq_node *a = rj_seq_node(s, a_id), *b;
+    uint32_t b_id = a->right, child;
+    struct rj_seq_at at;
+
+    if (b_id == RJ_SEQ_NONE || a->live || a_id == RJ_SEQ_ROOT || !follows(s, a, b_id))
+        return;
+    b = rj_seq_node(s, b_id);
+    if (b->leaf != RJ_SEQ_NONE)
+        rj_seq_order_drop(s, b_id);
+    else
+        s->n_waiting--;
+    if (rj_seq_index_floor(&s->index, (struct rj_dot){b->seq, b->origin}, &at))
+        rj_seq_index_drop(&s->index, at);
+    a->n += b->n;
+    a->right = b->right;
+    for (child = a->right; child != RJ_SEQ_NONE; child = rj_seq_node(s, child)->next)
+        rj_seq_node(s, child)->parent = a_id;
+    b->n = 0;
+    b->next = s->free_nodes;
+    s->free_nodes = b_id;
+}
+
+/* ---- placing */
+
+/* a comes before b among siblings. */
+static bool is_less(const struct rj_seq *s, const struct rj_seq_node *a,
+                    const struct rj_seq_node *b)
+{
+    if (a->origin == b->origin)
+        return a->seq < b->seq;
+    return rj_roster_compare(s->names, a->origin, b->origin) < 0;
+}
+
+/* Hangs a node to its parent, an element of node p; the lesser sibling is returned. */
+static uint32_t link_to(struct rj_seq *s, uint32_t id, uint32_t p, uint64_t parent_seq)
+{
+    struct rj_seq_node *x = rj_seq_node(s, id), *node = rj_seq_node(s, p);
+    uint32_t off = (uint32_t)(parent_seq - node->seq), prev = RJ_SEQ_NONE, *way;
+
+    if (p == RJ_SEQ_ROOT)
+        off = 0;
+    if (x->is_left && off > 0)
+        p = split(s, p, off);
+    else if (!x->is_left && off + 1 < node->n)
+        (void)split(s, p, off + 1);
+    node = rj_seq_node(s, p);
+    x->parent = p;
+    way = x->is_left ? &node->left : &node->right;
+    while (*way != RJ_SEQ_NONE && is_less(s, rj_seq_node(s, *way), x)) {
+        prev = *way;
+        way = &rj_seq_node(s, prev)->next;
+    }
+    x->next = *way;
+    *way = id;
+    return prev;
+}
+
+/* The node behind id within what hangs from top, in order; NONE: none. */
+static uint32_t next_below(const struct rj_seq *s, uint32_t id, uint32_t top)
+{
+    const struct rj_seq_node *node = rj_seq_node(s, id);
+
+    if (node->right != RJ_SEQ_NONE)
+        return leftmost(s, node->right);
+    for (; id != top; id = node->parent, node = rj_seq_node(s, id)) {
+        if (node->next != RJ_SEQ_NONE)
+            return leftmost(s, node->next);
+        if (node->is_left)
+            return node->parent;
+    }
+    return RJ_SEQ_NONE;
+}
+
+/* Puts a node, and all that hangs from it, into the order: its parent is there, prev is
+ * its lesser sibling. */
+static void place(struct rj_seq *s, uint32_t id, uint32_t prev)
+{
+    const struct rj_seq_node *x = rj_seq_node(s, id);
+    uint32_t at, below = leftmost(s, id);
+    bool behind = true;
+
+    if (prev != RJ_SEQ_NONE) {
+        at = rightmost(s, prev);
+    } else if (!x->is_left) {
+        at = x->parent;
+    } else {
+        at = x->next != RJ_SEQ_NONE ? leftmost(s, x->next) : x->parent;
+        behind = false;
+    }
+    for (; below != RJ_SEQ_NONE; below = next_below(s, below, id)) {
+        rj_seq_order_put(s, at, behind, below);
+        s->n_waiting--;
+        at = below;
+        behind = true;
+    }
+}
+
+/* Hangs a node to its parent if that is here, else it waits. */
+static void attach(struct rj_seq *s, uint32_t id, struct rj_dot parent)
+{
+    uint32_t p = rj_seq_find(s, parent), prev;
+
+    if (p == RJ_SEQ_NONE) {
+        rj_seq_node(s, id)->next = new_record(s, parent);
+        rj_seq_index_put(&s->orphans, parent, id);
+        s->n_orphans++;
+        return;
+    }
+    prev = link_to(s, id, p, parent.seq);
+    if (rj_seq_node(s, rj_seq_node(s, id)->parent)->leaf != RJ_SEQ_NONE)
+        place(s, id, prev);
+}
+
+/* Those that wait for some of these dots hang to them. */
+static void adopt(struct rj_seq *s, struct rj_dot from, uint64_t n)
+{
+    struct rj_seq_at at;
+
+    while (s->n_orphans > 0 && rj_seq_index_from(&s->orphans, from, &at) &&
+           rj_seq_index_seq(&s->orphans, at) - from.seq < n) {
+        uint32_t id = rj_seq_index_ref(&s->orphans, at);
+        struct rj_dot parent = {rj_seq_index_seq(&s->orphans, at), from.origin};
+
+        rj_seq_index_drop(&s->orphans, at);
+        s->n_orphans--;
+        free_record(s, rj_seq_node(s, id)->next);
+        rj_seq_node(s, id)->next = RJ_SEQ_NONE;
+        attach(s, id, parent);
+    }
+}
+
+/* ---- taking runs in */
+
+struct rj_seq_run rj_seq_cut(const struct rj_elements *kind, const struct rj_seq_run *run,
+                             uint64_t from, uint64_t n)
+{
+    struct rj_seq_run part = *run;
+
+    if (n == run->n)
+        return part;
+    part.dot.seq += from;
+    part.n = n;
+    if (run->deletes) {
+        part.ref.seq = run->down ? run->ref.seq - from : run->ref.seq + from;
+        return part;
+    }
+    if (from > 0) {
+        part.ref = (struct rj_dot){part.dot.seq - 1, run->dot.origin};
+        part.down = false;
+    }
+    if (run->live) {
+        part.content = rj_bytes_skip(run->content, kind->skip(run->content, from));
+        part.content.len = kind->skip(part.content, n);
+    }
+    return part;
+}
+
+/* Content of the last node made goes on. */
+static bool extend(struct rj_seq *s, const struct rj_seq_run *run)
+{
+    uint32_t id = run->down ? RJ_SEQ_NONE : rj_seq_find(s, run->ref);
+    struct rj_seq_node *a;
+
+    if (id == RJ_SEQ_NONE || id == RJ_SEQ_ROOT)
+        return false;
+    s->hint = id;
+    a = rj_seq_node(s, id);
+    if (a->right != RJ_SEQ_NONE || a->origin != run->dot.origin ||
+        a->seq + a->n != run->dot.seq || a->live != run->live ||
+        run->ref.seq + 1 != run->dot.seq || run->n > RJ_SEQ_RUN_MAX - a->n ||
+        (a->live && (size_t)a->text + a->bytes != s->text.len))
+        return false;
+    a->n += (uint32_t)run->n;
+    rj_buf_append(&s->text, run->content);
+    a->bytes += (uint32_t)run->content.len;
+    if (a->leaf != RJ_SEQ_NONE)
+        rj_seq_order_recount(s, id);
+    return true;
+}
+
+static void take_elements(struct rj_seq *s, const struct rj_seq_run *run)
+{
+    uint32_t id;
+
+    if (!extend(s, run)) {
+        id = new_node(s);
+        *rj_seq_node(s, id) = (struct rj_seq_node){.seq = run->dot.seq,
+                                                   .origin = run->dot.origin,
+                                                   .n = (uint32_t)run->n,
+                                                   .leaf = RJ_SEQ_NONE,
+                                                   .parent = RJ_SEQ_NONE,
+                                                   .left = RJ_SEQ_NONE,
+                                                   .right = RJ_SEQ_NONE,
+                                                   .next = RJ_SEQ_NONE,
+                                                   .text = (uint32_t)s->text.len,
+                                                   .bytes = (uint32_t)run->content.len,
+                                                   .is_left = run->down,
+                                                   .live = run->live};
+        rj_buf_append(&s->text, run->content);
+        rj_seq_index_put(&s->index, run->dot, id);
+        s->n_waiting++;
+        attach(s, id, run->ref);
+        s->hint = id;
+    }
+    if (s->n_orphans > 0)
+        adopt(s, run->dot, run->n);
+}
+
+/* The same for elements some of which may be doomed. */
+static void take_doomed(struct rj_seq *s, const struct rj_seq_run *run)
+{
+    uint64_t from = 0, n, seq;
+
+    for (; from < run->n; from += n) {
+        struct rj_seq_run part;
+        size_t at;
+        bool dead;
+
+        seq = run->dot.seq + from;
+        at = rj_dots_at(&s->doomed, run->dot.origin, seq);
+        n = run->n - from;
+        dead = false;
+        if (at < s->doomed.n && s->doomed.spans[at].origin == run->dot.origin) {
+            const struct rj_span *span = &s->doomed.spans[at];
+
+            dead = span->from <= seq;
+            if (dead && span->to - seq + 1 < n)
+                n = span->to - seq + 1;
+            else if (!dead && span->from - seq < n)
+                n = span->from - seq;
+        }
+        part = rj_seq_cut(s->kind, run, from, n);
+        if (dead) {
+            part.live = false;
+            part.content = (struct rj_bytes){0};
+        }
+        take_elements(s, &part);
+    }
+}
+
+/* Deletes n elements of a node from off on; all may be deleted already. */
+static void kill(struct rj_seq *s, uint32_t id, uint32_t off, uint32_t n)
+{
+    struct rj_seq_node *node = rj_seq_node(s, id);
+
+    if (!node->live)
+        return;
+    if (off > 0)
+        id = split(s, id, off);
+    if (n < rj_seq_node(s, id)->n)
+        (void)split(s, id, n);
+    node = rj_seq_node(s, id);
+    s->waste += node->bytes;
+    node->bytes = 0;
+    node->live = false;
+    if (node->leaf != RJ_SEQ_NONE)
+        rj_seq_order_recount(s, id);
+    melt(s, id);
+    if (!node->is_left && node->parent != RJ_SEQ_NONE)
+        melt(s, node->parent);
+}
+
+/* dot is one of a run of deletions, which goes on for n dots. */
+static bool is_deletion(const struct rj_seq *s, struct rj_dot dot, uint64_t *ret_n)
+{
+    const struct rj_seq_deletion *d;
+    struct rj_seq_at at;
+    uint32_t ref;
+
+    if (!rj_seq_index_floor(&s->index, dot, &at))
+        return false;
+    ref = rj_seq_index_ref(&s->index, at);
+    if ((ref & RJ_SEQ_DELETION) == 0)
+        return false;
+    d = rj_seq_deletion(s, ref & ~RJ_SEQ_DELETION);
+    if (dot.seq - d->dot.seq >= d->n)
+        return false;
+    *ret_n = d->n - (dot.seq - d->dot.seq);
+    return true;
+}
+
+/* Deletes what of the span is here; what is not is doomed. */
+static void kill_span(struct rj_seq *s, struct rj_span span)
+{
+    while (span.from <= span.to) {
+        struct rj_dot dot = {span.from, span.origin};
+        uint32_t id = rj_seq_find(s, dot);
+        uint64_t n = span.to - span.from + 1, rest = n;
+        struct rj_seq_at at;
+
+        if (id != RJ_SEQ_NONE) {
+            const struct rj_seq_node *node = rj_seq_node(s, id);
+            uint32_t off = (uint32_t)(span.from - node->seq);
+
+            if (n > node->n - off)
+                n = node->n - off;
+            kill(s, id, off, (uint32_t)n);
+        } else if (is_deletion(s, dot, &n)) {
+            n = n < rest ? n : rest;
+        } else {
+            dot.seq++;
+            if (rj_seq_index_from(&s->index, dot, &at) &&
+                rj_seq_index_seq(&s->index, at) - span.from < n)
+                n = rj_seq_index_seq(&s->index, at) - span.from;
+            (void)!rj_dots_add(
+                &s->doomed, (struct rj_span){span.from, span.from + n - 1, span.origin});
+        }
+        span.from += n;
+    }
+}
+
+/* Writes a run of deletions down, in the last one's record if it goes on. */
+static void note_deletion(struct rj_seq *s, const struct rj_seq_run *run)
+{
+    struct rj_seq_at at;
+    struct rj_seq_deletion *d;
+    uint32_t ref;
+
+    if (rj_seq_index_floor(&s->index, run->dot, &at)) {
+        ref = rj_seq_index_ref(&s->index, at);
+        d = (ref & RJ_SEQ_DELETION) != 0 ? rj_seq_deletion(s, ref & ~RJ_SEQ_DELETION)
+                                         : NULL;
+        if (d != NULL && d->dot.seq + d->n == run->dot.seq &&
+            d->ref.origin == run->ref.origin && run->n <= RJ_SEQ_RUN_MAX - d->n &&
+            (run->n == 1 || d->n == 1 || d->down == run->down)) {
+            bool down = d->n > 1     ? d->down
+                        : run->n > 1 ? run->down
+                                     : run->ref.seq < d->ref.seq;
+            uint64_t next = down ? d->ref.seq - d->n : d->ref.seq + d->n;
+
+            if (next == run->ref.seq) {
+                d->n += (uint32_t)run->n;
+                d->down = down;
+                return;
+            }
+        }
+    }
+    ref = s->deletions.n++;
+    *rj_seq_deletion(s, ref) = (struct rj_seq_deletion){
+        .dot = run->dot, .ref = run->ref, .n = (uint32_t)run->n, .down = run->down};
+    rj_seq_index_put(&s->index, run->dot, ref | RJ_SEQ_DELETION);
+}
+
+void rj_seq_take(struct rj_seq *s, const struct rj_seq_run *run)
+{
+    if (run->deletes) {
+        kill_span(s, targets_of(run));
+        note_deletion(s, run);
+    } else if (s->doomed.n > 0) {
+        take_doomed(s, run);
+    } else {
+        take_elements(s, run);
+    }
+}
+
+/* ---- clearing up */
+
+enum { WASTE_MIN = 4096 };
+
+/* Content of nodes alone, in the order of the text. */
+static void compact(struct rj_seq *s)
+{
+    struct rj_buf text = {.allocator = s->allocator};
+    uint32_t i;
+
+    if (rj_buf_reserve(&text, s->text.len - s->waste) == NULL)
+        return; /* another time */
+    for (i = 0; i < s->nodes.n; i++) {
+        struct rj_seq_node *node = rj_seq_node(s, i);
+
+        if (node->n > 0 && node->bytes > 0) {
+            rj_buf_append(&text, rj_seq_text(s, node));
+            node->text = (uint32_t)(text.len - node->bytes);
+        }
+    }
+    rj_buf_done(&s->text);
+    s->text = text;
+    s->waste = 0;
+}
+
+void rj_seq_settle(struct rj_seq *s, const struct rj_dots *seen)
+{
+    struct rj_dots rest = {.allocator = s->allocator};
+
+    if (s->waste > WASTE_MIN && s->waste > s->text.len / 2)
+        compact(s);
+    if (s->doomed.n <= 2 * s->doomed_kept)
+        return;
+    if (rj_dots_minus(&rest, &s->doomed, seen) == RJ_OK) {
+        rj_dots_done(&s->doomed);
+        s->doomed = rest;
+    }
+    s->doomed_kept = s->doomed.n;
+}
+
+void rj_seq_show(const struct rj_seq *s, struct rj_buf *out)
+{
+    uint32_t leaf_id = s->nodes.n > 0 ? 0 : RJ_SEQ_NONE,
+             i; /* the first one stays first */
+
+    for (; leaf_id != RJ_SEQ_NONE; leaf_id = rj_seq_leaf(s, leaf_id)->next) {
+        const struct rj_seq_leaf *leaf = rj_seq_leaf(s, leaf_id);
+
+        for (i = 0; i < leaf->n; i++)
+            rj_buf_append(out, rj_seq_text(s, rj_seq_node(s, leaf->id[i])));
+    }
+}
+
+/* ---- for tests */
+
+static bool is_linked(const struct rj_seq *s, uint32_t id)
+{
+    const struct rj_seq_node *node = rj_seq_node(s, id), *p;
+    uint32_t child;
+
+    if (id == RJ_SEQ_ROOT)
+        return true;
+    if (rj_seq_find(s, (struct rj_dot){node->seq, node->origin}) != id ||
+        (node->live && s->kind->skip(rj_seq_text(s, node), node->n) != node->bytes))
+        return false;
+    if (node->parent == RJ_SEQ_NONE)
+        return node->leaf == RJ_SEQ_NONE;
+    p = rj_seq_node(s, node->parent);
+    child = node->is_left ? p->left : p->right;
+    while (child != RJ_SEQ_NONE && child != id)
+        child = rj_seq_node(s, child)->next;
+    return child == id && (node->leaf == RJ_SEQ_NONE) == (p->leaf == RJ_SEQ_NONE);
+}
+
+bool rj_seq_is_sound(const struct rj_seq *s)
+{
+    uint32_t id, at = rj_seq_leaf(s, 0)->id[0];
+    uint32_t waiting = 0;
+    uint64_t shown = 0;
+
+    for (id = 0; id < s->nodes.n; id++) {
+        const struct rj_seq_node *node = rj_seq_node(s, id);
+
+        if (node->n == 0)
+            continue;
+        if (!is_linked(s, id))
+            return false;
+        waiting += node->leaf == RJ_SEQ_NONE ? 1 : 0;
+        shown += node->live && node->leaf != RJ_SEQ_NONE ? node->n : 0;
+    }
+    for (id = RJ_SEQ_ROOT; id != RJ_SEQ_NONE; id = next_below(s, id, RJ_SEQ_ROOT)) {
+        if (id != at)
+            return false;
+        at = rj_seq_order_next(s, at);
+    }
+    return at == RJ_SEQ_NONE && shown == s->shown && waiting == s->n_waiting;
+}

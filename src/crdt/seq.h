@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sequences: the state of lists and texts. Each element has a dot and for ever one place
+ * in a tree: a parent element and a side of it (Fugue). Elements lie before those of
+ * their right side and behind those of their left side; siblings ascend by (replica name,
+ * sequence). Deleted elements stay in the tree, without what they held.
+ *
+ * A node stands for elements with consecutive dots, each the first right child of the one
+ * before, all there or all deleted. Only the first of a node has left children and only
+ * the last one right children that are nodes of their own; so a node is cut where
+ * something else hangs. Nodes are numbered; three structures hold the numbers: links of
+ * the tree, an index by dot, a tree of counts in the order of the sequence.
+ *
+ * Facts are told as runs of dots: elements come in; elements are deleted, one dot for
+ * each, so that runs of deletions are runs as well. */
+#ifndef RJ_CRDT_SEQ_H
+#define RJ_CRDT_SEQ_H
+
+#include "base/reader.h"
+#include "crdt/seq_bits.h"
+#include "crdt/value.h"
+
+#define RJ_SEQ_NONE UINT32_MAX
+/* In the index: the number is one of a run of deletions. */
+#define RJ_SEQ_DELETION ((uint32_t)1 << 31)
+
+enum {
+    RJ_SEQ_LEAF = 32,         /* nodes of a leaf of the order */
+    RJ_SEQ_FAN = 16,          /* children of its inner nodes */
+    RJ_SEQ_PAGE = 64,         /* entries of a page of the index */
+    RJ_SEQ_ROOT = 0,          /* the node that all hangs from; no dot, never shown */
+    RJ_SEQ_RUN_MAX = 1 << 30, /* elements of one run */
+    RJ_SEQ_NODES_MAX = 1 << 30,
+};
+
+/* What elements are made of. */
+struct rj_elements {
+    /* Bytes of the first n elements of b; SIZE_MAX: there are not so many. b is sound. */
+    size_t (*skip)(struct rj_bytes b, uint64_t n);
+    /* b is a row of whole elements. */
+    bool (*is_sound)(struct rj_bytes b);
+    /* What a change inserts: as a row of elements, which may stand in room, and how many.
+     * RJ_EINVAL, RJ_ELIMIT. */
+    enum rj_err (*content)(const struct rj_crdt_op *op, struct rj_buf *room,
+                           struct rj_bytes *ret_content, uint64_t *ret_n);
+};
+
+/* A run, as it is told. Of elements: the first one's parent is ref (seq 0: the root), on
+ * its left iff `down`; each other one is the right child of the one before. Of deletions:
+ * the first one deletes ref, the next ones what follows it, or comes before it (down). */
+struct rj_seq_run {
+    struct rj_dot dot, ref;
+    uint64_t n;
+    bool deletes, down;
+    bool live; /* of elements: content is theirs; else they are deleted */
+    struct rj_bytes content;
+};
+
+/* Runs, one after another, in the order of their dots (names in any order). */
+struct rj_seq_source {
+    /* False: no more; failed is set when what came was malformed. */
+    bool (*next)(struct rj_seq_source *src, struct rj_seq_run *ret);
+    bool failed;
+};
+
+struct rj_seq_node {
+    uint64_t seq;
+    uint32_t origin, n;
+    uint32_t leaf;              /* NONE: not in the order, for want of the parent */
+    uint32_t parent;            /* NONE: not here yet */
+    uint32_t left, right, next; /* first children; the next sibling on the same side */
+    uint32_t text, bytes;       /* of content; none when deleted */
+    bool is_left, live;
+};
+
+struct rj_seq_deletion {
+    struct rj_dot dot, ref;
+    uint32_t n;
+    bool down;
+};
+
+/* Numbered things in one piece of memory. */
+struct rj_seq_slab {
+    void *ptr;
+    uint32_t n, cap;
+    uint32_t size; /* of one */
+};
+
+/* ---- seq_index.c: (origin, sequence) -> number, several of equal keys allowed */
+
+struct rj_seq_page {
+    uint64_t seq[RJ_SEQ_PAGE];
+    uint32_t ref[RJ_SEQ_PAGE];
+    uint32_t n;
+};
+
+struct rj_seq_pages { /* of one origin, ascending */
+    uint32_t *page;
+    uint32_t n, cap;
+};
+
+struct rj_seq_index {
+    struct rj_seq_pages *origins;
+    uint32_t n_origins;
+    struct rj_seq_slab pages;
+    uint32_t free_pages; /* number + 1, next in n; 0: none */
+    const struct rj_allocator *allocator;
+};
+
+/* Where an entry is. */
+struct rj_seq_at {
+    uint32_t origin, page, slot;
+};
+
+/* Room for n more entries of origins below n_origins. RJ_ENOMEM. */
+RJ_NODISCARD enum rj_err rj_seq_index_reserve(struct rj_seq_index *x, uint32_t n_origins,
+                                              size_t n);
+void rj_seq_index_done(struct rj_seq_index *x);
+void rj_seq_index_put(struct rj_seq_index *x, struct rj_dot dot, uint32_t ref);
+/* The last entry at or before dot; the first one at or behind it. False: none of that
+ * origin. */
+bool rj_seq_index_floor(const struct rj_seq_index *x, struct rj_dot dot,
+                        struct rj_seq_at *ret);
+bool rj_seq_index_from(const struct rj_seq_index *x, struct rj_dot dot,
+                       struct rj_seq_at *ret);
+/* The next entry of the same origin. */
+bool rj_seq_index_next(const struct rj_seq_index *x, struct rj_seq_at *at);
+uint64_t rj_seq_index_seq(const struct rj_seq_index *x, struct rj_seq_at at);
+uint32_t rj_seq_index_ref(const struct rj_seq_index *x, struct rj_seq_at at);
+void rj_seq_index_drop(struct rj_seq_index *x, struct rj_seq_at at);
+
+/* ---- the whole */
+
+struct rj_seq_leaf {
+    uint32_t id[RJ_SEQ_LEAF], shown[RJ_SEQ_LEAF];
+    uint64_t sum;
+    uint32_t n, parent, prev, next;
+};
+
+struct rj_seq_inner {
+    uint64_t sum[RJ_SEQ_FAN];
+    uint32_t child[RJ_SEQ_FAN];
+    uint32_t n, parent;
+    bool low; /* its children are leaves */
+};
+
+struct rj_seq {
+    const struct rj_allocator *allocator;
+    const struct rj_roster *names; /* borrowed */
+    const struct rj_elements *kind;
+    struct rj_seq_slab nodes, deletions, leaves, inners;
+    uint32_t free_nodes;   /* by next */
+    uint32_t free_records; /* of deletions, by n */
+    struct rj_seq_index index;
+    struct rj_seq_index orphans; /* parent -> node that waits for it */
+    uint32_t n_orphans;
+    uint32_t n_waiting; /* nodes that are not in the order */
+    struct rj_dots
+        doomed;         /* deleted before they came, and maybe some more that are dead */
+    size_t doomed_kept; /* spans when it was last cleared up */
+    struct rj_buf text; /* content of nodes */
+    size_t waste;       /* bytes of it that are of no node */
+    uint32_t top;       /* of the order: an inner node, or (flat) a leaf */
+    bool flat;
+    uint64_t shown;
+    uint32_t near_leaf; /* the leaf found last (NONE: none), and what comes before it */
+    uint64_t near_start;
+    uint32_t hint;            /* a node that may hold the dot asked for next */
+    struct rj_buf runs, room; /* of a change under way */
+};
+
+static inline struct rj_seq_node *rj_seq_node(const struct rj_seq *s, uint32_t id)
+{
+    return (struct rj_seq_node *)s->nodes.ptr + id;
+}
+
+static inline struct rj_seq_deletion *rj_seq_deletion(const struct rj_seq *s, uint32_t id)
+{
+    return (struct rj_seq_deletion *)s->deletions.ptr + id;
+}
+
+static inline struct rj_seq_leaf *rj_seq_leaf(const struct rj_seq *s, uint32_t id)
+{
+    return (struct rj_seq_leaf *)s->leaves.ptr + id;
+}
+
+static inline struct rj_seq_inner *rj_seq_inner(const struct rj_seq *s, uint32_t id)
+{
+    return (struct rj_seq_inner *)s->inners.ptr + id;
+}
+
+static inline struct rj_bytes rj_seq_text(const struct rj_seq *s,
+                                          const struct rj_seq_node *node)
+{
+    return node->bytes > 0 ? rj_bytes_of(s->text.ptr + node->text, node->bytes)
+                           : (struct rj_bytes){0};
+}
+
+/* Room for n more. RJ_ENOMEM; RJ_ELIMIT: RJ_SEQ_NODES_MAX. */
+RJ_NODISCARD enum rj_err rj_seq_slab_reserve(struct rj_seq_slab *slab, size_t n,
+                                             const struct rj_allocator *allocator);
+void rj_seq_slab_done(struct rj_seq_slab *slab, const struct rj_allocator *allocator);
+
+/* ---- seq_order.c: the nodes in order, with counts of what is shown */
+
+/* Room for n more nodes. RJ_ENOMEM. */
+RJ_NODISCARD enum rj_err rj_seq_order_reserve(struct rj_seq *s, size_t n);
+/* The first node of all. */
+void rj_seq_order_start(struct rj_seq *s, uint32_t id);
+/* Puts id in behind (or before) at. */
+void rj_seq_order_put(struct rj_seq *s, uint32_t at, bool behind, uint32_t id);
+void rj_seq_order_drop(struct rj_seq *s, uint32_t id);
+/* n or live of a node has changed. */
+void rj_seq_order_recount(struct rj_seq *s, uint32_t id);
+/* The next node; NONE: none. */
+uint32_t rj_seq_order_next(const struct rj_seq *s, uint32_t id);
+/* The shown element at pos < s->shown: its node and which of the node's it is. */
+void rj_seq_order_find(struct rj_seq *s, uint64_t pos, uint32_t *ret_id,
+                       uint32_t *ret_off);
+
+/* ---- seq.c */
+
+/* NULL: no memory. names is borrowed. */
+RJ_NODISCARD struct rj_seq *rj_seq_new(const struct rj_elements *kind,
+                                       const struct rj_roster *names,
+                                       const struct rj_allocator *allocator);
+void rj_seq_free(struct rj_seq *s); /* NULL is accepted */
+
+/* What runs that are to come need. */
+struct rj_seq_need {
+    size_t runs, doomed;
+    size_t bytes;
+};
+
+/* Adds what the part of run that is not in seen needs. */
+void rj_seq_count(const struct rj_seq_run *run, const struct rj_dots *seen,
+                  struct rj_seq_need *need);
+/* Finds all memory. RJ_ENOMEM, RJ_ELIMIT. */
+RJ_NODISCARD enum rj_err rj_seq_reserve(struct rj_seq *s, const struct rj_seq_need *need);
+/* Takes a run in, whose dots are not in; cannot fail behind a reserve. */
+void rj_seq_take(struct rj_seq *s, const struct rj_seq_run *run);
+/* The part of run from its element `from` on, n of them. */
+struct rj_seq_run rj_seq_cut(const struct rj_elements *kind, const struct rj_seq_run *run,
+                             uint64_t from, uint64_t n);
+/* Node that holds dot; NONE: none, or it is no element. */
+uint32_t rj_seq_find(const struct rj_seq *s, struct rj_dot dot);
+/* The element that a node hangs from; seq 0: the root. */
+struct rj_dot rj_seq_parent(const struct rj_seq *s, const struct rj_seq_node *node);
+/* Clears up after takes; all that seen has is here. */
+void rj_seq_settle(struct rj_seq *s, const struct rj_dots *seen);
+/* Appends the content of what is shown, in order. */
+void rj_seq_show(const struct rj_seq *s, struct rj_buf *out);
+/* All structures agree: for tests, O(n log n). */
+bool rj_seq_is_sound(const struct rj_seq *s);
+
+/* ---- seq_code.c */
+
+/* Runs of s whose dots are in seen. Zero, and set what is on top. */
+struct rj_seq_walk {
+    struct rj_seq_source src;
+    const struct rj_seq *s;
+    const struct rj_dots *seen;
+    const uint32_t *origins; /* in this order; NULL: as they come */
+    uint32_t n_origins;
+    const uint32_t *map; /* index -> index to be told; NULL: as it is */
+    uint32_t origin;     /* index in origins */
+    size_t span;
+    uint64_t pos; /* next dot of the span; 0: none of it was told */
+    struct rj_seq_at at;
+};
+
+bool rj_seq_walk_next(struct rj_seq_source *src, struct rj_seq_run *ret);
+
+struct rj_seq_read {
+    struct rj_seq_source src;
+    const struct rj_elements *kind;
+    const struct rj_dots *seen; /* origins are numbers of names */
+    const uint32_t *map;        /* as above; NULL: as it is */
+    uint64_t *last;             /* by number: where references were last */
+    uint32_t n_names;
+    uint32_t cursor; /* number that the last reference had */
+    size_t span;
+    uint64_t done;          /* dots of the span that were told */
+    struct rj_seq_run head; /* what is left of a run */
+    struct rj_seq_run prev; /* the whole run before; n 0: none */
+    uint64_t live_left;
+    bool live, lives_begun;
+    struct rj_bits_reader heads;
+    struct rj_reader lives, content;
+};
+
+/* Reads wire's runs, whose dots are seen; last: n_names numbers. */
+struct rj_seq_read rj_seq_read_of(const struct rj_seq_wire *wire,
+                                  const struct rj_elements *kind,
+                                  const struct rj_dots *seen, uint64_t *last,
+                                  uint32_t n_names);
+bool rj_seq_read_next(struct rj_seq_source *src, struct rj_seq_run *ret);
+/* All was read, down to the last byte. */
+bool rj_seq_read_complete(const struct rj_seq_read *r);
+
+/* Writes runs, whose origins come in the order of their numbers. RJ_ENOMEM. */
+RJ_NODISCARD enum rj_err rj_seq_put(struct rj_buf *out, struct rj_seq_source *src,
+                                    const uint32_t *number, uint32_t n_names);
+
+/* ---- seq_value.c: sequences as values */
+
+/* rj_crdt_write for a sequence that was allowed. */
+RJ_NODISCARD enum rj_err rj_seq_write(struct rj_crdt *v, const struct rj_crdt_op *op,
+                                      struct rj_crdt_buf *ret_delta);
+/* v's sequence takes in what of other's v has not seen; map: other's names -> v's (NULL:
+ * the same). v's context is still the old one, and nothing else is left to do. */
+RJ_NODISCARD enum rj_err rj_seq_join(struct rj_crdt *v, const struct rj_crdt *other,
+                                     const uint32_t *map, struct rj_crdt_report *report);
+/* Marks with 1 the names that v's runs refer to. */
+void rj_seq_use_names(const struct rj_crdt *v, uint32_t *marks);
+/* v's rows. index: number -> name, number: name -> number. */
+RJ_NODISCARD enum rj_err rj_seq_put_rows(const struct rj_crdt *v, struct rj_buf *out,
+                                         const uint32_t *index, uint32_t n_names,
+                                         const uint32_t *number);
+/* Checks rows and keeps views of them in v, whose names have their numbers as indexes:
+ * good for being joined, and no longer than the bytes. */
+RJ_NODISCARD enum rj_err rj_seq_get_rows(struct rj_crdt *v, struct rj_reader *r,
+                                         uint32_t n_names);
+
+#endif

@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sequences as values: changes by position become runs, runs are told, joined, taken in.
+ * An insertion behind the shown element L becomes L's right child if L has none, else the
+ * left child of what follows L, deleted elements counted: so nothing that another replica
+ * inserts there at the same time comes in between.
+ * Weidner, Kleppmann 2023, "The art of the Fugue", section 4, algorithm 1. */
+#include "base/cbor.h"
+#include "crdt/seq.h"
+
+/* ---- a change as runs */
+
+struct edit {
+    struct rj_crdt *v;
+    const struct rj_dots *caused; /* only these may go; NULL: all */
+    struct rj_dot next;
+    uint64_t left; /* dots that may be made */
+};
+
+static const struct rj_seq_run *runs_of(const struct rj_seq *s, size_t *ret_n)
+{
+    *ret_n = s->runs.len / sizeof(struct rj_seq_run);
+    return (const struct rj_seq_run *)(const void *)s->runs.ptr;
+}
+
+static enum rj_err add_run(struct edit *e, struct rj_seq_run run)
+{
+    if (run.n > e->left)
+        return RJ_ELIMIT;
+    run.dot = e->next;
+    e->next.seq += run.n;
+    e->left -= run.n;
+    rj_buf_append_raw(&e->v->seq->runs, &run, sizeof(run));
+    return rj_buf_err(&e->v->seq->runs);
+}
+
+/* Inserts n elements, content of them, behind the shown element before pos. */
+static enum rj_err insert(struct edit *e, uint64_t pos, struct rj_bytes content,
+                          uint64_t n)
+{
+    struct rj_seq *s = e->v->seq;
+    struct rj_seq_run run = {.n = n, .live = true, .content = content};
+    uint32_t id = RJ_SEQ_ROOT, off = 0;
+    const struct rj_seq_node *node;
+
+    if (n == 0)
+        return RJ_OK;
+    if (pos > 0)
+        rj_seq_order_find(s, pos - 1, &id, &off);
+    node = rj_seq_node(s, id);
+    if (off + 1 < node->n) {
+        run.ref = (struct rj_dot){node->seq + off + 1, node->origin};
+        run.down = true;
+    } else if (node->right != RJ_SEQ_NONE) {
+        id = rj_seq_order_next(s, id);
+        node = rj_seq_node(s, id);
+        run.ref = (struct rj_dot){node->seq, node->origin};
+        run.down = true;
+    } else if (id != RJ_SEQ_ROOT) {
+        run.ref = (struct rj_dot){node->seq + off, node->origin};
+    }
+    s->hint = id;
+    return add_run(e, run);
+}
+
+/* Deletes count shown elements from pos on, those of them that may go. */
+static enum rj_err erase(struct edit *e, uint64_t pos, uint64_t count)
+{
+    struct rj_seq *s = e->v->seq;
+    enum rj_err err = RJ_OK;
+    uint64_t n;
+
+    for (; err == RJ_OK && count > 0; count -= n, pos += n) {
+        struct rj_seq_run run = {.deletes = true};
+        const struct rj_seq_node *node;
+        uint32_t id, off;
+
+        rj_seq_order_find(s, pos, &id, &off);
+        node = rj_seq_node(s, id);
+        n = node->n - off < count ? node->n - off : count;
+        if (e->caused != NULL)
+            n = 1;
+        run.n = n;
+        run.ref = (struct rj_dot){node->seq + off, node->origin};
+        s->hint = id;
+        if (e->caused == NULL || rj_dots_has(e->caused, run.ref))
+            err = add_run(e, run);
+    }
+    return err;
+}
+
+/* What the reader had seen and is not here goes when it comes: dots that are no elements
+ * are deleted for nothing. */
+static enum rj_err erase_unseen(struct edit *e)
+{
+    struct rj_dots rest = {.allocator = e->v->allocator};
+    enum rj_err err = rj_dots_minus(&rest, e->caused, &e->v->seen);
+    size_t i;
+
+    for (i = 0; err == RJ_OK && i < rest.n; i++) {
+        const struct rj_span *span = &rest.spans[i];
+        struct rj_seq_run run = {.deletes = true, .ref = {span->from, span->origin}};
+
+        run.n = span->to - span->from + 1;
+        err = run.n <= RJ_SEQ_RUN_MAX ? add_run(e, run) : RJ_ELIMIT;
+    }
+    rj_dots_done(&rest);
+    return err;
+}
+
+static enum rj_err make_runs(struct edit *e, const struct rj_crdt_op *op)
+{
+    struct rj_seq *s = e->v->seq;
+    uint64_t pos = op->pos == RJ_CRDT_END ? s->shown : op->pos, n = 0;
+    struct rj_bytes content = {0};
+    enum rj_err err = RJ_OK;
+
+    if (op->code == RJ_CRDT_CLEAR) {
+        err = erase(e, 0, s->shown);
+        return err == RJ_OK && e->caused != NULL ? erase_unseen(e) : err;
+    }
+    if (op->code != RJ_CRDT_INSERT && op->code != RJ_CRDT_DELETE &&
+        op->code != RJ_CRDT_SET)
+        return RJ_EINVAL;
+    if (op->code != RJ_CRDT_DELETE)
+        err = s->kind->content(op, &s->room, &content, &n);
+    if (err == RJ_OK && pos > s->shown)
+        err = RJ_EINVAL;
+    if (err == RJ_OK && op->code != RJ_CRDT_INSERT) {
+        uint64_t count = op->code == RJ_CRDT_SET ? 1 : op->count;
+
+        if (count > s->shown - pos || (op->code == RJ_CRDT_SET && n != 1))
+            return RJ_EINVAL;
+        err = erase(e, pos, count);
+    }
+    return err == RJ_OK ? insert(e, pos, content, n) : err;
+}
+
+/* ---- making a change */
+
+static enum rj_err tell(struct rj_crdt *v, struct rj_span made, struct rj_crdt_buf *ret)
+{
+    struct rj_crdt *delta = rj_crdt_blank(v);
+    enum rj_err err = delta != NULL ? RJ_OK : RJ_ENOMEM;
+
+    if (err == RJ_OK && made.to >= made.from)
+        err = rj_dots_add(&delta->seen, made);
+    if (err == RJ_OK) {
+        delta->runs = runs_of(v->seq, &delta->n_runs);
+        err = rj_crdt_encode(delta, ret);
+    }
+    rj_crdt_free(delta);
+    return err;
+}
+
+static enum rj_err commit(struct rj_crdt *v, struct rj_span made)
+{
+    struct rj_seq_need need = {0};
+    size_t n, i;
+    const struct rj_seq_run *runs = runs_of(v->seq, &n);
+    enum rj_err err;
+
+    for (i = 0; i < n; i++)
+        rj_seq_count(&runs[i], &v->seen, &need);
+    err = rj_seq_reserve(v->seq, &need);
+    if (err == RJ_OK)
+        err = rj_dots_add(&v->seen, made);
+    if (err != RJ_OK)
+        return err;
+    for (i = 0; i < n; i++)
+        rj_seq_take(v->seq, &runs[i]);
+    rj_seq_settle(v->seq, &v->seen);
+    return RJ_OK;
+}
+
+enum rj_err rj_seq_write(struct rj_crdt *v, const struct rj_crdt_op *op,
+                         struct rj_crdt_buf *ret_delta)
+{
+    struct rj_dots caused = {.allocator = v->allocator};
+    struct edit e = {.v = v};
+    struct rj_span made = {.origin = v->self};
+    enum rj_err err = RJ_OK;
+
+    if (v->self == RJ_NAME_NONE)
+        return RJ_EINVAL;
+    rj_buf_clear(&v->seq->runs);
+    rj_buf_clear(&v->seq->room);
+    made.from = rj_dots_last(&v->seen, v->self) + 1;
+    e.next = (struct rj_dot){made.from, v->self};
+    e.left = RJ_SEQ_MAX - made.from;
+    if ((op->flags & RJ_CRDT_CAUSED) != 0) {
+        err = rj_context_get(v, op->context, NULL, &caused);
+        e.caused = &caused;
+    }
+    if (err == RJ_OK)
+        err = make_runs(&e, op);
+    made.to = e.next.seq - 1;
+    if (err == RJ_OK && ret_delta != NULL)
+        err = tell(v, made, ret_delta);
+    if (err == RJ_OK && made.to >= made.from)
+        err = commit(v, made);
+    rj_dots_done(&caused);
+    return err;
+}
+
+/* ---- joining */
+
+/* Calls for each part of run that is not in seen; need: counts; else takes. */
+static void take_new(struct rj_seq *s, const struct rj_seq_run *run,
+                     const struct rj_dots *seen, struct rj_crdt_report *report)
+{
+    uint64_t from = 0, n;
+
+    for (; from < run->n; from += n) {
+        uint64_t seq = run->dot.seq + from;
+        size_t at = rj_dots_at(seen, run->dot.origin, seq);
+        const struct rj_span *span = at < seen->n ? &seen->spans[at] : NULL;
+        struct rj_seq_run part;
+
+        n = run->n - from;
+        if (span != NULL && span->origin == run->dot.origin) {
+            bool known = span->from <= seq;
+            uint64_t most = known ? span->to - seq + 1 : span->from - seq;
+
+            n = n < most ? n : most;
+            if (known) {
+                report->known += n;
+                continue;
+            }
+        }
+        part = rj_seq_cut(s->kind, run, from, n);
+        rj_seq_take(s, &part);
+        report->taken += n;
+    }
+}
+
+/* Where other's runs come from. */
+struct origin {
+    struct rj_seq_walk walk;
+    struct rj_seq_read read;
+    struct rj_dots fresh; /* what of other's v lacks, numbered as other's */
+    uint64_t *last;
+    size_t last_size;
+};
+
+/* A second pass begins again. */
+static struct rj_seq_source *begin(struct origin *o, const struct rj_crdt *other,
+                                   const uint32_t *map)
+{
+    if (other->seq != NULL) {
+        o->walk = (struct rj_seq_walk){
+            .src.next = rj_seq_walk_next, .s = other->seq, .seen = &o->fresh, .map = map};
+        return &o->walk.src;
+    }
+    o->read = rj_seq_read_of(&other->wire, other->type->elements, &other->seen, o->last,
+                             other->names->n);
+    o->read.map = map;
+    return &o->read.src;
+}
+
+/* v's context, numbered as other's. */
+static enum rj_err seen_there(const struct rj_crdt *v, const struct rj_crdt *other,
+                              const uint32_t *map, struct rj_dots *ret)
+{
+    size_t size = v->names->n * sizeof(uint32_t) + 1;
+    uint32_t *back = rj_mem_new(v->allocator, size), i;
+    enum rj_err err = RJ_ENOMEM;
+
+    if (back == NULL)
+        return RJ_ENOMEM;
+    memset(back, 0xff, size);
+    for (i = 0; i < other->names->n; i++)
+        back[map != NULL ? map[i] : i] = i;
+    err = rj_dots_map(ret, &v->seen, back);
+    rj_mem_free(v->allocator, back, size);
+    return err;
+}
+
+static enum rj_err origin_init(struct origin *o, const struct rj_crdt *v,
+                               const struct rj_crdt *other, const uint32_t *map)
+{
+    struct rj_dots seen = {.allocator = v->allocator};
+    enum rj_err err;
+
+    *o = (struct origin){.fresh.allocator = v->allocator};
+    if (other->seq != NULL) {
+        err = seen_there(v, other, map, &seen);
+        if (err == RJ_OK)
+            err = rj_dots_minus(&o->fresh, &other->seen, &seen);
+        rj_dots_done(&seen);
+        return err;
+    }
+    o->last_size = other->names->n * sizeof(uint64_t) + 1;
+    o->last = rj_mem_new(v->allocator, o->last_size);
+    return o->last != NULL ? RJ_OK : RJ_ENOMEM;
+}
+
+enum rj_err rj_seq_join(struct rj_crdt *v, const struct rj_crdt *other,
+                        const uint32_t *map, struct rj_crdt_report *report)
+{
+    struct rj_seq_need need = {0};
+    struct rj_seq_source *src;
+    struct rj_seq_run run;
+    struct origin o;
+    enum rj_err err = origin_init(&o, v, other, map);
+
+    if (err == RJ_OK) {
+        src = begin(&o, other, map);
+        while (src->next(src, &run))
+            rj_seq_count(&run, &v->seen, &need);
+        err = rj_seq_reserve(v->seq, &need);
+    }
+    if (err == RJ_OK) {
+        src = begin(&o, other, map);
+        while (src->next(src, &run))
+            take_new(v->seq, &run, &v->seen, report);
+        rj_seq_settle(v->seq, &v->seen);
+    }
+    rj_dots_done(&o.fresh);
+    rj_mem_free(v->allocator, o.last, o.last_size);
+    return err;
+}
+
+/* ---- bytes */
+
+/* Runs of a change under way. */
+struct list {
+    struct rj_seq_source src;
+    const struct rj_seq_run *runs;
+    size_t n;
+};
+
+static bool list_next(struct rj_seq_source *src, struct rj_seq_run *ret)
+{
+    struct list *l = (struct list *)(void *)src;
+
+    if (l->n == 0)
+        return false;
+    *ret = *l->runs++;
+    l->n--;
+    return true;
+}
+
+struct own {
+    struct rj_seq_walk walk;
+    struct list list;
+};
+
+static struct rj_seq_source *source_of(struct own *o, const struct rj_crdt *v,
+                                       const uint32_t *index, uint32_t n_names)
+{
+    if (v->runs != NULL || v->seq == NULL) {
+        o->list = (struct list){.src.next = list_next, .runs = v->runs, .n = v->n_runs};
+        return &o->list.src;
+    }
+    o->walk = (struct rj_seq_walk){.src.next = rj_seq_walk_next,
+                                   .s = v->seq,
+                                   .seen = &v->seen,
+                                   .origins = index,
+                                   .n_origins = n_names};
+    return &o->walk.src;
+}
+
+void rj_seq_use_names(const struct rj_crdt *v, uint32_t *marks)
+{
+    struct rj_seq_source *src;
+    struct rj_seq_run run;
+    struct own o;
+
+    if (v->type->elements == NULL)
+        return;
+    src = source_of(&o, v, NULL, 0);
+    while (src->next(src, &run)) {
+        if (run.ref.seq != 0)
+            marks[run.ref.origin] = 1;
+    }
+}
+
+enum rj_err rj_seq_put_rows(const struct rj_crdt *v, struct rj_buf *out,
+                            const uint32_t *index, uint32_t n_names,
+                            const uint32_t *number)
+{
+    struct own o;
+
+    return rj_seq_put(out, source_of(&o, v, index, n_names), number, n_names);
+}
+
+enum rj_err rj_seq_get_rows(struct rj_crdt *v, struct rj_reader *r, uint32_t n_names)
+{
+    const struct rj_elements *kind = v->type->elements;
+    size_t size = n_names * sizeof(uint64_t) + 1;
+    struct rj_seq_read read;
+    struct rj_seq_run run;
+    uint64_t *last;
+    bool is_sound;
+
+    rj_cbor_expect_array(r, 3);
+    v->wire.heads = rj_cbor_get_bytes(r);
+    v->wire.lives = rj_cbor_get_bytes(r);
+    v->wire.content = rj_cbor_get_bytes(r);
+    if (r->failed || !kind->is_sound(v->wire.content))
+        return RJ_ECORRUPT;
+    last = rj_mem_new(v->allocator, size);
+    if (last == NULL)
+        return RJ_ENOMEM;
+    read = rj_seq_read_of(&v->wire, kind, &v->seen, last, n_names);
+    while (read.src.next(&read.src, &run))
+        continue;
+    is_sound = rj_seq_read_complete(&read);
+    rj_mem_free(v->allocator, last, size);
+    return is_sound ? RJ_OK : RJ_ECORRUPT;
+}

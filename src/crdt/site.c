@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What changes are made of: rows put under fresh dots, rows taken away. A change never
+ * touches the value: it builds a delta, which is then joined like any other.
+ * Almeida, Shoker, Baquero 2018, "Delta state replicated data types", section 4: delta
+ * mutators. */
+#include "crdt/value.h"
+
+/* Writes prefix || name into full, which the caller ends. */
+static enum rj_err place_of(const struct rj_site *s, struct rj_bytes name,
+                            struct rj_buf *full)
+{
+    *full = (struct rj_buf){.allocator = s->v->allocator};
+    rj_buf_append(full, s->prefix);
+    rj_buf_append(full, name);
+    return rj_buf_err(full);
+}
+
+const struct rj_place *rj_site_place(const struct rj_site *s, struct rj_bytes name)
+{
+    return rj_rows_at(&s->v->rows, s->prefix, name);
+}
+
+enum rj_err rj_site_next(const struct rj_site *s, struct rj_dot *ret_dot)
+{
+    uint32_t self = s->v->self;
+
+    if (self == RJ_NAME_NONE)
+        return RJ_EINVAL;
+    ret_dot->origin = self;
+    ret_dot->seq = rj_dots_last(&s->v->seen, self) + 1 + s->delta->made;
+    return ret_dot->seq <= RJ_SEQ_MAX ? RJ_OK : RJ_ELIMIT;
+}
+
+enum rj_err rj_site_event(const struct rj_site *s)
+{
+    struct rj_dot dot = {0};
+    enum rj_err err = rj_site_next(s, &dot);
+
+    if (err == RJ_OK)
+        err = rj_dots_note(&s->delta->seen, dot);
+    if (err == RJ_OK)
+        s->delta->made++;
+    return err;
+}
+
+/* A change may name one key twice: its later row stands for both. */
+static void drop_earlier(const struct rj_site *s, const struct rj_row *row)
+{
+    struct rj_place *place = rj_rows_place(&s->delta->rows, rj_place_name(row->place));
+    struct rj_row *other = place != NULL ? place->first : NULL;
+
+    while (other != NULL && other->dot.origin != row->dot.origin)
+        other = other->next;
+    if (other != NULL)
+        rj_rows_drop(&s->delta->rows, other);
+}
+
+enum rj_err rj_site_put(const struct rj_site *s, struct rj_bytes name,
+                        struct rj_bytes payload)
+{
+    struct rj_dot dot = {0};
+    struct rj_row *row = NULL;
+    struct rj_buf full;
+    enum rj_err err = rj_site_next(s, &dot);
+
+    if (err != RJ_OK)
+        return err;
+    if (payload.len > RJ_CRDT_VALUE_MAX)
+        return RJ_ELIMIT;
+    err = place_of(s, name, &full);
+    if (err == RJ_OK)
+        row = rj_row_new(s->v->allocator, rj_buf_view(&full), dot, payload);
+    rj_buf_done(&full);
+    if (err == RJ_OK)
+        err = row != NULL ? rj_dots_note(&s->delta->seen, dot) : RJ_ENOMEM;
+    if (err != RJ_OK) {
+        if (row != NULL)
+            rj_row_free(s->v->allocator, row);
+        return err;
+    }
+    drop_earlier(s, row);
+    s->delta->made++;
+    rj_rows_put(&s->delta->rows, row);
+    return RJ_OK;
+}
+
+enum rj_err rj_site_kill_row(const struct rj_site *s, const struct rj_row *row)
+{
+    if (s->caused != NULL && !rj_dots_has(s->caused, row->dot))
+        return RJ_OK;
+    s->delta->took = true;
+    return rj_dots_note(&s->delta->seen, row->dot);
+}
+
+enum rj_err rj_site_copy(const struct rj_site *s, const struct rj_row *row)
+{
+    struct rj_row *copy = rj_row_new(s->v->allocator, rj_place_name(row->place), row->dot,
+                                     rj_row_payload(row));
+    enum rj_err err = copy != NULL ? rj_dots_note(&s->delta->seen, row->dot) : RJ_ENOMEM;
+
+    if (err == RJ_OK)
+        rj_rows_put(&s->delta->rows, copy);
+    else if (copy != NULL)
+        rj_row_free(s->v->allocator, copy);
+    return err;
+}
+
+static enum rj_err kill_place(const struct rj_site *s, const struct rj_place *place)
+{
+    const struct rj_row *row = place != NULL ? place->first : NULL;
+    enum rj_err err = RJ_OK;
+
+    for (; err == RJ_OK && row != NULL; row = row->next)
+        err = rj_site_kill_row(s, row);
+    return err;
+}
+
+/* What the reader had seen and is not here goes when it comes. */
+static enum rj_err hold(const struct rj_site *s, struct rj_bytes place, bool under)
+{
+    struct rj_dots rest = {.allocator = s->v->allocator};
+    enum rj_err err;
+
+    if (s->caused == NULL)
+        return RJ_OK;
+    err = rj_dots_minus(&rest, s->caused, &s->delta->seen);
+    if (err == RJ_OK)
+        err = rj_held_add(s->delta, place, under, &rest);
+    rj_dots_done(&rest);
+    return err;
+}
+
+enum rj_err rj_site_kill(const struct rj_site *s, struct rj_bytes name)
+{
+    struct rj_buf full;
+    enum rj_err err = place_of(s, name, &full);
+
+    if (err == RJ_OK)
+        err = kill_place(s, rj_rows_place(&s->v->rows, rj_buf_view(&full)));
+    if (err == RJ_OK)
+        err = hold(s, rj_buf_view(&full), false);
+    rj_buf_done(&full);
+    return err;
+}
+
+enum rj_err rj_site_kill_under(const struct rj_site *s)
+{
+    const struct rj_place *place = rj_rows_under(&s->v->rows, s->prefix);
+    enum rj_err err = RJ_OK;
+
+    for (; err == RJ_OK && place != NULL; place = rj_place_next(place, s->prefix))
+        err = kill_place(s, place);
+    return err == RJ_OK ? hold(s, s->prefix, true) : err;
+}
+
+enum rj_err rj_site_grow(const struct rj_site *s, struct rj_bytes name)
+{
+    const struct rj_bytes nothing = {0};
+    const struct rj_place *there = rj_site_place(s, name);
+    enum rj_err err;
+
+    if (there != NULL && s->prefix.len == 0)
+        return rj_rows_find(&s->delta->rows, there->first->dot) == NULL
+                   ? rj_site_copy(s, there->first)
+                   : RJ_OK;
+    err = kill_place(s, there);
+    return err == RJ_OK ? rj_site_put(s, name, nothing) : err;
+}
+
+enum rj_err rj_site_stamp(const struct rj_site *s, const uint64_t *own,
+                          uint64_t *ret_stamp)
+{
+    const struct rj_crdt_clock *clock = s->v->clock;
+    uint64_t reading = s->op->stamp;
+    unsigned source;
+
+    if ((s->op->flags & RJ_CRDT_NOW) == 0) {
+        *ret_stamp = reading;
+        return RJ_OK;
+    }
+    if (clock != NULL) {
+        reading = 0;
+        for (source = 0; source < RJ_CRDT_SOURCES; source++) {
+            if (clock->read(clock->user, (enum rj_crdt_source)source, &reading))
+                break;
+            reading = 0;
+        }
+    }
+    if (own != NULL && *own == UINT64_MAX)
+        return RJ_ERANGE;
+    *ret_stamp = own != NULL && *own >= reading ? *own + 1 : reading;
+    return RJ_OK;
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Counter that is never negative: who takes away needs the right to, which comes with
+ * adding and can be moved to another replica. Tips: at the place itself what a replica
+ * added less what it took away, at `m` and a name what it moved there.
+ *
+ * A delta holds all rows of the counter: whatever arrives brings what justified it, so no
+ * value that anyone sees is negative. (A map's reset may take away rights that somebody
+ * spends at the same time; then it is 0 until they are made good.)
+ * Balegas et al. 2015, "Extending eventually consistent cloud databases for enforcing
+ * numeric invariants" (bounded counter). */
+#include "crdt/sums.h"
+
+enum { MOVED = 'm' };
+
+static const struct rj_bytes here = {0};
+
+static size_t moved_to(uint8_t p[1 + RJ_CRDT_NAME_MAX], struct rj_bytes to)
+{
+    p[0] = MOVED;
+    memcpy(p + 1, to.ptr, to.len);
+    return 1 + to.len;
+}
+
+/* own + moved in - moved out */
+static rj_int128 rights(const struct rj_crdt *v, struct rj_bytes prefix,
+                        struct rj_bytes who)
+{
+    const struct rj_place *place = rj_rows_under(&v->rows, prefix);
+    uint32_t origin = rj_roster_find(v->names, who);
+    rj_int128 sum = 0;
+    bool alive;
+
+    for (; place != NULL; place = rj_place_next(place, prefix)) {
+        struct rj_bytes name = rj_bytes_skip(rj_place_name(place), prefix.len);
+
+        if (rj_sums_is_floor(name))
+            continue;
+        if (origin != RJ_NAME_NONE && name.len == 0)
+            sum += rj_sums_of(v, prefix, name, origin);
+        else if (origin != RJ_NAME_NONE)
+            sum -= rj_sums_of(v, prefix, name, origin);
+        if (name.len > 0 && rj_bytes_equal(rj_bytes_skip(name, 1), who))
+            sum += rj_sums_total(v, prefix, name, &alive);
+    }
+    return sum;
+}
+
+static enum rj_err move(const struct rj_site *s)
+{
+    uint8_t name[1 + RJ_CRDT_NAME_MAX];
+    struct rj_bytes to;
+
+    if (s->op->n_keys != 1)
+        return RJ_EINVAL;
+    to = s->op->keys[0];
+    if (to.len == 0 || to.len > RJ_CRDT_NAME_MAX)
+        return RJ_EINVAL;
+    if (rj_bytes_equal(to, rj_roster_get(s->v->names, s->v->self)))
+        return RJ_OK;
+    return rj_sums_add(s, rj_bytes_of(name, moved_to(name, to)), s->op->amount);
+}
+
+/* The rows that stay, for the delta. */
+static enum rj_err tell_all(const struct rj_site *s)
+{
+    const struct rj_place *place = rj_rows_under(&s->v->rows, s->prefix);
+    const struct rj_row *row;
+    enum rj_err err = RJ_OK;
+
+    for (; err == RJ_OK && place != NULL; place = rj_place_next(place, s->prefix)) {
+        for (row = place->first; err == RJ_OK && row != NULL; row = row->next) {
+            if (!rj_dots_has(&s->delta->seen, row->dot))
+                err = rj_site_copy(s, row);
+        }
+    }
+    return err;
+}
+
+static enum rj_err change(const struct rj_site *s)
+{
+    rj_int128 amount = s->op->amount;
+    int64_t fits;
+    bool alive;
+    enum rj_err err;
+
+    if ((s->op->code != RJ_CRDT_INC && s->op->code != RJ_CRDT_DEC &&
+         s->op->code != RJ_CRDT_MOVE) ||
+        amount < 0 || s->v->self == RJ_NAME_NONE)
+        return RJ_EINVAL;
+    if (s->op->code == RJ_CRDT_INC) {
+        err = rj_sums_int(rj_sums_total(s->v, s->prefix, here, &alive) + amount, &fits);
+        if (err == RJ_OK)
+            err = rj_sums_add(s, here, amount);
+    } else if (rights(s->v, s->prefix, rj_roster_get(s->v->names, s->v->self)) < amount) {
+        err = RJ_ERANGE;
+    } else {
+        err = s->op->code == RJ_CRDT_MOVE ? move(s) : rj_sums_add(s, here, -amount);
+    }
+    return err == RJ_OK ? tell_all(s) : err;
+}
+
+static enum rj_err count(const struct rj_crdt *v, struct rj_bytes prefix, int64_t *ret)
+{
+    bool alive;
+    rj_int128 sum = rj_sums_total(v, prefix, here, &alive);
+
+    return rj_sums_int(sum > 0 ? sum : 0, ret);
+}
+
+enum rj_err rj_crdt_rights(const struct rj_crdt *v, struct rj_bytes who,
+                           int64_t *ret_rights)
+{
+    if (v->type->number != RJ_CRDT_BCOUNTER)
+        return RJ_EINVAL;
+    return rj_sums_int(rights(v, here, who), ret_rights);
+}
+
+static bool is_sound(struct rj_bytes place, struct rj_bytes payload)
+{
+    struct rj_bytes name;
+
+    return rj_sums_is_sound(place, payload, &name) &&
+           (name.len == 0 ||
+            (name.ptr[0] == MOVED && name.len > 1 && name.len <= 1 + RJ_CRDT_NAME_MAX));
+}
+
+const struct rj_type rj_type_bcounter = {
+    .number = RJ_CRDT_BCOUNTER,
+    .name = "bcounter",
+    .sums = true,
+    .change = change,
+    .reset = rj_sums_reset,
+    .beats = rj_sums_beats,
+    .is_contested = rj_sums_is_floor,
+    .is_sound = is_sound,
+    .count = count,
+    .alive = rj_sums_alive,
+    .read = rj_sums_read,
+};

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* List: a sequence of byte strings, each told and kept as its length and its bytes.
+ * Weidner, Kleppmann 2023, "The art of the Fugue". */
+#include "crdt/json.h"
+#include "crdt/seq.h"
+
+static struct rj_bytes element(struct rj_reader *r)
+{
+    uint64_t len = rj_reader_varint(r);
+
+    if (len > RJ_CRDT_KEY_MAX)
+        rj_reader_fail(r);
+    return rj_reader_bytes(r, (size_t)(r->failed ? 0 : len));
+}
+
+static size_t skip(struct rj_bytes b, uint64_t n)
+{
+    struct rj_reader r = rj_reader_of(b);
+
+    for (; n > 0; n--) {
+        if (rj_reader_left(&r) == 0)
+            return SIZE_MAX;
+        (void)element(&r);
+    }
+    return b.len - rj_reader_left(&r);
+}
+
+static bool is_sound(struct rj_bytes b)
+{
+    struct rj_reader r = rj_reader_of(b);
+
+    while (rj_reader_left(&r) > 0)
+        (void)element(&r);
+    return rj_reader_complete(&r);
+}
+
+static enum rj_err content(const struct rj_crdt_op *op, struct rj_buf *room,
+                           struct rj_bytes *ret_content, uint64_t *ret_n)
+{
+    size_t i;
+
+    if (op->n_keys > 0 && op->keys == NULL)
+        return RJ_EINVAL;
+    for (i = 0; i < op->n_keys; i++) {
+        if (op->keys[i].len > RJ_CRDT_KEY_MAX)
+            return RJ_ELIMIT;
+        rj_buf_varint(room, op->keys[i].len);
+        rj_buf_append(room, op->keys[i]);
+    }
+    *ret_content = rj_buf_view(room);
+    *ret_n = op->n_keys;
+    return rj_buf_err(room);
+}
+
+static void show(const struct rj_crdt *v, struct rj_bytes prefix, struct rj_buf *json)
+{
+    struct rj_buf all = {.allocator = json->allocator};
+    const char *comma = "";
+    struct rj_reader r;
+
+    (void)prefix;
+    rj_seq_show(v->seq, &all);
+    r = rj_reader_of(rj_buf_view(&all));
+    rj_buf_u8(json, '[');
+    while (rj_reader_left(&r) > 0) {
+        rj_buf_append_str(json, comma);
+        rj_json_put_str(json, element(&r));
+        comma = ",";
+    }
+    rj_buf_u8(json, ']');
+    if (all.failed)
+        rj_buf_fail(json, rj_buf_err(&all));
+    rj_buf_done(&all);
+}
+
+static const struct rj_elements strings = {
+    .skip = skip, .is_sound = is_sound, .content = content};
+
+const struct rj_type rj_type_list = {
+    .number = RJ_CRDT_LIST,
+    .name = "list",
+    .alone = true, /* it has no rows */
+    .show = show,
+    .elements = &strings,
+};

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The life of a value, and removals that wait for what they remove. Invariants: dots of
+ * rows are in the context, those of held removals are not; one row a (place, origin).
+ * Almeida, Shoker, Baquero 2018, "Delta state replicated data types", sections 4 to 7;
+ * deferred removals after the sets of Riak (Brown et al. 2014, "Riak DT map"). */
+#include "crdt/value.h"
+
+#include "base/cbor.h"
+#include "base/hash.h"
+#include "crdt/seq.h"
+
+enum { FORMAT = 1 };
+
+/* ---- making */
+
+static enum rj_err make_fingerprint(struct rj_crdt *v)
+{
+    struct rj_buf b = {.allocator = v->allocator};
+    enum rj_err err;
+
+    rj_cbor_put_array(&b, 7);
+    rj_cbor_put_uint(&b, FORMAT);
+    rj_cbor_put_uint(&b, v->type->number);
+    rj_cbor_put_uint(&b, v->rules.bias);
+    rj_cbor_put_uint(&b, v->rules.tie);
+    rj_cbor_put_uint(&b, 0); /* for how long rows live */
+    rj_cbor_put_uint(&b, 0); /* for how long removals are remembered */
+    rj_cbor_put_uint(&b, 0); /* number of a validation rule that all share */
+    err = rj_buf_err(&b);
+    if (err == RJ_OK)
+        v->fingerprint = rj_hash_checksum(rj_buf_view(&b));
+    rj_buf_done(&b);
+    return err;
+}
+
+static struct rj_crdt *make(const struct rj_type *type,
+                            const struct rj_allocator *allocator)
+{
+    struct rj_crdt *v = rj_mem_new(allocator, sizeof(*v));
+
+    if (v == NULL)
+        return NULL;
+    *v = (struct rj_crdt){.type = type, .allocator = allocator, .self = RJ_NAME_NONE};
+    v->seen.allocator = allocator;
+    rj_rows_init(&v->rows, allocator);
+    return v;
+}
+
+static bool are_rules(const struct rj_crdt_rules *rules)
+{
+    return rules->size == 0 || (rules->size == sizeof(*rules) &&
+                                (unsigned)rules->bias <= RJ_CRDT_BIAS_REMOVE &&
+                                (unsigned)rules->tie <= RJ_CRDT_TIE_MIN_REPLICA);
+}
+
+enum rj_err rj_crdt_new(const struct rj_crdt_opts *opts, struct rj_crdt **ret_value)
+{
+    struct rj_crdt *v = NULL;
+    enum rj_err err = RJ_ENOMEM;
+
+    if (opts == NULL || opts->size != sizeof(*opts) ||
+        rj_type_get((uint64_t)opts->type) == NULL || !are_rules(&opts->rules))
+        return RJ_EINVAL;
+    v = make(rj_type_get((uint64_t)opts->type), opts->allocator);
+    if (v == NULL)
+        goto out;
+    if (opts->rules.size != 0)
+        v->rules = opts->rules;
+    v->clock = opts->clock;
+    v->check = opts->check;
+    v->user = opts->user;
+    v->names = rj_roster_new(v->allocator);
+    if (v->names == NULL)
+        goto out;
+    if (v->type->elements != NULL) {
+        v->seq = rj_seq_new(v->type->elements, v->names, v->allocator);
+        if (v->seq == NULL)
+            goto out;
+    }
+    err =
+        opts->replica.len > 0 ? rj_roster_add(v->names, opts->replica, &v->self) : RJ_OK;
+    if (err == RJ_OK)
+        err = make_fingerprint(v);
+    if (err != RJ_OK)
+        goto out;
+    *ret_value = v;
+    v = NULL;
+out:
+    rj_crdt_free(v);
+    return err;
+}
+
+struct rj_crdt *rj_crdt_blank(const struct rj_crdt *v)
+{
+    struct rj_crdt *d = make(v->type, v->allocator);
+
+    if (d == NULL)
+        return NULL;
+    d->rules = v->rules;
+    d->fingerprint = v->fingerprint;
+    d->names = rj_roster_share(v->names);
+    return d;
+}
+
+static void held_done(const struct rj_allocator *allocator, struct rj_held *held)
+{
+    rj_mem_free(allocator, held->place, held->len + 1);
+    rj_dots_done(&held->dots);
+}
+
+static void free_held(struct rj_crdt *v)
+{
+    size_t i;
+
+    for (i = 0; i < v->n_held; i++)
+        held_done(v->allocator, &v->held[i]);
+    rj_mem_free(v->allocator, v->held, v->cap_held * sizeof(*v->held));
+}
+
+void rj_crdt_free(struct rj_crdt *v)
+{
+    if (v == NULL)
+        return;
+    rj_rows_done(&v->rows);
+    rj_seq_free(v->seq);
+    rj_dots_done(&v->seen);
+    free_held(v);
+    rj_roster_release(v->names);
+    rj_mem_free(v->allocator, v, sizeof(*v));
+}
+
+void rj_crdt_buf_free(struct rj_crdt_buf *b)
+{
+    if (b == NULL)
+        return;
+    rj_mem_free(b->allocator, b->ptr, b->cap);
+    *b = (struct rj_crdt_buf){.allocator = b->allocator};
+}
+
+enum rj_crdt_type rj_crdt_type(const struct rj_crdt *v)
+{
+    return v->type->number;
+}
+
+static bool has_written(const struct rj_crdt *v, uint32_t origin)
+{
+    size_t at = rj_dots_at(&v->seen, origin, 0);
+
+    return at < v->seen.n && v->seen.spans[at].origin == origin;
+}
+
+enum rj_err rj_crdt_rename(struct rj_crdt *v, struct rj_bytes replica, bool own)
+{
+    uint32_t self = RJ_NAME_NONE;
+    enum rj_err err = RJ_OK;
+
+    if (replica.len > 0)
+        err = rj_roster_add(v->names, replica, &self);
+    if (err == RJ_OK && self != RJ_NAME_NONE && !own && has_written(v, self))
+        err = RJ_EEXIST;
+    if (err == RJ_OK)
+        v->self = self;
+    return err;
+}
+
+/* ---- comparing */
+
+/* The same dot by name in both. */
+static bool row_is_in(const struct rj_crdt *v, struct rj_bytes replica,
+                      const struct rj_row *row)
+{
+    struct rj_dot dot = {.seq = row->dot.seq,
+                         .origin = rj_roster_find(v->names, replica)};
+
+    return dot.origin != RJ_NAME_NONE && rj_rows_find(&v->rows, dot) != NULL;
+}
+
+bool rj_crdt_equal(const struct rj_crdt *a, const struct rj_crdt *b)
+{
+    const struct rj_row *row = rj_rows_from(&a->rows, (struct rj_dot){0});
+    enum rj_crdt_order order;
+    size_t i;
+
+    if (a->fingerprint != b->fingerprint || a->rows.dots.count != b->rows.dots.count ||
+        a->n_held != b->n_held || rj_crdt_compare(a, b, &order) != RJ_OK ||
+        order != RJ_CRDT_EQUAL)
+        return false;
+    for (; row != NULL; row = rj_rows_after(row)) {
+        if (!row_is_in(b, rj_roster_get(a->names, row->dot.origin), row))
+            return false;
+    }
+    for (i = 0; i < a->n_held; i++) {
+        const struct rj_held *x = &a->held[i], *y = &b->held[i];
+
+        if (x->under != y->under || !rj_bytes_equal(rj_held_place(x), rj_held_place(y)) ||
+            !rj_roster_within(&x->dots, a->names, &y->dots, b->names) ||
+            !rj_roster_within(&y->dots, b->names, &x->dots, a->names))
+            return false;
+    }
+    return true;
+}
+
+/* ---- held removals */
+
+static int held_order(const struct rj_held *h, struct rj_bytes place, bool under)
+{
+    int order = rj_bytes_compare(rj_held_place(h), place);
+
+    return order != 0 ? order : (int)h->under - (int)under;
+}
+
+bool rj_held_covers(const struct rj_crdt *v, struct rj_bytes place, struct rj_dot dot)
+{
+    size_t i;
+
+    for (i = 0; i < v->n_held; i++) {
+        const struct rj_held *h = &v->held[i];
+        bool meant = h->under ? rj_bytes_starts_with(place, rj_held_place(h))
+                              : rj_bytes_equal(place, rj_held_place(h));
+
+        if (meant && rj_dots_has(&h->dots, dot))
+            return rj_place_dies(v, place);
+    }
+    return false;
+}
+
+static enum rj_err reserve_held(struct rj_crdt *v)
+{
+    size_t cap = v->cap_held != 0 ? v->cap_held * 2 : 4;
+    struct rj_held *held;
+
+    if (v->n_held < v->cap_held)
+        return RJ_OK;
+    held = rj_mem_resize(v->allocator, v->held, v->cap_held * sizeof(*held),
+                         cap * sizeof(*held));
+    if (held == NULL)
+        return RJ_ENOMEM;
+    v->held = held;
+    v->cap_held = cap;
+    return RJ_OK;
+}
+
+/* A new one at index at. */
+static enum rj_err insert_held(struct rj_crdt *v, size_t at, struct rj_bytes place,
+                               bool under)
+{
+    uint8_t *copy = rj_mem_new(v->allocator, place.len + 1);
+
+    if (copy == NULL || reserve_held(v) != RJ_OK) {
+        rj_mem_free(v->allocator, copy, place.len + 1);
+        return RJ_ENOMEM;
+    }
+    if (place.len > 0)
+        memcpy(copy, place.ptr, place.len);
+    memmove(v->held + at + 1, v->held + at, (v->n_held - at) * sizeof(*v->held));
+    v->held[at] = (struct rj_held){.place = copy, .len = place.len, .under = under};
+    v->held[at].dots.allocator = v->allocator;
+    v->n_held++;
+    return RJ_OK;
+}
+
+enum rj_err rj_held_add(struct rj_crdt *v, struct rj_bytes place, bool under,
+                        const struct rj_dots *dots)
+{
+    enum rj_err err = RJ_OK;
+    size_t at = 0, i;
+
+    if (dots->n == 0)
+        return RJ_OK;
+    while (at < v->n_held && held_order(&v->held[at], place, under) < 0)
+        at++;
+    if (at == v->n_held || held_order(&v->held[at], place, under) != 0) {
+        if (v->n_held >= RJ_CRDT_HELD_MAX)
+            return RJ_ELIMIT;
+        err = insert_held(v, at, place, under);
+    }
+    for (i = 0; err == RJ_OK && i < dots->n; i++)
+        err = rj_dots_add(&v->held[at].dots, dots->spans[i]);
+    return err;
+}
+
+enum rj_err rj_held_trim(struct rj_crdt *v)
+{
+    struct rj_dots rest = {.allocator = v->allocator};
+    enum rj_err err = RJ_OK;
+    size_t i, kept = 0;
+
+    for (i = 0; i < v->n_held; i++) {
+        struct rj_held *h = &v->held[i];
+        struct rj_dots old = h->dots;
+
+        if (err == RJ_OK)
+            err = rj_dots_minus(&rest, &h->dots, &v->seen);
+        if (err == RJ_OK) {
+            h->dots = rest;
+            rest = old;
+        }
+        if (h->dots.n > 0)
+            v->held[kept++] = *h;
+        else
+            held_done(v->allocator, h);
+    }
+    v->n_held = kept;
+    rj_dots_done(&rest);
+    return err;
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A change: judged, made into a delta, encoded if somebody wants it, joined.
+ * Almeida, Shoker, Baquero 2018, "Delta state replicated data types", section 4. */
+#include "crdt/seq.h"
+
+static bool keys_fit(const struct rj_crdt_op *op)
+{
+    size_t i;
+
+    for (i = 0; i < op->n_keys; i++) {
+        if (op->keys[i].len > RJ_CRDT_KEY_MAX)
+            return false;
+    }
+    return op->tag.len <= RJ_CRDT_KEY_MAX;
+}
+
+enum rj_err rj_code_decode(const struct rj_crdt *v, struct rj_bytes bytes,
+                           struct rj_crdt **ret)
+{
+    struct rj_crdt *other = rj_crdt_blank(v);
+    enum rj_err err = RJ_ENOMEM;
+
+    if (other == NULL)
+        return RJ_ENOMEM;
+    rj_roster_release(other->names);
+    other->names = rj_roster_new(v->allocator);
+    if (other->names != NULL)
+        err = rj_code_get(other, bytes);
+    if (err == RJ_OK)
+        *ret = other;
+    else
+        rj_crdt_free(other);
+    return err;
+}
+
+static enum rj_err build(const struct rj_crdt *v, const struct rj_crdt_op *op,
+                         struct rj_crdt *delta)
+{
+    struct rj_crdt *known = NULL;
+    struct rj_dots caused = {.allocator = v->allocator};
+    struct rj_site site = {.v = v, .delta = delta, .op = op};
+    enum rj_err err = keys_fit(op) ? RJ_OK : RJ_ELIMIT;
+
+    if (err == RJ_OK && (op->flags & RJ_CRDT_CAUSED) != 0) {
+        err = rj_context_get(v, op->context, &known, &caused);
+        site.caused = &caused;
+        site.known = known;
+    }
+    if (err == RJ_OK)
+        err = v->type->change(&site);
+    if (err == RJ_OK && delta->made == 0 && (delta->took || delta->n_held > 0))
+        err = rj_site_event(&site);
+    if (err == RJ_OK)
+        err = rj_held_trim(delta);
+    rj_crdt_free(known);
+    rj_dots_done(&caused);
+    return err;
+}
+
+enum rj_err rj_code_encode(const struct rj_crdt *v, struct rj_crdt_buf *ret)
+{
+    struct rj_buf out = rj_buf_open(ret);
+    enum rj_err err = rj_code_put(v, &out);
+
+    if (err != RJ_OK)
+        rj_buf_fail(&out, err);
+    return rj_buf_close(&out, ret);
+}
+
+enum rj_err rj_crdt_write(struct rj_crdt *v, const struct rj_crdt_op *op,
+                          struct rj_crdt_buf *ret_delta)
+{
+    struct rj_crdt *delta = NULL;
+    enum rj_err err;
+
+    if (op == NULL || op->size != sizeof(*op) || op->n_keys > RJ_CRDT_KEYS_MAX)
+        return RJ_EINVAL;
+    err = v->check != NULL ? v->check(v->user, v, op) : RJ_OK;
+    if (err != RJ_OK)
+        return err;
+    if (v->type->elements != NULL)
+        return rj_seq_write(v, op, ret_delta);
+    delta = rj_crdt_blank(v);
+    if (delta == NULL)
+        return RJ_ENOMEM;
+    err = build(v, op, delta);
+    if (err == RJ_OK && ret_delta != NULL)
+        err = rj_code_encode(delta, ret_delta);
+    if (err == RJ_OK)
+        err = rj_crdt_join(v, delta, NULL);
+    rj_crdt_free(delta);
+    return err;
+}
+
+enum rj_err rj_crdt_encode(const struct rj_crdt *v, struct rj_crdt_buf *ret_bytes)
+{
+    return rj_code_encode(v, ret_bytes);
+}
+
+enum rj_err rj_crdt_join_bytes(struct rj_crdt *v, struct rj_bytes bytes,
+                               struct rj_crdt_report *ret_report)
+{
+    struct rj_crdt *other = NULL;
+    enum rj_err err = rj_code_decode(v, bytes, &other);
+
+    if (err == RJ_OK)
+        err = rj_crdt_join(v, other, ret_report);
+    rj_crdt_free(other);
+    return err;
+}
+
+enum rj_err rj_crdt_decode(const struct rj_crdt_opts *opts, struct rj_bytes bytes,
+                           struct rj_crdt **ret_value)
+{
+    struct rj_crdt *v = NULL;
+    enum rj_err err = rj_crdt_new(opts, &v);
+
+    if (err == RJ_OK)
+        err = v->type->elements == NULL ? rj_code_get(v, bytes)
+                                        : rj_crdt_join_bytes(v, bytes, NULL);
+    if (err == RJ_OK) {
+        *ret_value = v;
+        v = NULL;
+    }
+    rj_crdt_free(v);
+    return err;
+}
+
+enum rj_err rj_crdt_join_deltas(const struct rj_crdt_opts *opts,
+                                const struct rj_bytes *deltas, size_t n,
+                                struct rj_crdt_buf *ret_bytes)
+{
+    struct rj_crdt *v = NULL;
+    enum rj_err err = rj_crdt_new(opts, &v);
+    size_t i;
+
+    for (i = 0; err == RJ_OK && i < n; i++)
+        err = rj_crdt_join_bytes(v, deltas[i], NULL);
+    if (err == RJ_OK)
+        err = rj_code_encode(v, ret_bytes);
+    rj_crdt_free(v);
+    return err;
+}
