@@ -153,6 +153,10 @@ static const char *refuse(enum rj_config_type type, const char *value)
                        strcmp(value, "none") == 0
                    ? NULL
                    : "always, second or none";
+    case RJ_CONFIG_PATH:
+        return value[0] == '\0' || (value[0] == '/' && is_command(value))
+                   ? NULL
+                   : "an absolute path";
     case RJ_CONFIG_YES_NO:
         return strcmp(value, "yes") == 0 || strcmp(value, "no") == 0 ? NULL : "yes or no";
     case RJ_CONFIG_LEVEL:

@@ -28,9 +28,10 @@ enum rj_config_type {
     RJ_CONFIG_DURABILITY, /* always, second, none */
     RJ_CONFIG_LEVEL,      /* error, warn, info, debug */
     RJ_CONFIG_YES_NO,
-    RJ_CONFIG_TOKEN,      /* printable, 1..RJ_CONFIG_TOKEN_MAX, no space, no ';' */
-    RJ_CONFIG_SECRET,     /* a token that nobody guesses, or an absolute path */
-    RJ_CONFIG_COMMAND     /* a program and its arguments, split at blanks */
+    RJ_CONFIG_PATH,   /* absolute, or empty; no ';' and '#' */
+    RJ_CONFIG_TOKEN,  /* printable, 1..RJ_CONFIG_TOKEN_MAX, no space, no ';' */
+    RJ_CONFIG_SECRET, /* a token that nobody guesses, or an absolute path */
+    RJ_CONFIG_COMMAND /* a program and its arguments, split at blanks */
 };
 
 /* One line of config.def. */

@@ -249,6 +249,8 @@ static enum rj_err make_parts(struct rj_daemon *d)
         .peers = d->peers,
         .listen_host = d->listen_resp,
         .port = d->port_resp,
+        .data_dir = d->home.dirs.data,
+        .tls_port = (uint16_t)rj_config_uint(&d->config, "port.resps"),
         .listen_fd = d->given.fd[RJ_INHERIT_RESP],
         .port_peer = d->port_peer,
     };
@@ -272,6 +274,17 @@ static enum rj_err say_port(struct rj_daemon *d, enum rj_err err, const char *ke
                rj_config_get(&d->config, key), host[0] != '\0' ? host : "any address",
                rj_driver_port_text(err));
     rj_why_set(d->hint, sizeof(d->hint), "rejoin config set %s PORT", key);
+    return err;
+}
+
+static enum rj_err listen_tls(struct rj_daemon *d)
+{
+    enum rj_err err = rj_respd_listen_tls(d->respd, d->why, sizeof(d->why));
+
+    if (err == RJ_OK || d->why[0] == '\0')
+        return say_port(d, err, "port.resps", d->listen_resp);
+    rj_why_set(d->hint, sizeof(d->hint),
+               "rejoin config set resp.cert /PATH, resp.key /PATH");
     return err;
 }
 
@@ -300,6 +313,8 @@ static enum rj_err listen_everywhere(struct rj_daemon *d)
 
     if (err == RJ_OK)
         err = say_port(d, rj_respd_listen(d->respd), "port.resp", d->listen_resp);
+    if (err == RJ_OK)
+        err = listen_tls(d);
     if (err == RJ_OK)
         err = listen_web(d);
     if (err != RJ_OK)

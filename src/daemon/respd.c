@@ -9,6 +9,7 @@
  * for the thousands that just sit there. */
 #include "base/alloc.h"
 #include "daemon/respd_inner.h"
+#include "posix/tls.h"
 
 #include <stdio.h>
 #include <sys/random.h>
@@ -227,7 +228,7 @@ static void on_close(struct rj_conn *conn, enum rj_err err)
     client_free(rj_conn_ctx(conn));
 }
 
-static const struct rj_conn_ops conn_ops = {
+const struct rj_conn_ops rj_respd_conn_ops = {
     .on_open = on_open,
     .on_data = on_data,
     .on_eof = on_eof,
@@ -444,7 +445,7 @@ enum rj_err rj_respd_new(const struct rj_respd_options *options,
 
 enum rj_err rj_respd_listen(struct rj_respd *r)
 {
-    const struct rj_conn_options options = {.ops = &conn_ops, .ctx = r};
+    const struct rj_conn_options options = {.ops = &rj_respd_conn_ops, .ctx = r};
     const char *host = r->options.listen_host;
 
     if (r->options.listen_fd != 0)
@@ -486,7 +487,8 @@ void rj_respd_end(struct rj_respd *r)
 void rj_respd_stop(struct rj_respd *r)
 {
     rj_listener_close(r->listener);
-    r->listener = NULL;
+    rj_listener_close(r->tls_listener);
+    r->listener = r->tls_listener = NULL;
 }
 
 void rj_respd_free(struct rj_respd *r)
@@ -495,6 +497,7 @@ void rj_respd_free(struct rj_respd *r)
         return;
     rj_timer_free(r->timer);
     rj_respd_watch_done(r);
+    rj_tls_ctx_free(r->tls);
     free(r->whole);
     free(r);
 }

@@ -27,6 +27,7 @@ struct rj_respd_options {
     const char *listen_host;
     const char *data_dir;
     uint16_t port;      /* 0: no listener, `bucket run` alone */
+    uint16_t tls_port;  /* the same over TLS; 0: none */
     int listen_fd;      /* inherited, listens at port; 0: none */
     uint16_t port_peer; /* for INFO */
 };
@@ -36,6 +37,10 @@ RJ_NODISCARD enum rj_err rj_respd_new(const struct rj_respd_options *options,
                                       struct rj_respd **ret_respd);
 /* RJ_EBUSY, RJ_EINVAL, RJ_EDENIED as rj_listener_tcp. */
 RJ_NODISCARD enum rj_err rj_respd_listen(struct rj_respd *r);
+/* Over TLS, where tls_port is set. RJ_EINVAL also: a certificate or key cannot be used;
+ * detail in why. Otherwise as above. */
+RJ_NODISCARD enum rj_err rj_respd_listen_tls(struct rj_respd *r, char *why,
+                                             size_t why_len);
 void rj_respd_begin(struct rj_respd *r, struct rj_engine *e); /* a new instance */
 /* The instance has ended: clients that are owed a reply are cut, others are told to try
  * again. */

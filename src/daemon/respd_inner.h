@@ -71,7 +71,8 @@ struct rj_respd {
     bool watching;
     struct rj_respd_options options;
     struct rj_engine *engine; /* NULL between two instances */
-    struct rj_listener *listener;
+    struct rj_listener *listener, *tls_listener;
+    struct rj_tls_ctx *tls; /* NULL: none */
     struct rj_timer *timer;
     struct rj_map clients;
     struct rj_respd_client *attention; /* held, waiting, full, ended */
@@ -98,5 +99,8 @@ void rj_respd_watch_done(struct rj_respd *r);
 void rj_respd_list(struct rj_respd_client *c);
 /* The lines of a section of INFO that only the daemon knows. */
 void rj_respd_info(struct rj_respd *r, const char *section, struct rj_buf *out);
+
+/* Callbacks of the connections of clients. */
+extern const struct rj_conn_ops rj_respd_conn_ops;
 
 #endif
