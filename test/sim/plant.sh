@@ -28,7 +28,7 @@ edit() {
 plant() {
     case $1 in
     no-deps) # R3: a batch does not wait for its deps
-        edit src/node/deliver.c 's/enum rj_err err = check_deps\(s, &b->header\);/enum rj_err err = RJ_OK;/' ;;
+        edit src/node/deliver.c 's/err = check_deps\(s, &b->header, o, from\);/err = RJ_OK;/' ;;
     one-vector) # R5: one context for all ranges
         edit src/node/transfer.c 's/rj_contexts_join\(s->contexts, p->range, &p->S\)/rj_contexts_join(s->contexts, (struct rj_range){0, UINT64_MAX}, \&p->S)/' ;;
     early-durable) # a commit counts as done when it is handed out
