@@ -3,6 +3,7 @@
  * says the daemon, not the depth of this program's calls. */
 #include "client/docjson.h"
 
+#include "base/base64.h"
 #include "base/cbor.h"
 
 /* A container that is being written. */
@@ -27,26 +28,6 @@ static void put_string(struct rj_buf *out, struct rj_bytes s)
     rj_buf_u8(out, '"');
 }
 
-static void put_base64(struct rj_buf *out, struct rj_bytes b)
-{
-    static const char digits[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-    for (size_t i = 0; i < b.len; i += 3) {
-        size_t have = b.len - i < 3 ? b.len - i : 3;
-        uint32_t v = (uint32_t)b.ptr[i] << 16;
-
-        if (have > 1)
-            v |= (uint32_t)b.ptr[i + 1] << 8;
-        if (have > 2)
-            v |= b.ptr[i + 2];
-        rj_buf_u8(out, (uint8_t)digits[v >> 18]);
-        rj_buf_u8(out, (uint8_t)digits[v >> 12 & 63]);
-        rj_buf_u8(out, (uint8_t)(have > 1 ? digits[v >> 6 & 63] : '='));
-        rj_buf_u8(out, (uint8_t)(have > 2 ? digits[v & 63] : '='));
-    }
-}
-
 static void put_bytes(struct rj_buf *out, struct rj_bytes b)
 {
     if (rj_bytes_is_utf8(b)) {
@@ -54,7 +35,7 @@ static void put_bytes(struct rj_buf *out, struct rj_bytes b)
         return;
     }
     rj_buf_append_str(out, "{\"base64\":\"");
-    put_base64(out, b);
+    rj_base64_put(out, b);
     rj_buf_append_str(out, "\"}");
 }
 

@@ -3,6 +3,7 @@
  * depth of this program's calls. */
 #include "face/json.h"
 
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/cbor.h"
 
@@ -13,26 +14,6 @@ struct level {
     struct rj_bytes key; /* of the pair that comes next, in a map */
 };
 
-static void put_base64(struct rj_buf *out, struct rj_bytes b)
-{
-    static const char digits[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-    for (size_t i = 0; i < b.len; i += 3) {
-        size_t have = b.len - i < 3 ? b.len - i : 3;
-        uint32_t v = (uint32_t)b.ptr[i] << 16;
-
-        if (have > 1)
-            v |= (uint32_t)b.ptr[i + 1] << 8;
-        if (have > 2)
-            v |= b.ptr[i + 2];
-        rj_buf_u8(out, (uint8_t)digits[v >> 18]);
-        rj_buf_u8(out, (uint8_t)digits[v >> 12 & 63]);
-        rj_buf_u8(out, (uint8_t)(have > 1 ? digits[v >> 6 & 63] : '='));
-        rj_buf_u8(out, (uint8_t)(have > 2 ? digits[v & 63] : '='));
-    }
-}
-
 json_t *rj_json_bytes(struct rj_bytes b)
 {
     struct rj_buf text = {0};
@@ -40,7 +21,7 @@ json_t *rj_json_bytes(struct rj_bytes b)
 
     if (rj_bytes_is_utf8(b))
         return json_stringn(b.len > 0 ? (const char *)b.ptr : "", b.len);
-    put_base64(&text, b);
+    rj_base64_put(&text, b);
     if (rj_buf_err(&text) == RJ_OK)
         json = json_pack("{s:s%}", "base64", (const char *)text.ptr, text.len);
     rj_buf_done(&text);
