@@ -20,7 +20,7 @@ static const struct sim_named *const tables[] = {
     sim_named_trouble, sim_named_fork,   sim_named_cast};
 
 struct tally {
-    unsigned passed, failed;
+    unsigned passed, failed, skipped;
     struct sim_stats stats;
 };
 
@@ -34,7 +34,7 @@ static double seconds(void)
 
 static int summary(const struct tally *t)
 {
-    printf("%u passed, %u failed, 0 skipped\n", t->passed, t->failed);
+    printf("%u passed, %u failed, %u skipped\n", t->passed, t->failed, t->skipped);
     return t->failed > 0 ? 1 : 0;
 }
 
@@ -102,10 +102,11 @@ static struct sim_world *run_seed(uint64_t seed, bool verbose)
     w->forks = forks;
     w->watch = verbose ? getenv("SIM_WATCH") : NULL;
     sim_random(w);
-    if (w->failed && sim_splits_beyond(w)) {
+    /* Known not to hold (doc/architecture.md, Forks): said and counted, never passed. */
+    if (w->failed && forks && sim_splits_beyond(w)) {
         sim_log(w, "a fork lies beyond the log: %s", w->why);
         w->failed = false;
-        w->stats.beyond++;
+        w->stats.beyond = 1;
     }
     if (w->failed)
         sim_explain(w);
@@ -126,6 +127,10 @@ static int randoms(uint64_t n, uint64_t first)
             printf("not ok %" PRIu64 " - random history # seed %" PRIu64 " %s\n", i + 1,
                    first + i, w->why);
             fflush(stdout);
+        } else if (w->stats.beyond > 0) {
+            t.skipped++;
+            printf("# seed %" PRIu64 " does not hold, and has a fork beyond a log: %s\n",
+                   first + i, w->why);
         } else {
             t.passed++;
         }
@@ -151,7 +156,8 @@ static int one(uint64_t seed, bool verbose)
     printf("%s 1 - random history, trace %016" PRIx64 " # seed %" PRIu64 " %s\n",
            w->failed ? "not ok" : "ok", w->hash, seed, w->why);
     t.failed = w->failed;
-    t.passed = !w->failed;
+    t.skipped = w->stats.beyond > 0;
+    t.passed = !w->failed && t.skipped == 0;
     sim_world_free(w);
     return summary(&t);
 }
