@@ -110,6 +110,9 @@ int rj_cli_ask(struct rj_cli *cli, const char *verb, struct rj_doc *take_args,
                rj_cli_show_fn *show);
 /* Connects. RJ_ENODAEMON: nobody is there; nothing is printed. */
 RJ_NODISCARD enum rj_err rj_cli_connect(struct rj_cli *cli, char *why, size_t why_len);
+/* The same, and it answers: a process that is being taken apart can still be connected
+ * to. RJ_ENODAEMON: none, or it ended. */
+RJ_NODISCARD enum rj_err rj_cli_probe(struct rj_cli *cli, char *why, size_t why_len);
 void rj_cli_disconnect(struct rj_cli *cli);
 /* The monotonic clock. */
 uint64_t rj_cli_now_ms(void);

@@ -24,6 +24,35 @@ enum rj_err rj_cli_connect(struct rj_cli *cli, char *why, size_t why_len)
     return err;
 }
 
+enum rj_err rj_cli_probe(struct rj_cli *cli, char *why, size_t why_len)
+{
+    enum rj_err err = rj_cli_connect(cli, why, why_len);
+    struct rj_message_reply reply;
+    struct rj_doc args = {0};
+    struct rj_bytes request;
+    struct rj_wire wire;
+    uint64_t id;
+
+    if (err != RJ_OK)
+        return err;
+    rj_wire_init(&wire, -1);
+    wire.fd = cli->fd;
+    rj_doc_map(&args);
+    rj_doc_end(&args);
+    err = rj_doc_view(&args, &request);
+    if (err == RJ_OK)
+        err = rj_wire_send(&wire, "ping", request, RJ_WIRE_NEVER, &id);
+    if (err == RJ_OK)
+        err = rj_wire_next(&wire, rj_cli_now_ms() + RJ_CLI_CALL_TIMEOUT_MS, &reply);
+    rj_doc_done(&args);
+    wire.fd = -1;
+    rj_wire_done(&wire);
+    if (err != RJ_ECLOSED)
+        return RJ_OK; /* there is one; what it has to say it says to the next call */
+    rj_cli_disconnect(cli);
+    return RJ_ENODAEMON;
+}
+
 void rj_cli_disconnect(struct rj_cli *cli)
 {
     struct rj_wire wire;

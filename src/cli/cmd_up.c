@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <time.h>
 
-enum { DOWN_TIMEOUT_MS = 30000, DOWN_LOOK_MS = 20 };
+enum { DOWN_TIMEOUT_MS = 30000, LOOK_MS = 20, ENDING_MS = 5000 };
 
 static int show(struct rj_cli *cli, struct rj_bytes doc, const char *what)
 {
@@ -40,10 +40,34 @@ static int ping(struct rj_cli *cli, rj_cli_show_fn *how)
     return rj_cli_ask(cli, "ping", &args, how);
 }
 
+static void pause_a_moment(void)
+{
+    const struct timespec pause = {.tv_nsec = LOOK_MS * 1000000L};
+
+    (void)nanosleep(&pause, NULL);
+}
+
+/* A daemon that is just ending (or was killed, and the system still takes it apart) has
+ * its home for a moment longer than it answers; one that is just starting has it before
+ * it answers. */
+static enum rj_err find(struct rj_cli *cli, char *why, size_t why_len)
+{
+    enum rj_err err = rj_cli_probe(cli, why, why_len);
+    unsigned waited;
+
+    for (waited = 0; err == RJ_ENODAEMON && waited < ENDING_MS; waited += LOOK_MS) {
+        if (!rj_home_locked(&cli->home))
+            break;
+        pause_a_moment();
+        err = rj_cli_probe(cli, why, why_len);
+    }
+    return err;
+}
+
 int rj_cmd_up(struct rj_cli *cli)
 {
     char why[RJ_CLI_WHY_MAX] = "";
-    enum rj_err err = rj_cli_connect(cli, why, sizeof(why));
+    enum rj_err err = find(cli, why, sizeof(why));
     int status;
 
     if (err == RJ_OK)
@@ -62,14 +86,13 @@ int rj_cmd_up(struct rj_cli *cli)
 /* Waits until the daemon has given its home back. */
 static int await_end(struct rj_cli *cli)
 {
-    const struct timespec pause = {.tv_nsec = DOWN_LOOK_MS * 1000000L};
     uint64_t most = cli->timeout_ms > 0 ? cli->timeout_ms : DOWN_TIMEOUT_MS;
 
-    for (uint64_t waited = 0; rj_home_locked(&cli->home); waited += DOWN_LOOK_MS) {
+    for (uint64_t waited = 0; rj_home_locked(&cli->home); waited += LOOK_MS) {
         if (waited >= most)
             return rj_cli_fail(cli, RJ_ETIMEOUT, "rejoin status",
                                "the daemon is still busy ending");
-        (void)nanosleep(&pause, NULL);
+        pause_a_moment();
     }
     if (!cli->quiet && !cli->json)
         (void)puts("down");

@@ -32,6 +32,15 @@ is "... as the same device" \
 kill -TERM "${pid[a]}"
 check "SIGTERM ends it as well" await 60 gone "${pid[a]}"
 
+# Killed, and started again while the system still takes the old process apart.
+failed=0
+for _ in $(seq 20); do
+    up a || failed=$((failed + 1))
+    kill -9 "${pid[a]}"
+done
+is "up right after kill -9 starts it again, twenty times" "$failed" 0
+check "the last one is gone" await 60 gone "${pid[a]}"
+
 node b
 rj b config set port.peer "${port_peer[b]}"
 rj b config set port.resp "${port_peer[b]}"
