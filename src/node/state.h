@@ -567,26 +567,44 @@ enum rj_err rj_cast_flush(struct rj_space *s);
 /* Adds the action that hands a message to the driver. */
 void rj_node_tell_cast(struct rj_space *s, struct rj_bytes topic, struct rj_bytes text);
 
-/* ---- session.c, stream.c */
+/* ---- session.c */
 enum rj_err rj_session_up(struct rj_node *n, const struct rj_event *ev);
 void rj_session_down(struct rj_node *n, uint64_t peer);
-enum rj_err rj_session_bytes(struct rj_node *n, struct rj_session *ss, struct rj_bytes b);
 /* Ends a session after what was sent. */
 void rj_session_close(struct rj_session *ss, enum rj_err err, struct rj_node *n,
                       const char *why);
 void rj_session_free(struct rj_session *ss);
 /* Ends the session of a stranger that wants nothing; a closed device is told so. */
 enum rj_err rj_session_idle(struct rj_node *n, struct rj_session *ss);
+
+/* ---- link.c */
+/* A device of which any space of ours has a member record in force. */
+bool rj_node_knows(const struct rj_node *n, const struct rj_digest *device);
 /* Announces spaces that the peer belongs to and was not told of. */
 enum rj_err rj_session_announce(struct rj_node *n, struct rj_session *ss);
+/* Shows a closed device the records that closed it, and ends the session. */
+enum rj_err rj_session_farewell(struct rj_node *n, struct rj_session *ss);
 struct rj_link *rj_session_link(struct rj_session *ss, const struct rj_space *s);
+void rj_session_forget_space(struct rj_session *ss, const struct rj_space *s);
+/* The link of s, made when there is none. RJ_ENOMEM. */
+enum rj_err rj_link_add(struct rj_session *ss, struct rj_space *s, struct rj_link **ret);
+void rj_link_done(struct rj_link *l);
+void rj_link_put_space(struct rj_session *ss, const struct rj_link *l);
+
+/* ---- receive.c, hear.c */
+enum rj_err rj_session_bytes(struct rj_node *n, struct rj_session *ss, struct rj_bytes b);
+/* Acts on a whole frame of that type, as receive.c checked it: r stands behind the type;
+ * whatever is not read was well-formed. */
+enum rj_err rj_session_hear(struct rj_node *n, struct rj_session *ss, uint64_t type,
+                            struct rj_reader *r);
+
+/* ---- stream.c */
 /* The peer tells its vector (SPACE, PULL): begin to stream from there. */
 enum rj_err rj_link_begin(struct rj_node *n, struct rj_session *ss, struct rj_link *l);
 /* Tells the peer our vector and asks it to begin there. */
 void rj_link_pull(struct rj_session *ss, struct rj_link *l);
 /* Sends what the credit allows; acknowledges. */
 enum rj_err rj_session_pump(struct rj_node *n, struct rj_session *ss);
-void rj_session_forget_space(struct rj_session *ss, const struct rj_space *s);
 
 /* ---- transfer.c (R5) */
 enum rj_err rj_transfer_consider(struct rj_space *s); /* begin, give up, go on */
