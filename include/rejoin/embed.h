@@ -34,14 +34,21 @@ extern "C" {
 struct rj_embed;
 
 enum {
-    RJ_EMBED_WHY_MAX = 1024,   /* bytes of a text that says why, with its NUL */
-    RJ_EMBED_TICKET_MAX = 8192 /* bytes of a ticket's text, with its NUL */
+    RJ_EMBED_WHY_MAX = 1024,    /* bytes of a text that says why, with its NUL */
+    RJ_EMBED_TICKET_MAX = 8192, /* bytes of a ticket's text, with its NUL */
+    RJ_EMBED_BEACON_PORT = 7340 /* where daemons send their beacons, unless told other */
 };
 
 /* Something worth a log line: text is "event key=value ...", borrowed for the call. Comes
  * from within rj_embed_open, rj_embed_process, rj_embed_flush and rj_embed_close; must
  * make no call on the instance. */
 typedef void rj_embed_note_fn(void *ctx, enum rj_note_level level, const char *text);
+
+/* Another member has sent a message in a space, by rj_space_cast (node.h) or as a Redis
+ * client's PUBLISH. Comes from where notes come from; all is borrowed for the call, which
+ * must use nothing of the instance but rj_space_name(space): copy what is to be kept. */
+typedef void rj_embed_cast_fn(void *ctx, struct rj_space *space, struct rj_bytes topic,
+                              struct rj_bytes text);
 
 /* Zero-initialise, set size and home; 0 and NULL are the defaults. What it points at is
  * copied. */
@@ -61,12 +68,26 @@ struct rj_embed_opts {
     uint64_t store_max_bytes; /* most that the store may grow to; 0: follows the disk */
     struct rj_limits limits;
     rj_embed_note_fn *note; /* NULL: none */
-    void *ctx;              /* handed to note */
+    void *ctx;              /* handed to note and cast */
+    /* UDP port of a signed datagram that tells everybody on the same network that this
+     * device is here, and by which it finds others that moved; 0: neither. It must be the
+     * same for all (RJ_EMBED_BEACON_PORT). Not used where listen_host is loopback. */
+    uint16_t beacon_port;
+    /* A secret of all devices of a network on top of their keys: itself, 16 bytes or
+     * more, or the absolute path of a private file that holds it. NULL or "": none; a
+     * device with one and a device without do not speak to each other. */
+    const char *network_key;
+    /* Lets devices in by `ssh HOST REJOIN_HOME=home rejoin pipe`, through the socket
+     * run/peer.sock in the home, listen or not. An embedded node does not dial such a
+     * pipe: that would need a child process, and with it the program's SIGCHLD. */
+    bool pipe;
+    rj_embed_cast_fn *cast; /* NULL: messages of others are not heard */
 };
 
 /* Opens the node of opts->home: waits for the disk. RJ_EBUSY: another program runs it, or
- * has the port; RJ_EINVAL: size, home, name or listen_host; RJ_EDENIED: the home is not
- * this user's alone; RJ_ECORRUPT, RJ_EVERSION: the store (nothing was changed); RJ_EFULL,
+ * has the port; RJ_EINVAL: size, home, name, listen_host or network_key; RJ_EDENIED: the
+ * home, or the file of the network's key, is not this user's alone; RJ_ENOENT: that file;
+ * RJ_ECORRUPT, RJ_EVERSION: the store (nothing was changed); RJ_EFULL,
  * RJ_EIO, RJ_ENOMEM, RJ_ELIMIT (a path). Detail in why (at most why_len bytes,
  * RJ_EMBED_WHY_MAX will do, may be NULL). */
 RJ_NODISCARD RJ_API enum rj_err rj_embed_open(const struct rj_embed_opts *opts, char *why,

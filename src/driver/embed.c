@@ -22,6 +22,7 @@ struct rj_embed {
     struct rj_embed_opts options;
     char name[RJ_NAME_MAX + 1];
     char *listen_host, *addresses;
+    struct rj_site *site;     /* the network's key; NULL: none */
     enum rj_err final;        /* the store can never be opened again */
     struct rj_digest inviter; /* of the last join, */
     uint64_t join_instance;   /* and the instance that was asked; 0: none */
@@ -87,11 +88,21 @@ static void on_signal(void *ctx, int signo)
     (void)signo;
 }
 
+static void on_cast(void *ctx, struct rj_space *s, struct rj_bytes topic,
+                    struct rj_bytes text)
+{
+    struct rj_embed *e = ctx;
+
+    if (e->options.cast != NULL)
+        e->options.cast(e->options.ctx, s, topic, text);
+}
+
 static const struct rj_driver_ops driver_ops = {
     .before_flush = nothing,
     .after_flush = nothing,
     .began = nothing,
     .ended = on_ended,
+    .cast = on_cast,
     .gave_up = on_gave_up,
     .signal = on_signal,
 };
@@ -126,6 +137,7 @@ static enum rj_err take_options(struct rj_embed *e, char *why, size_t why_len)
     const struct rj_embed_opts *opts = &e->options;
     const char *host = opts->listen_host != NULL ? opts->listen_host : "";
     const char *addresses = opts->addresses != NULL ? opts->addresses : "";
+    const char *key = opts->network_key != NULL ? opts->network_key : "";
 
     e->listen_host = strdup(host);
     e->addresses = strdup(addresses);
@@ -141,7 +153,7 @@ static enum rj_err take_options(struct rj_embed *e, char *why, size_t why_len)
         e->log.tap = on_log;
         e->log.tap_ctx = e;
     }
-    return RJ_OK;
+    return rj_site_load(key, why, why_len, &e->site);
 }
 
 static enum rj_err open_home(struct rj_embed *e, const char *path, char *why,
@@ -169,6 +181,9 @@ static enum rj_err begin(struct rj_embed *e, char *why, size_t why_len)
         .port = o->listen ? o->port : 0,
         .any_port = o->listen,
         .told_addresses = e->addresses,
+        .port_beacon = o->beacon_port,
+        .site = e->site,
+        .peer_socket = o->pipe ? e->home.peer_socket : NULL,
         .store_max_bytes = o->store_max_bytes,
         .limits = o->limits,
     };
@@ -193,6 +208,7 @@ static enum rj_err begin(struct rj_embed *e, char *why, size_t why_len)
 static void free_all(struct rj_embed *e)
 {
     rj_driver_close(&e->driver);
+    rj_site_free(e->site);
     rj_home_close(&e->home);
     free(e->listen_host);
     free(e->addresses);

@@ -5,6 +5,7 @@
 #include "support/test.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <rejoin/embed.h>
 #include <signal.h>
@@ -13,6 +14,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <uv.h>
 #if RJ_HAVE_glib
@@ -63,22 +65,39 @@ static void on_note(void *ctx, enum rj_note_level level, const char *line)
     notes++;
 }
 
-static void open_node(size_t i, bool listen)
+/* With what extra has of keys, pipes, and messages. */
+static void open_node_with(size_t i, bool listen, const struct rj_embed_opts *extra)
 {
     char home[RJ_TEST_PATH_MAX];
-    struct rj_embed_opts opts = {
-        .size = sizeof(opts),
-        .home = home,
-        .name = i == 0 ? "a" : "b",
-        .listen = listen,
-        .listen_host = "127.0.0.1",
-        .limits.commit_ms = 20,
-        .note = on_note,
-        .ctx = &notes,
-    };
+    struct rj_embed_opts opts = *extra;
 
     rj_test_dir_path(&dir, i == 0 ? "a" : "b", home);
+    opts.size = sizeof(opts);
+    opts.home = home;
+    opts.name = i == 0 ? "a" : "b";
+    opts.listen = listen;
+    if (opts.listen_host == NULL)
+        opts.listen_host = "127.0.0.1";
+    opts.limits.commit_ms = 20;
+    if (opts.note == NULL) {
+        opts.note = on_note;
+        opts.ctx = &notes;
+    }
     assert_ok(rj_embed_open(&opts, why, sizeof(why), &nodes[i]));
+}
+
+static void open_node(size_t i, bool listen)
+{
+    static const struct rj_embed_opts none;
+
+    open_node_with(i, listen, &none);
+}
+
+/* Closes node i and opens it again with other options. */
+static void reopen_with(size_t i, const struct rj_embed_opts *extra)
+{
+    rj_embed_close(nodes[i], 10000);
+    open_node_with(i, i == 0, extra);
 }
 
 static int open_both(void **state)
@@ -491,6 +510,180 @@ TEST(a_bad_ticket_is_no_join)
     assert_err(RJ_EUNREACH, rj_embed_invite(nodes[1], &opts, ticket, sizeof(ticket)));
 }
 
+/* ---- the network's key, messages, beacons, pipes */
+
+static bool refused_by_key(void)
+{
+    struct rj_embed_join j = {.size = sizeof(j)};
+
+    assert_ok(rj_embed_join_state(nodes[1], &j));
+    assert_int_equal(j.state, RJ_JOIN_WAITING);
+    return strstr(j.why, "network.key") != NULL;
+}
+
+TEST(nodes_with_one_network_key_meet)
+{
+    const struct rj_embed_opts keyed = {.network_key = "a word of sixteen letters"};
+
+    reopen_with(0, &keyed);
+    reopen_with(1, &keyed);
+    make_space();
+    begin_join();
+    poll_host(joined);
+}
+
+TEST(nodes_with_other_network_keys_do_not_speak)
+{
+    reopen_with(0, &(struct rj_embed_opts){.network_key = "a word of sixteen letters"});
+    reopen_with(1, &(struct rj_embed_opts){.network_key = "another word that long"});
+    make_space();
+    begin_join();
+    poll_host(refused_by_key);
+}
+
+TEST(a_network_key_that_can_be_guessed_is_refused)
+{
+    char home[RJ_TEST_PATH_MAX];
+    struct rj_embed_opts opts = {.size = sizeof(opts), .home = home, .network_key = "x"};
+    struct rj_embed *e;
+
+    rj_test_dir_path(&dir, "c", home);
+    assert_err(RJ_EINVAL, rj_embed_open(&opts, why, sizeof(why), &e));
+    assert_non_null(strstr(why, "16"));
+    opts.network_key = "/nonexistent/key";
+    assert_err(RJ_ENOENT, rj_embed_open(&opts, why, sizeof(why), &e));
+}
+
+struct heard {
+    unsigned n;
+    char line[200]; /* the last one: space, topic, text */
+};
+
+static struct heard heard[NODES];
+
+static void on_cast(void *ctx, struct rj_space *space, struct rj_bytes topic,
+                    struct rj_bytes message)
+{
+    struct heard *h = ctx;
+
+    h->n++;
+    (void)snprintf(h->line, sizeof(h->line), "%s %.*s %.*s", rj_space_name(space),
+                   (int)topic.len, (const char *)topic.ptr, (int)message.len,
+                   (const char *)message.ptr);
+}
+
+static void quiet_note(void *ctx, enum rj_note_level level, const char *line)
+{
+    (void)ctx, (void)level, (void)line;
+}
+
+static bool second_heard(void)
+{
+    return heard[1].n > 0;
+}
+
+TEST(a_message_reaches_other_programs_and_not_its_own)
+{
+    memset(heard, 0, sizeof(heard));
+    for (size_t i = 0; i < NODES; i++) {
+        const struct rj_embed_opts opts = {
+            .cast = on_cast, .note = quiet_note, .ctx = &heard[i]};
+
+        reopen_with(i, &opts);
+    }
+    make_space();
+    begin_join();
+    poll_host(joined);
+    assert_ok(rj_space_cast(rj_node_space(rj_embed_node(nodes[0]), text("notes")),
+                            text("news"), text("hello")));
+    rj_embed_touch(nodes[0]);
+    poll_host(second_heard);
+    assert_string_equal(heard[1].line, "notes news hello");
+    assert_int_equal(heard[1].n, 1);
+    assert_int_equal(heard[0].n, 0);
+}
+
+/* Occupies a UDP port at all addresses, alone. */
+static void take_udp_port(int family, uint16_t *port, int *ret_fd)
+{
+    struct sockaddr_in6 a6 = {.sin6_family = AF_INET6, .sin6_port = htons(*port)};
+    struct sockaddr_in a4 = {.sin_family = AF_INET, .sin_port = htons(*port)};
+    socklen_t len = sizeof(a4);
+    int on = 1;
+
+    *ret_fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (*ret_fd < 0)
+        return; /* no such family here */
+    if (family == AF_INET6) {
+        (void)setsockopt(*ret_fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+        (void)bind(*ret_fd, (struct sockaddr *)&a6, sizeof(a6));
+        return;
+    }
+    assert_int_equal(bind(*ret_fd, (struct sockaddr *)&a4, sizeof(a4)), 0);
+    assert_int_equal(getsockname(*ret_fd, (struct sockaddr *)&a4, &len), 0);
+    *port = ntohs(a4.sin_port);
+}
+
+static void note_beacon(void *ctx, enum rj_note_level level, const char *line)
+{
+    (void)level;
+    *(bool *)ctx = *(bool *)ctx || strstr(line, "beacon") != NULL;
+}
+
+/* Nothing leaves this machine: the port is taken, which is what the program hears of. */
+TEST(beacons_are_sent_only_where_peers_come_from_a_network)
+{
+    uint16_t port = 0;
+    bool told = false;
+    struct rj_embed_opts opts = {.note = note_beacon, .ctx = &told};
+    int fds[2];
+
+    take_udp_port(AF_INET, &port, &fds[0]);
+    take_udp_port(AF_INET6, &port, &fds[1]);
+    opts.beacon_port = port;
+    reopen_with(1, &opts);
+    assert_false(told);
+    opts.listen_host = "";
+    reopen_with(1, &opts);
+    assert_true(told);
+    for (size_t i = 0; i < 2; i++)
+        (void)close(fds[i]);
+}
+
+static int connect_to(const char *path)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    (void)snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
+    if (connect(fd, (const struct sockaddr *)&a, sizeof(a)) == 0)
+        return fd;
+    (void)close(fd);
+    return -1;
+}
+
+TEST(a_pipe_leads_to_the_peers_of_a_program_that_does_not_listen)
+{
+    char home[RJ_TEST_PATH_MAX], path[RJ_TEST_PATH_MAX + 16];
+    uint64_t until = now_ms() + LIMIT_MS;
+    uint8_t answer = 0;
+    int fd;
+
+    rj_test_dir_path(&dir, "b", home);
+    (void)snprintf(path, sizeof(path), "%s/run/peer.sock", home);
+    assert_int_equal(connect_to(path), -1);
+    reopen_with(1, &(struct rj_embed_opts){.pipe = true});
+    fd = connect_to(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, "\x16\x03\x01\0\4spam", 9), 9); /* no handshake */
+    while (recv(fd, &answer, 1, MSG_DONTWAIT) < 0) {
+        assert_true(now_ms() < until);
+        turns();
+    }
+    assert_int_equal(answer, 21); /* an alert of TLS */
+    (void)close(fd);
+}
+
 /* ---- signals are the host's */
 
 TEST(no_signal_disposition_is_changed)
@@ -631,6 +824,12 @@ int main(void)
         BOTH(a_home_has_one_program_at_a_time),
         BOTH(options_are_checked),
         BOTH(a_bad_ticket_is_no_join),
+        BOTH(nodes_with_one_network_key_meet),
+        BOTH(nodes_with_other_network_keys_do_not_speak),
+        BOTH(a_network_key_that_can_be_guessed_is_refused),
+        BOTH(a_message_reaches_other_programs_and_not_its_own),
+        BOTH(beacons_are_sent_only_where_peers_come_from_a_network),
+        BOTH(a_pipe_leads_to_the_peers_of_a_program_that_does_not_listen),
         BOTH(a_broken_connection_raises_no_sigpipe),
         BOTH(signals_of_the_host_reach_its_own_thread),
         BOTH(a_failed_disk_ends_the_instance_and_another_begins),
