@@ -222,60 +222,7 @@ bench:
 	@tools/deps build bench
 	@$(SUBMAKE) all bench-programs && BUILD=$(BUILD) bench/run
 
-# ---- fuzzing: libFuzzer, an object folder of its own
-fuzz-programs: $(addprefix $(BUILD)/,$(FUZZ))
-$(addprefix $(BUILD)/,$(FUZZ)): $(BUILD)/%: $(BUILD)/obj/test/fuzz/%.o $(TESTED)
-	$(call program,$^ -fsanitize=fuzzer)
-fuzz:
-	@tools/deps build fuzz
-	@$(SUBMAKE) CC=clang BUILD=$(BUILD)/fuzz SAN=fuzzer-no-link,address,undefined fuzz-programs
-	@set -e; for f in $(FUZZ); do mkdir -p $(BUILD)/fuzz/corpus/$$f test/fuzz/corpus/$$f; \
-	  $(BUILD)/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 \
-	  -artifact_prefix=$(BUILD)/fuzz/$$f- $(BUILD)/fuzz/corpus/$$f test/fuzz/corpus/$$f; done
-
-# ---- lint and format
-C_FILES := $(wildcard src/*/*.c)
-ALL_FILES := $(wildcard src/*/*.[ch] include/rejoin/*.h test/*/*.[ch] test/unit/support/*.[ch] \
-               bench/*.[ch] examples/*.[ch])
-lint:
-	@tools/deps build lint
-	printf '%s\n' $(filter-out $(SKIPPED),$(C_FILES)) | xargs -P $(JOBS) -I FILE \
-	  clang-tidy --quiet FILE -- -std=c17 $(CPPFLAGS) $(PKG_CFLAGS)
-	@set -e; for f in $(call sources,$(ENGINE_FOLDERS)); do \
-	  gcc -std=c17 -O2 -fanalyzer -Werror $(CPPFLAGS) $(PKG_CFLAGS) -c $$f -o /dev/null; done
-	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
-	  --error-exitcode=1 --suppress=missingIncludeSystem -Iinclude -Isrc src
-format:
-	clang-format -i $(ALL_FILES)
-
-# ---- installation
-DEST := $(DESTDIR)$(PREFIX)
-DEST_LIB := $(DESTDIR)$(LIBDIR)
-UNITS := $(wildcard systemd/*/rejoind.*)
-PYTHON_DIR := lib/python3/dist-packages
-COMPLETE := bash-completion/completions/rejoin zsh/site-functions/_rejoin
-$(BUILD)/man/%: doc/man/%.scd
-	$(call say,MAN) mkdir -p $(@D) && scdoc <$< >$@
-install: all
-	install -d $(DEST)/bin $(DEST_LIB)/pkgconfig $(DEST)/include/rejoin
-	$(if $(strip $(PROGRAMS)),install $(PROGRAMS) $(DEST)/bin)
-	install -m 644 include/rejoin/*.h $(DEST)/include/rejoin
-	install -m 644 $(filter %.a %.so.0,$(LIBRARIES)) $(DEST_LIB)
-	install -m 644 $(filter %.pc,$(LIBRARIES)) $(DEST_LIB)/pkgconfig
-	for l in $(LIB_NAMES); do ln -sf $$l.so.0 $(DEST_LIB)/$$l.so || exit 1; done
-	@for m in $(MAN); do install -D -m 644 -t $(DEST)/share/man/man$${m##*.} $$m || exit 1; done
-	@for c in $(COMPLETE); do install -d $(DEST)/share/$${c%/*} && \
-	  $(BUILD)/rejoin completion $${c%%[-/]*} >$(DEST)/share/$$c || exit 1; done
-	@for u in $(UNITS); do sed 's,@bindir@,$(PREFIX)/bin,' $$u | \
-	  install -D -m 644 /dev/stdin $(DEST)/lib/$$u || exit 1; done
-install-python:
-	install -d $(DEST)/$(PYTHON_DIR)/rejoin
-	install -m 644 python/rejoin/*.py $(DEST)/$(PYTHON_DIR)/rejoin
-uninstall:
-	rm -f $(DEST)/bin/rejoin $(DEST)/bin/rejoind $(LIB_NAMES:%=$(DEST_LIB)/%.*) \
-	  $(LIB_NAMES:lib%=$(DEST_LIB)/pkgconfig/%.pc) $(addprefix $(DEST)/share/,$(COMPLETE)) \
-	  $(UNITS:%=$(DEST)/lib/%)
-	rm -rf $(DEST)/include/rejoin $(DEST)/$(PYTHON_DIR)/rejoin
-	@for m in $(notdir $(MAN)); do rm -f $(DEST)/share/man/man$${m##*.}/$$m; done
+include tools/lint.mk    # fuzz, lint, format
+include tools/install.mk # install, install-python, uninstall
 clean:
 	rm -rf $(BUILD)

@@ -67,7 +67,7 @@ report() {
 for bug in ${*:-no-deps one-vector early-durable no-fsync same-incarnation no-relay}; do
     rm -rf "$dir/tree"
     mkdir -p "$dir/tree"
-    cp -r "$root/Makefile" "$root/include" "$root/src" "$root/test" "$dir/tree/"
+    cp -r "$root/Makefile" "$root/include" "$root/src" "$root/test" "$root/tools" "$dir/tree/"
     if ! plant "$bug"; then
         report no "$bug: could not be planted"
     elif ! make -C "$dir/tree" BUILD="$dir/build" WERROR=0 "$dir/build/test/sim" \
