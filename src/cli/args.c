@@ -12,114 +12,21 @@
 
 enum { WORD_MAX = RJ_CLI_WORD_MAX, CANDIDATES_MAX = 128 };
 
-#define STARTS  RJ_CLI_STARTS
-#define DRY     RJ_CLI_DRY
-#define LITERAL RJ_CLI_LITERAL
-static const struct rj_cli_command commands[] = {
-#define X(word, handler, in, takes, lo, hi, opts, bits, what, more)                      \
-    {.words = word,                                                                      \
-     .fn = rj_cmd_##handler,                                                             \
-     .group = in,                                                                        \
-     .args = takes,                                                                      \
-     .least = lo,                                                                        \
-     .most = hi,                                                                         \
-     .options = opts,                                                                    \
-     .flags = bits,                                                                      \
-     .summary = what,                                                                    \
-     .details = more},
-#include "cli/commands.def"
-#undef X
-};
-
-enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
-
-const char rj_cli_flags_help[] =
-    "  --json            one JSON document on stdout; streams one object a line\n"
-    "  -q, -v            less, more on stderr\n"
-    "  -n, --dry-run     say what would be done, do nothing\n"
-    "  -y, --yes         do not ask\n"
-    "  --timeout S       give up after so many seconds\n"
-    "  --color WHEN      auto, always or never\n"
-    "  --socket PATH     control socket of the daemon\n"
-    "  -h, --help        help for the command\n"
-    "  --version         which version this is\n"
-    "  --                ends flags\n";
-
-const struct rj_cli_command *rj_cli_command(size_t i)
-{
-    return i < COMMANDS ? &commands[i] : NULL;
-}
-
-bool rj_cli_is_hidden(const struct rj_cli_command *c)
-{
-    return strcmp(c->group, "hidden") == 0;
-}
-
-const struct rj_cli_command *rj_cli_find(const char *first, const char *second)
-{
-    char words[2 * WORD_MAX + 2];
-
-    if (strlen(first) > WORD_MAX || (second != NULL && strlen(second) > WORD_MAX))
-        return NULL;
-    (void)snprintf(words, sizeof(words), "%s%s%s", first, second != NULL ? " " : "",
-                   second != NULL ? second : "");
-    for (size_t i = 0; i < COMMANDS; i++) {
-        if (strcmp(commands[i].words, words) == 0)
-            return &commands[i];
-    }
-    return NULL;
-}
-
 /* Whether word is the first of two-word commands. */
 static bool is_noun(const char *word)
 {
     size_t len = strlen(word);
 
-    for (size_t i = 0; i < COMMANDS; i++) {
-        if (strncmp(commands[i].words, word, len) == 0 && commands[i].words[len] == ' ')
+    for (size_t i = 0; rj_cli_command(i) != NULL; i++) {
+        const char *words = rj_cli_command(i)->words;
+
+        if (strncmp(words, word, len) == 0 && words[len] == ' ')
             return true;
     }
     return false;
 }
 
 /* ---- options */
-
-/* Looks for name in a list as in commands.def: 0 not there, 1 takes no value, 2 does. */
-static int option_in(const char *list, const char *name)
-{
-    size_t len = strlen(name);
-
-    while (*list != '\0') {
-        size_t word = strcspn(list, " ");
-
-        if (word >= len && strncmp(list, name, len) == 0 &&
-            (word == len || list[len] == '='))
-            return word == len ? 1 : 2;
-        list += word;
-        list += strspn(list, " ");
-    }
-    return 0;
-}
-
-static int option_anywhere(const char *name)
-{
-    for (size_t i = 0; i < COMMANDS; i++) {
-        int found = option_in(commands[i].options, name);
-
-        if (found != 0)
-            return found;
-    }
-    return 0;
-}
-
-static const char *const long_flags[] = {"json", "quiet",   "verbose", "dry-run",
-                                         "yes",  "timeout", "color",   "socket",
-                                         "help", "version"};
-
-const char *rj_cli_flag(size_t i)
-{
-    return i < sizeof(long_flags) / sizeof(long_flags[0]) ? long_flags[i] : NULL;
-}
 
 static enum rj_err unknown_flag(struct rj_cli *cli, const char *arg)
 {
@@ -128,10 +35,10 @@ static enum rj_err unknown_flag(struct rj_cli *cli, const char *arg)
     char candidates[CANDIDATES_MAX][WORD_MAX];
     size_t n = 0;
 
-    for (size_t i = 0; i < sizeof(long_flags) / sizeof(long_flags[0]); i++)
-        (void)snprintf(candidates[n++], WORD_MAX, "--%s", long_flags[i]);
-    for (size_t i = 0; i < COMMANDS; i++) {
-        const char *list = commands[i].options;
+    for (size_t i = 0; rj_cli_flag(i) != NULL; i++)
+        (void)snprintf(candidates[n++], WORD_MAX, "--%s", rj_cli_flag(i));
+    for (size_t i = 0; rj_cli_command(i) != NULL; i++) {
+        const char *list = rj_cli_command(i)->options;
 
         while (*list != '\0' && n < CANDIDATES_MAX) {
             size_t len = strcspn(list, " ");
@@ -254,12 +161,6 @@ struct cursor {
     bool ended; /* "--" was seen */
 };
 
-bool rj_cli_takes_value(const char *name)
-{
-    return strcmp(name, "timeout") == 0 || strcmp(name, "color") == 0 ||
-           strcmp(name, "socket") == 0 || option_anywhere(name) == 2;
-}
-
 static enum rj_err long_flag(struct rj_cli *cli, struct cursor *at, const char *arg)
 {
     const char *equals = strchr(arg, '='), *value = NULL;
@@ -272,7 +173,8 @@ static enum rj_err long_flag(struct rj_cli *cli, struct cursor *at, const char *
     name[len - 2] = '\0';
     if (equals == NULL && plain_flag(cli, name))
         return RJ_OK;
-    if (!rj_cli_takes_value(name) && (option_anywhere(name) != 1 || equals != NULL))
+    if (!rj_cli_takes_value(name) &&
+        (rj_cli_takes(NULL, name) != RJ_CLI_TAKES_NOTHING || equals != NULL))
         return unknown_flag(cli, arg);
     if (rj_cli_takes_value(name)) {
         value = equals != NULL         ? equals + 1
@@ -321,11 +223,11 @@ static void unknown_word(struct rj_cli *cli, const char *noun, const char *word)
 {
     struct rj_suggest s = {.word = word};
     char hint[RJ_CLI_WHY_MAX];
-    char candidates[COMMANDS][WORD_MAX];
+    char candidates[CANDIDATES_MAX][WORD_MAX];
     size_t len = noun != NULL ? strlen(noun) : 0;
 
-    for (size_t i = 0; i < COMMANDS; i++) {
-        const char *words = commands[i].words;
+    for (size_t i = 0; i < CANDIDATES_MAX && rj_cli_command(i) != NULL; i++) {
+        const char *words = rj_cli_command(i)->words;
 
         if (noun != NULL && (strncmp(words, noun, len) != 0 || words[len] != ' '))
             continue;
@@ -350,10 +252,12 @@ static void noun_alone(struct rj_cli *cli, const char *noun)
     char hint[RJ_CLI_WHY_MAX];
     size_t len = strlen(noun), n = 0;
 
-    for (size_t i = 0; i < COMMANDS && n < sizeof(hint); i++) {
-        if (strncmp(commands[i].words, noun, len) == 0 && commands[i].words[len] == ' ')
+    for (size_t i = 0; rj_cli_command(i) != NULL && n < sizeof(hint); i++) {
+        const char *words = rj_cli_command(i)->words;
+
+        if (strncmp(words, noun, len) == 0 && words[len] == ' ')
             n += (size_t)snprintf(hint + n, sizeof(hint) - n, "%s%s",
-                                  n == 0 ? "one of: " : " ", commands[i].words + len + 1);
+                                  n == 0 ? "one of: " : " ", words + len + 1);
     }
     (void)rj_cli_fail(cli, RJ_EINVAL, hint, "%s needs a verb", noun);
 }
@@ -406,7 +310,7 @@ static enum rj_err check(struct rj_cli *cli)
         return RJ_EINVAL;
     }
     for (size_t i = 0; i < cli->n_options; i++) {
-        if (option_in(c->options, cli->options[i].name) == 0) {
+        if (rj_cli_takes(c, cli->options[i].name) == RJ_CLI_UNKNOWN) {
             (void)snprintf(hint, sizeof(hint), "rejoin help %s", c->words);
             (void)rj_cli_fail(cli, RJ_EINVAL, hint, "%s has no option --%s", c->words,
                               cli->options[i].name);
@@ -458,65 +362,4 @@ enum rj_err rj_cli_parse(struct rj_cli *cli, int argc, char **argv)
     if (err == RJ_OK)
         cli->json_error = false;
     return err;
-}
-
-const char *rj_cli_option(const struct rj_cli *cli, const char *name)
-{
-    for (size_t i = 0; i < cli->n_options; i++) {
-        if (strcmp(cli->options[i].name, name) == 0)
-            return cli->options[i].value;
-    }
-    return NULL;
-}
-
-bool rj_cli_has(const struct rj_cli *cli, const char *name)
-{
-    for (size_t i = 0; i < cli->n_options; i++) {
-        if (strcmp(cli->options[i].name, name) == 0)
-            return true;
-    }
-    return false;
-}
-
-int rj_cli_no_setting(struct rj_cli *cli, const char *typed, const char *names,
-                      const char *what)
-{
-    char word[WORD_MAX], known[4][WORD_MAX], hint[RJ_CLI_WHY_MAX];
-    struct rj_suggest s = {.word = word};
-    const char *list = names;
-
-    (void)snprintf(word, sizeof(word), "%.*s", (int)strcspn(typed, "="), typed);
-    for (size_t i = 0; *list != '\0' && i < sizeof(known) / sizeof(known[0]); i++) {
-        (void)snprintf(known[i], WORD_MAX, "%.*s", (int)strcspn(list, " "), list);
-        rj_suggest_try(&s, known[i]);
-        list += strcspn(list, " ");
-        list += strspn(list, " ");
-    }
-    if (s.best != NULL && strcmp(s.best, word) != 0)
-        (void)snprintf(hint, sizeof(hint), "did you mean %s=?", s.best);
-    else
-        (void)snprintf(hint, sizeof(hint), "rejoin help %s", cli->command->words);
-    return rj_cli_fail(cli, RJ_EINVAL, hint, "%s is no setting of %s", typed, what);
-}
-
-enum rj_err rj_cli_duration(const char *text, uint64_t *ret_ms)
-{
-    static const struct {
-        const char *unit;
-        uint64_t ms;
-    } units[] = {{"", 1000}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
-    const uint64_t most = 366 * (uint64_t)86400000;
-    char *end;
-    unsigned long long n;
-
-    if (*text < '0' || *text > '9')
-        return RJ_EINVAL;
-    n = strtoull(text, &end, 10);
-    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-        if (strcmp(end, units[i].unit) == 0 && n > 0 && n <= most / units[i].ms) {
-            *ret_ms = n * units[i].ms;
-            return RJ_OK;
-        }
-    }
-    return RJ_EINVAL;
 }

@@ -77,23 +77,36 @@ struct rj_cli {
 
 /* Fills cli from the arguments. RJ_OK; RJ_EINVAL: a message was printed. */
 RJ_NODISCARD enum rj_err rj_cli_parse(struct rj_cli *cli, int argc, char **argv);
+
+/* ---- commands and their flags (commands.c) */
+
 /* The i-th command; NULL at the end. */
 const struct rj_cli_command *rj_cli_command(size_t i);
 /* Whether only programs use it: group "hidden". */
 bool rj_cli_is_hidden(const struct rj_cli_command *c);
 /* The command of exactly these words; NULL: none. second may be NULL. */
 const struct rj_cli_command *rj_cli_find(const char *first, const char *second);
+/* What the option of that name takes in a command (NULL: in any). */
+enum rj_cli_takes { RJ_CLI_UNKNOWN, RJ_CLI_TAKES_NOTHING, RJ_CLI_TAKES_VALUE };
+enum rj_cli_takes rj_cli_takes(const struct rj_cli_command *c, const char *name);
+/* The i-th flag of all commands, without "--"; NULL at the end. */
+const char *rj_cli_flag(size_t i);
+/* Whether a value follows the flag or option of that name. */
+bool rj_cli_takes_value(const char *name);
+/* The global flags, for help. */
+extern const char rj_cli_flags_help[];
+
+/* ---- what was given (options.c) */
+
 /* The value of an option; NULL: it was not given. */
 const char *rj_cli_option(const struct rj_cli *cli, const char *name);
 bool rj_cli_has(const struct rj_cli *cli, const char *name);
 /* "90", "90s", "10m", "2h", "1d" in milliseconds. RJ_EINVAL. */
 RJ_NODISCARD enum rj_err rj_cli_duration(const char *text, uint64_t *ret_ms);
-/* The i-th flag of all commands, without "--"; NULL at the end. */
-const char *rj_cli_flag(size_t i);
-/* Whether a value follows the flag of that name. */
-bool rj_cli_takes_value(const char *name);
-/* The global flags, for help. */
-extern const char rj_cli_flags_help[];
+/* Says that SETTING=VALUE is no setting of `what`, and which are: names, separated by
+ * blanks. Returns the exit status. */
+int rj_cli_no_setting(struct rj_cli *cli, const char *typed, const char *names,
+                      const char *what);
 
 /* ---- requests (client.c, start.c) */
 
@@ -125,10 +138,6 @@ int rj_cli_start(struct rj_cli *cli);
  * also as a document on stdout. Returns the exit status of err. */
 int rj_cli_fail(struct rj_cli *cli, enum rj_err err, const char *hint, const char *format,
                 ...) __attribute__((format(printf, 4, 5)));
-/* Says that SETTING=VALUE is no setting of `what`, and which are: names, separated by
- * blanks. Returns the exit status. */
-int rj_cli_no_setting(struct rj_cli *cli, const char *typed, const char *names,
-                      const char *what);
 /* A warning or remark on stderr; nothing under -q. */
 void rj_cli_say(const struct rj_cli *cli, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
