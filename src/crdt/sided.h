@@ -33,4 +33,36 @@ bool rj_fact_first(const struct rj_place *place, struct rj_bytes prefix,
 void rj_fact_read(struct rj_bytes place, enum rj_sided shape,
                   struct rj_crdt_row *ret_row);
 
+/* A type of that shape, in a file that says what is_shown. */
+#define RJ_SIDED_TYPE(id, shape, its_number, its_name)                                   \
+    static enum rj_err change(const struct rj_site *s)                                   \
+    {                                                                                    \
+        return rj_sided_change(s, shape);                                                \
+    }                                                                                    \
+                                                                                         \
+    static void read_row(struct rj_bytes place, struct rj_bytes payload,                 \
+                         struct rj_crdt_row *ret_row)                                    \
+    {                                                                                    \
+        (void)payload;                                                                   \
+        rj_fact_read(place, shape, ret_row);                                             \
+    }                                                                                    \
+                                                                                         \
+    static bool is_sound(struct rj_bytes place, struct rj_bytes payload)                 \
+    {                                                                                    \
+        struct rj_fact fact;                                                             \
+                                                                                         \
+        return rj_fact_get(place, shape, &fact) && payload.len == 0;                     \
+    }                                                                                    \
+                                                                                         \
+    const struct rj_type id = {                                                          \
+        .number = its_number,                                                            \
+        .name = its_name,                                                                \
+        .change = change,                                                                \
+        .beats = rj_row_is_lesser,                                                       \
+        .is_sound = is_sound,                                                            \
+        .is_shown = is_shown,                                                            \
+        .coded = true,                                                                   \
+        .read = read_row,                                                                \
+    }
+
 #endif

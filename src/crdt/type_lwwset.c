@@ -4,11 +4,6 @@
  * Shapiro et al. 2011, "A comprehensive study of CRDTs", 3.3.3; Bourgon 2014, "Roshi". */
 #include "crdt/sided.h"
 
-static enum rj_err change(const struct rj_site *s)
-{
-    return rj_sided_change(s, RJ_SIDED_STAMPED);
-}
-
 static bool is_shown(const struct rj_crdt *v, struct rj_bytes prefix,
                      const struct rj_place *place)
 {
@@ -28,27 +23,4 @@ static bool is_shown(const struct rj_crdt *v, struct rj_bytes prefix,
     return v->rules.bias == RJ_CRDT_BIAS_ADD;
 }
 
-static void read_row(struct rj_bytes place, struct rj_bytes payload,
-                     struct rj_crdt_row *ret_row)
-{
-    (void)payload;
-    rj_fact_read(place, RJ_SIDED_STAMPED, ret_row);
-}
-
-static bool is_sound(struct rj_bytes place, struct rj_bytes payload)
-{
-    struct rj_fact fact;
-
-    return rj_fact_get(place, RJ_SIDED_STAMPED, &fact) && payload.len == 0;
-}
-
-const struct rj_type rj_type_lwwset = {
-    .number = RJ_CRDT_LWWSET,
-    .name = "lwwset",
-    .change = change,
-    .beats = rj_row_is_lesser,
-    .is_sound = is_sound,
-    .is_shown = is_shown,
-    .coded = true,
-    .read = read_row,
-};
+RJ_SIDED_TYPE(rj_type_lwwset, RJ_SIDED_STAMPED, RJ_CRDT_LWWSET, "lwwset");

@@ -6,6 +6,7 @@
  *
  * SEED=n runs one history, SEEDS=n that many. */
 #include "base/prng.h"
+#include "support/histories.h"
 #include "support/states.h"
 
 enum {
@@ -345,15 +346,6 @@ static void restart(struct history *h, unsigned r)
 
 /* ---- histories */
 
-static uint64_t running; /* the seed, 0 when none is under way */
-
-static int tell_seed(void **cmocka_state __attribute__((unused)))
-{
-    if (running != 0)
-        print_error("the history of SEED=%llu failed\n", (unsigned long long)running);
-    return 0;
-}
-
 static void step(struct history *h)
 {
     unsigned r = below(h, REPLICAS), dice = below(h, 100);
@@ -424,13 +416,11 @@ static void run(uint64_t seed)
     struct history *h = calloc(1, sizeof(*h));
 
     assert_non_null(h);
-    running = seed;
     open_history(h, seed);
     for (unsigned i = 0; i < STEPS; i++)
         step(h);
     finish(h);
     close_history(h);
-    running = 0;
 }
 
 /* A DEL by liar `who` that says of the run (replica 0, 1) that it had the sum cum. */
@@ -493,15 +483,7 @@ TEST(a_sum_that_no_run_had_poisons_nothing)
 
 TEST(whoever_lies_all_others_end_with_one_state)
 {
-    const char *seed = getenv("SEED"), *seeds = getenv("SEEDS");
-    uint64_t n = seeds != NULL ? strtoull(seeds, NULL, 10) : SEEDS_DEFAULT;
-
-    if (seed != NULL) {
-        run(strtoull(seed, NULL, 10));
-        return;
-    }
-    for (uint64_t s = 1; s <= n; s++)
-        run(s);
+    run_histories(run, SEEDS_DEFAULT);
 }
 
 int main(void)

@@ -3,14 +3,6 @@
  * three nodes that get the batches in different orders. */
 #include "support/replicas.h"
 
-/* All have everything, show the same and have one sum. */
-static void settle(struct net *net, const char *key, const char *expected)
-{
-    net_sync(net);
-    assert_all_show(net, key, expected);
-    net_assert_sums_equal(net, 0);
-}
-
 /* ---- registers */
 
 TEST(of_concurrent_sets_the_greatest_stamp_shows)

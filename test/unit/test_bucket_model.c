@@ -8,6 +8,7 @@
  * SEED=n runs one history, SEEDS=n that many. */
 #include "base/prng.h"
 #include "support/bucket_model.h"
+#include "support/histories.h"
 
 enum { REPLICAS = 3, STEPS = 90, SEEDS_DEFAULT = 600, SLOT_MS = 10000 };
 
@@ -665,23 +666,12 @@ static void step(struct history *h)
     }
 }
 
-static uint64_t running; /* the seed, 0 when none is under way */
-
-/* A history that fails does not come back: the seed is told here. */
-static int tell_seed(void **cmocka_state __attribute__((unused)))
-{
-    if (running != 0)
-        print_error("the history of SEED=%llu failed\n", (unsigned long long)running);
-    return 0;
-}
-
 static void run(uint64_t seed)
 {
     struct history *h = calloc(1, sizeof(*h));
     unsigned r;
 
     assert_non_null(h);
-    running = seed;
     rj_prng_init(&h->rng, seed);
     h->deadlines = seed % 2 == 0;
     h->crashing = seed % 3 == 0;
@@ -702,20 +692,11 @@ static void run(uint64_t seed)
     net_assert_sums_equal(h->m.net, least_now(h->m.net));
     net_close(h->m.net);
     free(h);
-    running = 0;
 }
 
 TEST(random_histories_show_what_the_set_of_writes_says)
 {
-    const char *seed = getenv("SEED"), *seeds = getenv("SEEDS");
-    uint64_t n = seeds != NULL ? strtoull(seeds, NULL, 10) : SEEDS_DEFAULT;
-
-    if (seed != NULL) {
-        run(strtoull(seed, NULL, 10));
-        return;
-    }
-    for (uint64_t s = 1; s <= n; s++)
-        run(s);
+    run_histories(run, SEEDS_DEFAULT);
 }
 
 int main(void)

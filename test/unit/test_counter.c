@@ -1,28 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/prng.h"
 #include "crdt/counter.h"
-#include "support/test.h"
+#include "support/origins.h"
 
-static struct rj_origins origins;
 static const struct rj_dot no_base;
-
-static int set_up(void **cmocka_state __attribute__((unused)))
-{
-    for (uint8_t i = 0; i < 3; i++) {
-        struct rj_origin_id id = {{(uint8_t)(9 - i)}};
-        uint32_t index;
-
-        if (rj_origins_add(&origins, &id, &index) != RJ_OK)
-            return -1;
-    }
-    return 0;
-}
-
-static int tear_down(void **cmocka_state __attribute__((unused)))
-{
-    rj_origins_done(&origins);
-    return 0;
-}
 
 /* Run (origin, epoch) up to seq with sum cum. */
 static struct rj_run run(uint32_t origin, uint64_t epoch, uint64_t seq, int64_t cum)

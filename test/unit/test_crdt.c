@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/prng.h"
-#include "support/test.h"
+#include "support/crdt_value.h"
 
 #include <rejoin/crdt.h>
 #include <string.h>
@@ -12,47 +12,11 @@ static const struct rj_bytes keys[4] = {{(const uint8_t *)"x", 1},
                                         {(const uint8_t *)"", 0},
                                         {(const uint8_t *)"\xff", 1}};
 
-static enum rj_err make(enum rj_crdt_type type, const char *name, struct rj_crdt **ret)
-{
-    struct rj_crdt_opts opts = {.size = sizeof(opts), .type = type};
-
-    opts.replica = rj_bytes_from_str(name);
-    return rj_crdt_new(&opts, ret);
-}
-
-static struct rj_crdt *new (enum rj_crdt_type type, const char *name)
-{
-    struct rj_crdt *v = NULL;
-
-    assert_ok(make(type, name, &v));
-    return v;
-}
-
-static void assert_same(const struct rj_crdt *a, const struct rj_crdt *b)
-{
-    struct rj_crdt_buf x = {0}, y = {0};
-
-    assert_ok(rj_crdt_encode(a, &x));
-    assert_ok(rj_crdt_encode(b, &y));
-    assert_bytes_equal(rj_crdt_bytes(&x), rj_crdt_bytes(&y));
-    rj_crdt_buf_free(&x);
-    rj_crdt_buf_free(&y);
-}
-
-static void assert_shows(const struct rj_crdt *v, const char *json)
-{
-    struct rj_crdt_buf x = {0};
-
-    assert_ok(rj_crdt_json(v, &x));
-    assert_bytes_equal(rj_crdt_bytes(&x), rj_bytes_from_str(json));
-    rj_crdt_buf_free(&x);
-}
-
 /* ---- removals on behalf of a reader */
 
 TEST(a_removal_for_a_reader_leaves_other_places_alone)
 {
-    struct rj_crdt *a = new (RJ_CRDT_ORSET, "a"), *b = new (RJ_CRDT_ORSET, "b");
+    struct rj_crdt *a = crdt_new(RJ_CRDT_ORSET, "a"), *b = crdt_new(RJ_CRDT_ORSET, "b");
     struct rj_crdt_buf context = {0}, delta = {0};
     struct rj_crdt_op op = {.size = sizeof(op), .code = RJ_CRDT_REMOVE, .n_keys = 1};
 
@@ -75,7 +39,8 @@ TEST(a_removal_for_a_reader_leaves_other_places_alone)
 
 TEST(counters_do_not_wrap)
 {
-    struct rj_crdt *a = new (RJ_CRDT_GCOUNTER, "a"), *b = new (RJ_CRDT_GCOUNTER, "b");
+    struct rj_crdt *a = crdt_new(RJ_CRDT_GCOUNTER, "a"),
+                   *b = crdt_new(RJ_CRDT_GCOUNTER, "b");
     struct rj_crdt_op op = {.size = sizeof(op), .code = RJ_CRDT_INC};
     struct rj_crdt_buf json = {0};
 
@@ -98,7 +63,7 @@ TEST(counters_do_not_wrap)
 
 static struct rj_crdt *sample(const char *name)
 {
-    struct rj_crdt *v = new (RJ_CRDT_ORMAP, name);
+    struct rj_crdt *v = crdt_new(RJ_CRDT_ORMAP, name);
     struct rj_crdt_op op = {.size = sizeof(op), .path = keys, .keys = keys, .n_keys = 2};
 
     for (op.n_path = 1; op.n_path < 3; op.n_path++) {
@@ -147,7 +112,8 @@ TEST(damaged_bytes_are_refused_or_make_a_sound_value)
 TEST(values_of_other_types_and_rules_are_not_joined)
 {
     struct rj_crdt_opts opts = {.size = sizeof(opts), .type = RJ_CRDT_ORSET};
-    struct rj_crdt *a = new (RJ_CRDT_ORSET, "a"), *b = new (RJ_CRDT_GCOUNTER, "b");
+    struct rj_crdt *a = crdt_new(RJ_CRDT_ORSET, "a"),
+                   *b = crdt_new(RJ_CRDT_GCOUNTER, "b");
     struct rj_crdt *c = NULL;
     struct rj_crdt_buf bytes = {0};
 
@@ -166,7 +132,7 @@ TEST(values_of_other_types_and_rules_are_not_joined)
 
 TEST(a_value_is_taken_over_under_any_name)
 {
-    struct rj_crdt *a = new (RJ_CRDT_ORSET, "a"), *b = new (RJ_CRDT_ORSET, "b"),
+    struct rj_crdt *a = crdt_new(RJ_CRDT_ORSET, "a"), *b = crdt_new(RJ_CRDT_ORSET, "b"),
                    *c = NULL;
     struct rj_crdt_opts opts = {.size = sizeof(opts), .type = RJ_CRDT_ORSET};
     struct rj_crdt_buf bytes = {0};
@@ -258,8 +224,8 @@ static void put(struct rj_crdt *v, const char *id, uint64_t stamp,
 
 TEST(a_scoped_answer_has_only_what_won_against_what_was_sent)
 {
-    struct rj_crdt *server = new (RJ_CRDT_OURSET, "s"),
-                   *phone = new (RJ_CRDT_OURSET, "p");
+    struct rj_crdt *server = crdt_new(RJ_CRDT_OURSET, "s"),
+                   *phone = crdt_new(RJ_CRDT_OURSET, "p");
     struct rj_crdt_buf sent = {0}, answer = {0};
     struct rj_crdt_report report = {0};
 
@@ -284,7 +250,8 @@ TEST(a_scoped_answer_has_only_what_won_against_what_was_sent)
 
 TEST(a_scoped_answer_tells_what_is_gone)
 {
-    struct rj_crdt *server = new (RJ_CRDT_ORSET, "s"), *phone = new (RJ_CRDT_ORSET, "p");
+    struct rj_crdt *server = crdt_new(RJ_CRDT_ORSET, "s"),
+                   *phone = crdt_new(RJ_CRDT_ORSET, "p");
     struct rj_crdt_buf sent = {0}, answer = {0};
 
     assert_ok(rj_crdt_add(phone, keys[0], &sent));
@@ -302,7 +269,7 @@ TEST(a_scoped_answer_tells_what_is_gone)
 
 TEST(equal_values_have_the_same_rows_and_context)
 {
-    struct rj_crdt *a = new (RJ_CRDT_ORSET, "a"), *b = new (RJ_CRDT_ORSET, "b");
+    struct rj_crdt *a = crdt_new(RJ_CRDT_ORSET, "a"), *b = crdt_new(RJ_CRDT_ORSET, "b");
     struct rj_crdt_buf deltas[2] = {{0}, {0}}, both = {0};
     struct rj_crdt_opts opts = {.size = sizeof(opts), .type = RJ_CRDT_ORSET};
     struct rj_bytes views[2];
@@ -330,7 +297,7 @@ TEST(equal_values_have_the_same_rows_and_context)
 
 TEST(who_takes_a_state_over_does_not_write_under_a_name_in_use)
 {
-    struct rj_crdt *a = new (RJ_CRDT_ORSET, "a");
+    struct rj_crdt *a = crdt_new(RJ_CRDT_ORSET, "a");
 
     assert_ok(rj_crdt_add(a, keys[0], NULL));
     assert_err(RJ_EEXIST, rj_crdt_rename(a, rj_bytes_from_str("a"), false));
@@ -346,7 +313,7 @@ TEST(who_takes_a_state_over_does_not_write_under_a_name_in_use)
 
 TEST(places_of_a_map_are_read_by_path_and_type)
 {
-    struct rj_crdt *v = new (RJ_CRDT_ORMAP, "a");
+    struct rj_crdt *v = crdt_new(RJ_CRDT_ORMAP, "a");
     struct rj_crdt_op op = {.size = sizeof(op), .path = keys, .n_path = 2, .keys = keys};
     struct rj_crdt_where where = {keys, 2, RJ_CRDT_ORSET};
     uint64_t n = 0;
@@ -388,14 +355,14 @@ static enum rj_err use_type(enum rj_crdt_type type, enum rj_crdt_code code,
     struct rj_crdt *a = NULL, *b = NULL;
     struct rj_crdt_buf delta = {0}, context = {0};
     struct rj_crdt_op op = {.size = sizeof(op), .keys = keys, .n_keys = 1, .amount = 2};
-    enum rj_err err = make(type, "a", &a);
+    enum rj_err err = crdt_make(type, "a", &a);
 
     op.path = keys;
     op.n_path = 1;
     op.at = RJ_CRDT_RCOUNTER; /* of a map */
     op.code = code;
     if (err == RJ_OK)
-        err = make(type, "b", &b);
+        err = crdt_make(type, "b", &b);
     if (err == RJ_OK)
         err = rj_crdt_write(a, &op, &delta);
     if (err == RJ_OK)

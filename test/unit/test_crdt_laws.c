@@ -2,7 +2,7 @@
 /* The laws, for every type in the table, over random histories: three replicas change,
  * exchange states, and deltas that come late, twice or before others. */
 #include "base/prng.h"
-#include "support/test.h"
+#include "support/crdt_value.h"
 
 #include <rejoin/crdt.h>
 #include <stdio.h>
@@ -82,17 +82,6 @@ static struct rj_crdt *make(const struct setting *set, const char *name)
     opts.replica = rj_bytes_from_str(name);
     assert_ok(rj_crdt_new(&opts, &v));
     return v;
-}
-
-static void assert_same(const struct rj_crdt *a, const struct rj_crdt *b)
-{
-    struct rj_crdt_buf x = {0}, y = {0};
-
-    assert_ok(rj_crdt_encode(a, &x));
-    assert_ok(rj_crdt_encode(b, &y));
-    assert_bytes_equal(rj_crdt_bytes(&x), rj_crdt_bytes(&y));
-    rj_crdt_buf_free(&x);
-    rj_crdt_buf_free(&y);
 }
 
 /* Another value with the same state, that writes nothing: decoded from v's bytes. */

@@ -3,7 +3,7 @@
  * walked as a tree each time. */
 #include "base/prng.h"
 #include "crdt/seq.h"
-#include "support/test.h"
+#include "support/crdt_value.h"
 
 #include <rejoin/crdt.h>
 #include <stdio.h>
@@ -174,33 +174,6 @@ struct world {
     struct rj_crdt_buf deltas[DELTAS];
 };
 
-static enum rj_err make(enum rj_crdt_type type, const char *name, struct rj_crdt **ret)
-{
-    struct rj_crdt_opts opts = {.size = sizeof(opts), .type = type};
-
-    opts.replica = rj_bytes_from_str(name);
-    return rj_crdt_new(&opts, ret);
-}
-
-static struct rj_crdt *new (enum rj_crdt_type type, const char *name)
-{
-    struct rj_crdt *v = NULL;
-
-    assert_ok(make(type, name, &v));
-    return v;
-}
-
-static void assert_same(const struct rj_crdt *a, const struct rj_crdt *b)
-{
-    struct rj_crdt_buf x = {0}, y = {0};
-
-    assert_ok(rj_crdt_encode(a, &x));
-    assert_ok(rj_crdt_encode(b, &y));
-    assert_bytes_equal(rj_crdt_bytes(&x), rj_crdt_bytes(&y));
-    rj_crdt_buf_free(&x);
-    rj_crdt_buf_free(&y);
-}
-
 static void assert_agrees(const struct world *w, int replica)
 {
     struct rj_crdt_buf got = {0};
@@ -262,7 +235,7 @@ static void change(struct world *w, int replica)
 /* v becomes what its bytes say, in a value of its name. */
 static void remake(struct world *w, int replica)
 {
-    struct rj_crdt *v = new (w->type, names[replica]);
+    struct rj_crdt *v = crdt_new(w->type, names[replica]);
     struct rj_crdt_buf bytes = {0};
 
     assert_ok(rj_crdt_encode(w->values[replica], &bytes));
@@ -311,7 +284,7 @@ static void step(struct world *w)
 
 static void end(struct world *w)
 {
-    struct rj_crdt *up = new (w->type, ""), *down = new (w->type, "");
+    struct rj_crdt *up = crdt_new(w->type, ""), *down = crdt_new(w->type, "");
     int i;
 
     for (i = 0; i < REPLICAS; i++) {
@@ -341,7 +314,7 @@ static void play(enum rj_crdt_type type, uint64_t seed)
     w = (struct world){.type = type};
     rj_prng_init(&w.p, seed);
     for (i = 0; i < REPLICAS; i++)
-        w.values[i] = new (type, names[i]);
+        w.values[i] = crdt_new(type, names[i]);
     for (i = 0; i < STEPS; i++)
         step(&w);
     end(&w);
@@ -383,18 +356,9 @@ static enum rj_err erase(struct rj_crdt *v, uint64_t pos, uint64_t count,
     return rj_crdt_write(v, &op, ret_delta);
 }
 
-static void assert_shows(const struct rj_crdt *v, const char *json)
-{
-    struct rj_crdt_buf x = {0};
-
-    assert_ok(rj_crdt_json(v, &x));
-    assert_bytes_equal(rj_crdt_bytes(&x), rj_bytes_from_str(json));
-    rj_crdt_buf_free(&x);
-}
-
 TEST(what_cannot_be_done_is_refused_and_changes_nothing)
 {
-    struct rj_crdt *v = new (RJ_CRDT_TEXT, "a"), *reader = new (RJ_CRDT_TEXT, "");
+    struct rj_crdt *v = crdt_new(RJ_CRDT_TEXT, "a"), *reader = crdt_new(RJ_CRDT_TEXT, "");
     struct rj_crdt_buf before = {0}, after = {0};
 
     assert_ok(type_text(v, 0, "\xc3\xa4o", NULL));
@@ -415,7 +379,7 @@ TEST(what_cannot_be_done_is_refused_and_changes_nothing)
 
 TEST(what_was_deleted_before_it_came_stays_deleted)
 {
-    struct rj_crdt *a = new (RJ_CRDT_TEXT, "a"), *b = new (RJ_CRDT_TEXT, "b");
+    struct rj_crdt *a = crdt_new(RJ_CRDT_TEXT, "a"), *b = crdt_new(RJ_CRDT_TEXT, "b");
     struct rj_crdt_buf typed = {0}, erased = {0};
 
     assert_ok(type_text(a, 0, "hello", &typed));
@@ -437,7 +401,7 @@ TEST(all_that_waits_for_one_parent_comes_in_at_once)
 {
     enum { WAITING = 1500 };
     static struct rj_crdt_buf deltas[WAITING];
-    struct rj_crdt *a = new (RJ_CRDT_TEXT, "a"), *b = new (RJ_CRDT_TEXT, "b");
+    struct rj_crdt *a = crdt_new(RJ_CRDT_TEXT, "a"), *b = crdt_new(RJ_CRDT_TEXT, "b");
     struct rj_prng p;
     int i;
 
@@ -457,7 +421,7 @@ TEST(all_that_waits_for_one_parent_comes_in_at_once)
 
 TEST(a_reader_clears_what_it_has_seen_and_nothing_else)
 {
-    struct rj_crdt *a = new (RJ_CRDT_TEXT, "a"), *b = new (RJ_CRDT_TEXT, "b");
+    struct rj_crdt *a = crdt_new(RJ_CRDT_TEXT, "a"), *b = crdt_new(RJ_CRDT_TEXT, "b");
     struct rj_crdt_buf context = {0};
     struct rj_crdt_op op = {.size = sizeof(op), .code = RJ_CRDT_CLEAR};
 
@@ -478,7 +442,7 @@ TEST(a_reader_clears_what_it_has_seen_and_nothing_else)
 
 TEST(a_long_text_grows_and_shrinks_at_any_place)
 {
-    struct rj_crdt *v = new (RJ_CRDT_TEXT, "a"), *w = new (RJ_CRDT_TEXT, "b");
+    struct rj_crdt *v = crdt_new(RJ_CRDT_TEXT, "a"), *w = crdt_new(RJ_CRDT_TEXT, "b");
     struct rj_prng p;
     uint64_t n = 0;
     int i;
@@ -506,7 +470,7 @@ TEST(a_long_text_grows_and_shrinks_at_any_place)
 
 static struct rj_crdt *sample(void)
 {
-    struct rj_crdt *a = new (RJ_CRDT_TEXT, "a"), *b = new (RJ_CRDT_TEXT, "b");
+    struct rj_crdt *a = crdt_new(RJ_CRDT_TEXT, "a"), *b = crdt_new(RJ_CRDT_TEXT, "b");
 
     assert_ok(type_text(a, 0, "one two three", NULL));
     assert_ok(rj_crdt_join(b, a, NULL));
@@ -563,11 +527,11 @@ static enum rj_err use(void *ctx)
 {
     struct rj_crdt *a = NULL, *b = NULL;
     struct rj_crdt_buf delta = {0}, digest = {0};
-    enum rj_err err = make(RJ_CRDT_TEXT, "a", &a);
+    enum rj_err err = crdt_make(RJ_CRDT_TEXT, "a", &a);
 
     (void)ctx;
     if (err == RJ_OK)
-        err = make(RJ_CRDT_TEXT, "b", &b);
+        err = crdt_make(RJ_CRDT_TEXT, "b", &b);
     if (err == RJ_OK)
         err = type_text(a, 0, "some text", &delta);
     if (err == RJ_OK)

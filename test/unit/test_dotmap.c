@@ -2,31 +2,11 @@
 #include "base/prng.h"
 #include "crdt/counter.h"
 #include "crdt/dotmap.h"
-#include "support/test.h"
+#include "support/origins.h"
 
 #include <stdio.h>
 
 enum { NAMES = 12, STEPS = 4000, MANY = 1000 };
-
-static struct rj_origins origins;
-
-static int set_up(void **cmocka_state __attribute__((unused)))
-{
-    for (uint8_t i = 0; i < 3; i++) {
-        struct rj_origin_id id = {{(uint8_t)(9 - i)}};
-        uint32_t index;
-
-        if (rj_origins_add(&origins, &id, &index) != RJ_OK)
-            return -1;
-    }
-    return 0;
-}
-
-static int tear_down(void **cmocka_state __attribute__((unused)))
-{
-    rj_origins_done(&origins);
-    return 0;
-}
 
 static struct rj_bytes name_of(uint64_t i)
 {

@@ -6,6 +6,7 @@
  *
  * SEED=n runs one history, SEEDS=n that many. */
 #include "base/prng.h"
+#include "support/histories.h"
 #include "support/states.h"
 
 enum {
@@ -149,20 +150,10 @@ static void finish(struct history *h)
     }
 }
 
-static uint64_t running; /* the seed, 0 when none is under way */
-
-static int tell_seed(void **cmocka_state __attribute__((unused)))
-{
-    if (running != 0)
-        print_error("the history of SEED=%llu failed\n", (unsigned long long)running);
-    return 0;
-}
-
 static void run(uint64_t seed)
 {
     struct history h = {.net = net_open(REPLICAS)};
 
-    running = seed;
     rj_prng_init(&h.rng, seed);
     for (unsigned r = 0; r < REPLICAS; r++)
         h.net->r[r].now_ms += below(&h, SKEW_MS);
@@ -170,20 +161,11 @@ static void run(uint64_t seed)
         step(&h);
     finish(&h);
     net_close(h.net);
-    running = 0;
 }
 
 TEST(whoever_drops_what_when_all_end_with_one_state)
 {
-    const char *seed = getenv("SEED"), *seeds = getenv("SEEDS");
-    uint64_t n = seeds != NULL ? strtoull(seeds, NULL, 10) : SEEDS_DEFAULT;
-
-    if (seed != NULL) {
-        run(strtoull(seed, NULL, 10));
-        return;
-    }
-    for (uint64_t s = 1; s <= n; s++)
-        run(s);
+    run_histories(run, SEEDS_DEFAULT);
 }
 
 int main(void)

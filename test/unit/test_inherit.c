@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "posix/inherit.h"
+#include "support/environment.h"
 #include "support/test.h"
 
 #include <fcntl.h>
@@ -16,20 +17,14 @@ static const char *names, *count, *whose;
 
 static char *look_up(const char *name)
 {
-    static char copy[3][512]; /* what getenv returns can be written to */
-    const char *const known[][2] = {
+    const struct test_variable all[] = {
         {"LISTEN_PID", whose},
         {"LISTEN_FDS", count},
         {"LISTEN_FDNAMES", names},
+        {NULL, NULL},
     };
 
-    for (size_t i = 0; i < 3; i++) {
-        if (strcmp(known[i][0], name) != 0 || known[i][1] == NULL)
-            continue;
-        (void)snprintf(copy[i], sizeof(copy[i]), "%s", known[i][1]);
-        return copy[i];
-    }
-    return NULL;
+    return test_getenv(all, name);
 }
 
 /* What stands at a descriptor. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "posix/notify.h"
+#include "support/environment.h"
 #include "support/temp_dir.h"
 #include "support/test.h"
 
@@ -14,20 +15,14 @@ static const char *socket_name, *usec, *whose;
 
 static char *look_up(const char *name)
 {
-    static char copy[3][512]; /* what getenv returns can be written to */
-    const char *const known[][2] = {
+    const struct test_variable all[] = {
         {"NOTIFY_SOCKET", socket_name},
         {"WATCHDOG_USEC", usec},
         {"WATCHDOG_PID", whose},
+        {NULL, NULL},
     };
 
-    for (size_t i = 0; i < 3; i++) {
-        if (strcmp(known[i][0], name) != 0 || known[i][1] == NULL)
-            continue;
-        (void)snprintf(copy[i], sizeof(copy[i]), "%s", known[i][1]);
-        return copy[i];
-    }
-    return NULL;
+    return test_getenv(all, name);
 }
 
 /* A manager that listens at a path, or at an abstract name that begins with '@'. */

@@ -24,13 +24,6 @@ static struct net_pending rebase(struct net *net, unsigned r, unsigned from)
     return old;
 }
 
-static void settle(struct net *net, const char *key, const char *expected)
-{
-    net_sync(net);
-    assert_all_show(net, key, expected);
-    net_assert_sums_equal(net, 0);
-}
-
 TEST(every_kind_of_write_takes_effect_once)
 {
     struct net *net = net_open(3);

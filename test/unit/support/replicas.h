@@ -601,4 +601,12 @@ static inline void assert_all_show(struct net *net, const char *key, const char 
         assert_string_equal(show(net, r, key), expected);
 }
 
+/* All have everything, show the same and have one sum. */
+static inline void settle(struct net *net, const char *key, const char *expected)
+{
+    net_sync(net);
+    assert_all_show(net, key, expected);
+    net_assert_sums_equal(net, 0);
+}
+
 #endif
