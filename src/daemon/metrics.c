@@ -5,37 +5,17 @@
 #include "daemon/verb.h"
 #include "daemon/web.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 
 enum {
-    LINE_MAX_BYTES = 512,
     LABEL_MAX = 2 * RJ_NAME_MAX /* every byte of a name escaped */
 };
-
-static void line(struct rj_buf *out, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-static void line(struct rj_buf *out, const char *format, ...)
-{
-    char text[LINE_MAX_BYTES];
-    va_list args;
-    int n;
-
-    va_start(args, format);
-    n = vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    if (n > 0)
-        rj_buf_append(
-            out,
-            rj_bytes_of(text, (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1));
-    rj_buf_append(out, RJ_BYTES_LIT("\n"));
-}
 
 static void family(struct rj_buf *out, const char *name, const char *type,
                    const char *help)
 {
-    line(out, "# HELP rejoin_%s %s", name, help);
-    line(out, "# TYPE rejoin_%s %s", name, type);
+    rj_buf_printf(out, "# HELP rejoin_%s %s\n", name, help);
+    rj_buf_printf(out, "# TYPE rejoin_%s %s\n", name, type);
 }
 
 /* A label's value: names of devices may hold anything. */
@@ -110,8 +90,9 @@ static void put_spaces(const struct rj_daemon *d, struct rj_node *n, struct rj_b
         family(out, figures[f].name, figures[f].type, figures[f].help);
         for (size_t i = 0; (s = rj_node_space_at(n, i)) != NULL; i++) {
             rj_space_info(s, rj_loop_now(d->loop), &info);
-            line(out, "rejoin_%s{space=\"%s\"} %llu", figures[f].name,
-                 label(info.name, room), (unsigned long long)figures[f].of(&info));
+            rj_buf_printf(out, "rejoin_%s{space=\"%s\"} %llu\n", figures[f].name,
+                          label(info.name, room),
+                          (unsigned long long)figures[f].of(&info));
         }
     }
 }
@@ -131,9 +112,9 @@ static void put_lag(struct rj_node *n, struct rj_buf *out, bool durable)
         for (size_t k = 0; rj_space_member(s, k, &m); k++) {
             if (m.self || m.closed)
                 continue;
-            line(out, "rejoin_%s{space=\"%s\",peer=\"%s\"} %llu", name,
-                 label(rj_space_name(s), space), label(m.name, peer),
-                 (unsigned long long)(durable ? m.lag_durable : m.lag));
+            rj_buf_printf(out, "rejoin_%s{space=\"%s\",peer=\"%s\"} %llu\n", name,
+                          label(rj_space_name(s), space), label(m.name, peer),
+                          (unsigned long long)(durable ? m.lag_durable : m.lag));
         }
     }
 }
@@ -157,10 +138,11 @@ static void put_peers(struct rj_node *n, struct rj_buf *out)
             uint64_t values[3] = {all[i].connected, all[i].sent_bytes,
                                   all[i].received_bytes};
 
-            line(out, "rejoin_%s{peer=\"%s\",device=\"%02x%02x%02x%02x\"} %llu",
-                 names[f][0], label(all[i].name, room), all[i].device.b[0],
-                 all[i].device.b[1], all[i].device.b[2], all[i].device.b[3],
-                 (unsigned long long)values[f]);
+            rj_buf_printf(out,
+                          "rejoin_%s{peer=\"%s\",device=\"%02x%02x%02x%02x\"} %llu\n",
+                          names[f][0], label(all[i].name, room), all[i].device.b[0],
+                          all[i].device.b[1], all[i].device.b[2], all[i].device.b[3],
+                          (unsigned long long)values[f]);
         }
     }
     free(all);
@@ -171,17 +153,18 @@ void rj_metrics_put(const struct rj_daemon *d, struct rj_buf *out)
     struct rj_node *n = rj_engine_node(d->engine);
 
     family(out, "build_info", "gauge", "What runs.");
-    line(out, "rejoin_build_info{version=\"%s\"} 1", RJ_VERSION);
+    rj_buf_printf(out, "rejoin_build_info{version=\"%s\"} 1\n", RJ_VERSION);
     family(out, "start_time_seconds", "gauge", "When the daemon started.");
-    line(out, "rejoin_start_time_seconds %llu",
-         (unsigned long long)(d->started.ms / 1000));
+    rj_buf_printf(out, "rejoin_start_time_seconds %llu\n",
+                  (unsigned long long)(d->started.ms / 1000));
     family(out, "store_open", "gauge", "1 while the store is open and served.");
-    line(out, "rejoin_store_open %d", n != NULL);
+    rj_buf_printf(out, "rejoin_store_open %d\n", n != NULL);
     family(out, "store_openings_total", "counter", "How often the store was opened.");
-    line(out, "rejoin_store_openings_total %llu",
-         (unsigned long long)rj_engine_instance(d->engine));
+    rj_buf_printf(out, "rejoin_store_openings_total %llu\n",
+                  (unsigned long long)rj_engine_instance(d->engine));
     family(out, "turns_total", "counter", "Turns of the event loop.");
-    line(out, "rejoin_turns_total %llu", (unsigned long long)rj_loop_turns(d->loop));
+    rj_buf_printf(out, "rejoin_turns_total %llu\n",
+                  (unsigned long long)rj_loop_turns(d->loop));
     if (n == NULL)
         return;
     put_spaces(d, n, out);

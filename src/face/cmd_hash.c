@@ -64,16 +64,10 @@ enum rj_err rj_cmd_hash_hmset(struct rj_resp_call *c)
 
 static enum rj_err reply_field(struct rj_resp_call *c, struct rj_bytes field)
 {
-    struct rj_bytes value;
+    struct rj_bytes value = {NULL, 0};
     enum rj_err err = rj_bucket_hget(c->bucket, c->argv[1], field, &value);
 
-    if (err == RJ_OK)
-        rj_resp_reply_bulk(c->r, value);
-    else if (err == RJ_ENOENT)
-        rj_resp_reply_null(c->r);
-    else
-        return err;
-    return RJ_OK;
+    return rj_resp_cmd_value(c, err, value);
 }
 
 enum rj_err rj_cmd_hash_hget(struct rj_resp_call *c)

@@ -22,25 +22,12 @@ static const struct rj_resp_when *expiry_word(const struct rj_resp_call *c, size
     return rj_resp_cmd_is(c, i, "pxat") ? &at_millisecond : NULL;
 }
 
-/* The reply for a value that may be absent. */
-static enum rj_err reply_value(struct rj_resp_call *c, enum rj_err err,
-                               struct rj_bytes value)
-{
-    if (err == RJ_OK)
-        rj_resp_reply_bulk(c->r, value);
-    else if (err == RJ_ENOENT)
-        rj_resp_reply_null(c->r);
-    else
-        return err;
-    return RJ_OK;
-}
-
 enum rj_err rj_cmd_string_get(struct rj_resp_call *c)
 {
     struct rj_bytes value = {NULL, 0};
     enum rj_err err = rj_bucket_get(c->bucket, c->argv[1], &value);
 
-    return reply_value(c, err, value);
+    return rj_resp_cmd_value(c, err, value);
 }
 
 enum rj_err rj_cmd_string_mget(struct rj_resp_call *c)
@@ -50,7 +37,7 @@ enum rj_err rj_cmd_string_mget(struct rj_resp_call *c)
         struct rj_bytes value = {NULL, 0};
         enum rj_err err = rj_bucket_get(c->bucket, c->argv[i], &value);
 
-        err = reply_value(c, err == RJ_ETYPE ? RJ_ENOENT : err, value);
+        err = rj_resp_cmd_value(c, err == RJ_ETYPE ? RJ_ENOENT : err, value);
         if (err != RJ_OK)
             return err;
     }
@@ -152,7 +139,7 @@ static enum rj_err set_after_look(struct rj_resp_call *c, const struct set_words
 
     if (w->get) {
         err = rj_bucket_get(c->bucket, c->argv[1], &old);
-        err = reply_value(c, err, old);
+        err = rj_resp_cmd_value(c, err, old);
         if (err != RJ_OK)
             return err;
     }
@@ -271,7 +258,7 @@ enum rj_err rj_cmd_string_getset(struct rj_resp_call *c)
     struct rj_bytes old = {NULL, 0};
     enum rj_err err = rj_bucket_get(c->bucket, c->argv[1], &old);
 
-    err = reply_value(c, err, old);
+    err = rj_resp_cmd_value(c, err, old);
     if (err == RJ_OK)
         err = rj_bucket_set(c->bucket, c->argv[1], c->argv[2], NULL);
     if (err == RJ_OK)
@@ -285,7 +272,7 @@ enum rj_err rj_cmd_string_getdel(struct rj_resp_call *c)
     bool existed = false;
     enum rj_err err = rj_bucket_get(c->bucket, c->argv[1], &old);
 
-    err = reply_value(c, err, old);
+    err = rj_resp_cmd_value(c, err, old);
     if (err == RJ_OK)
         err = rj_bucket_del(c->bucket, c->argv[1], &existed);
     if (err == RJ_OK && existed)
@@ -306,7 +293,7 @@ enum rj_err rj_cmd_string_getex(struct rj_resp_call *c)
         return rj_resp_cmd_syntax(c);
     err = rj_bucket_get(c->bucket, c->argv[1], &value);
     if (err != RJ_OK || c->argc == 2)
-        return reply_value(c, err, value);
+        return rj_resp_cmd_value(c, err, value);
     if (when != NULL && rj_resp_cmd_deadline(c, 3, when, &deadline_ms) != RJ_OK)
         return RJ_OK;
     err = rj_bucket_get(c->bucket, c->argv[1], &value);

@@ -243,6 +243,18 @@ enum rj_err rj_resp_cmd_end(struct rj_resp_call *c, size_t done, enum rj_err err
 
 /* ---- collections */
 
+enum rj_err rj_resp_cmd_value(struct rj_resp_call *c, enum rj_err err,
+                              struct rj_bytes value)
+{
+    if (err == RJ_OK)
+        rj_resp_reply_bulk(c->r, value);
+    else if (err == RJ_ENOENT)
+        rj_resp_reply_null(c->r);
+    else
+        return err;
+    return RJ_OK;
+}
+
 enum rj_err rj_resp_cmd_has_type(struct rj_resp_call *c, enum rj_type type, bool *ret_is)
 {
     enum rj_type is = rj_bucket_type(c->bucket, c->argv[1]);

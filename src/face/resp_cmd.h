@@ -152,6 +152,10 @@ struct rj_resp_walk {
     bool matched;        /* only what pattern matches */
     struct rj_bytes pattern;
 };
+/* Replies with what a look-up gave: the value, or null where err is RJ_ENOENT. Returns
+ * any other error. */
+RJ_NODISCARD enum rj_err rj_resp_cmd_value(struct rj_resp_call *c, enum rj_err err,
+                                           struct rj_bytes value);
 /* RJ_OK and *ret_is: whether the key is there and of that type; RJ_ETYPE: of another. */
 RJ_NODISCARD enum rj_err rj_resp_cmd_has_type(struct rj_resp_call *c, enum rj_type type,
                                               bool *ret_is);

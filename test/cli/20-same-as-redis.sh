@@ -10,12 +10,7 @@ nodejs=$(command -v node)
 . "$(dirname "$0")/lib.sh"
 node a
 up a
-free_port
-redis-server --port "$port" --bind 127.0.0.1 --save '' --appendonly no --dir "$work" \
-    --daemonize no >"$work/redis.log" 2>&1 &
-helpers+=($!)
-redis_port=$port
-check "Redis is there" await 60 redis-cli -p "$redis_port" ping
+check_here "Redis is there" redis_server
 check "a bucket is made" rj a bucket add data
 for seed in 1 2 3; do
     check "5000 random commands, seed $seed" \

@@ -9,12 +9,7 @@ fi
 . "$(dirname "$0")/lib.sh"
 node a
 up a
-free_port
-redis-server --port "$port" --bind 127.0.0.1 --save '' --appendonly no --dir "$work" \
-    --daemonize no >"$work/redis.log" 2>&1 &
-helpers+=($!)
-redis_port=$port
-check "Redis is there" await 60 redis-cli -p "$redis_port" ping
+check_here "Redis is there" redis_server
 check "a bucket is made" rj a bucket add data
 version=$(redis-cli -p "$redis_port" info server | sed -n 's/^redis_version:\([0-9.]*\).*/\1/p')
 case $version in

@@ -109,6 +109,14 @@ same_digest() { # BUCKET NODE NODE...
         [ "$(digest "$n" "$bucket")" = "$first" ] || return
     done
 }
+# A Redis of its own at $redis_port; true once it answers.
+redis_server() {
+    free_port; redis_port=$port
+    redis-server --port "$port" --bind 127.0.0.1 --save '' --appendonly no --dir "$work" \
+        --daemonize no >"$work/redis.log" 2>&1 &
+    helpers+=($!)
+    await 60 redis-cli -p "$redis_port" ping
+}
 value_is() { [ "$(redis "$1" get "$2")" = "$3" ]; }
 
 await() {
