@@ -400,12 +400,14 @@ void rj_relay_stop(struct rj_relay *relay)
 
 void rj_relay_free(struct rj_relay *relay)
 {
-    struct meeting *m;
+    struct meeting *next;
 
     if (relay == NULL)
         return;
-    while ((m = LIST_FIRST(&relay->meetings)) != NULL)
+    for (struct meeting *m = LIST_FIRST(&relay->meetings); m != NULL; m = next) {
+        next = LIST_NEXT(m, link);
         meeting_free(relay, m);
+    }
     rj_timer_free(relay->timer);
     free(relay);
 }
