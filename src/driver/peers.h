@@ -36,8 +36,6 @@ enum {
     RJ_PEERS_SITE_MS = 10000,      /* for the proof of the network's key */
     RJ_PEERS_DEAD_MS = 20000,      /* a link without a sign of life */
     RJ_PEERS_PROBE_MS = 20000,     /* between two probes that beacons are reason for */
-    RJ_PEERS_SLEPT_MS = 2000,      /* a sleep as long as this was one, */
-    RJ_PEERS_STALLED_MS = 15000,   /* and as long as this without a look */
     RJ_PEERS_CANDIDATES_MAX = 4,   /* addresses of a device that beacons told */
     RJ_PEERS_DIALS_MAX = 64        /* attempts under way */
 };

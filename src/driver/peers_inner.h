@@ -12,6 +12,7 @@
 #include "base/map.h"
 #include "driver/addresses.h"
 #include "driver/peers.h"
+#include "driver/sleep.h"
 #include "posix/backoff.h"
 #include "posix/conn.h"
 #include "posix/netwatch.h"
@@ -82,9 +83,8 @@ struct rj_peers {
     struct rj_addresses own;     /* as told to others */
     struct rj_netwatch_own here; /* all of this machine */
     struct rj_mono own_next;     /* when they are looked up */
-    struct rj_mono last_look;
     struct rj_mono probes_until; /* sessions are asked whether they live; 0: not */
-    uint64_t slept_ms;
+    struct rj_sleep sleep;
     struct rj_twins twins;
 };
 

@@ -2,9 +2,8 @@
 /* A device that moves: its addresses change, links die without a word, it sleeps. The
  * system says when addresses change; a look now and then covers what it does not say. A
  * session whose own end has an address that is gone will never bring anything again: it
- * is cut at once. A sleep shows in two clocks of which one goes on in sleep, or in a look
- * that comes far too late (a machine that was frozen from outside); after it nothing is
- * believed: every session is probed and every wait forgotten. */
+ * is cut at once. After a sleep (sleep.c) nothing is believed: every session is probed
+ * and every wait forgotten. */
 #include "driver/peers_inner.h"
 
 #include <string.h>
@@ -128,13 +127,7 @@ static void end_probes(struct rj_peers *p)
 
 void rj_roam_look(struct rj_peers *p, struct rj_mono now)
 {
-    uint64_t slept_ms = rj_netwatch_slept_ms();
-    bool woke = slept_ms > p->slept_ms + RJ_PEERS_SLEPT_MS ||
-                (p->last_look.ms != 0 && now.ms - p->last_look.ms > RJ_PEERS_STALLED_MS);
-
-    p->slept_ms = slept_ms;
-    p->last_look = now;
-    if (woke)
+    if (rj_sleep_look(&p->sleep, rj_netwatch_slept_ms(), now))
         wake_up(p, now);
     if (p->probes_until.ms != 0 && now.ms >= p->probes_until.ms)
         end_probes(p);
@@ -200,7 +193,7 @@ enum rj_err rj_roam_new(struct rj_peers *p)
 {
     (void)find_addresses(p);
     rj_netwatch_own(&p->here);
-    p->slept_ms = rj_netwatch_slept_ms();
+    rj_sleep_begin(&p->sleep, rj_netwatch_slept_ms());
     if (rj_netwatch_new(p->options.loop, on_change, p, &p->watch) != RJ_OK)
         p->watch = NULL; /* then a look now and then has to do */
     return RJ_OK;

@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 #include <uv.h>
 #if RJ_HAVE_glib
@@ -42,6 +43,22 @@ int fsync(int fd)
     if (disk_fails)
         errno = EIO;
     return disk_fails ? -1 : (int)syscall(SYS_fsync, fd);
+}
+
+/* ---- a machine that sleeps on demand: one of two clocks goes on */
+
+static _Atomic(time_t) asleep_s;
+
+__attribute__((visibility("default"))) int clock_gettime(clockid_t clock,
+                                                         struct timespec *ret);
+
+int clock_gettime(clockid_t clock, struct timespec *ret)
+{
+    int status = (int)syscall(SYS_clock_gettime, clock, ret);
+
+    if (status == 0 && clock == CLOCK_BOOTTIME)
+        ret->tv_sec += asleep_s;
+    return status;
 }
 
 /* ---- two nodes */
@@ -773,6 +790,38 @@ TEST(signals_of_the_host_reach_its_own_thread)
     (void)sigaction(SIGUSR1, &old, NULL);
 }
 
+/* ---- sleep */
+
+static bool woke;
+
+static void note_waking(void *ctx, enum rj_note_level level, const char *line)
+{
+    (void)ctx, (void)level;
+    woke = woke || strncmp(line, "peer.woke", 9) == 0;
+}
+
+static bool has_woken(void)
+{
+    return woke;
+}
+
+TEST(a_machine_that_slept_looks_around_and_keeps_what_still_works)
+{
+    woke = false;
+    reopen_with(0, &(struct rj_embed_opts){.note = note_waking});
+    make_space();
+    increment(0);
+    begin_join();
+    poll_host(joined);
+    poll_host(connected);
+    assert_false(woke);
+    asleep_s += 3600;
+    poll_host(has_woken);
+    assert_true(connected());
+    increment(1);
+    poll_host(both_have_two);
+}
+
 /* ---- an instance ends and another begins */
 
 static bool gone(void)
@@ -831,6 +880,7 @@ int main(void)
         BOTH(beacons_are_sent_only_where_peers_come_from_a_network),
         BOTH(a_pipe_leads_to_the_peers_of_a_program_that_does_not_listen),
         BOTH(a_broken_connection_raises_no_sigpipe),
+        BOTH(a_machine_that_slept_looks_around_and_keeps_what_still_works),
         BOTH(signals_of_the_host_reach_its_own_thread),
         BOTH(a_failed_disk_ends_the_instance_and_another_begins),
     };
