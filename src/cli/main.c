@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rejoin: the command line, a thin client of the daemon's control socket. */
 #include "cli/cli.h"
+#include "posix/file.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -30,6 +31,7 @@ int main(int argc, char **argv)
     struct rj_cli *cli = calloc(1, sizeof(*cli));
     int status;
 
+    rj_file_guard_std();
     if (cli == NULL) {
         (void)fputs("rejoin: out of memory\n", stderr);
         return rj_err_exit(RJ_ENOMEM);

@@ -3,6 +3,7 @@
  * driver/home.h, config.def and logger.h; everything else is asked for over the control
  * socket by `rejoin`. */
 #include "daemon/daemon.h"
+#include "posix/file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,6 +90,7 @@ int main(int argc, char **argv)
     char line[LINE_MAX_];
     enum rj_err err;
 
+    rj_file_guard_std();
     if (!parse(argc, argv, &ready_fd)) {
         (void)fputs("rejoind: unknown argument\n\n", stderr);
         (void)fputs(usage, stderr);

@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Log lines: for people first, but every value has a key, so that grep and cut do. A line
- * that cannot be written is lost: a full log disk must not stop the daemon. */
+ * that cannot be written at once is lost: neither a full disk nor a reader that hangs (of
+ * a pipe, a journal, a stopped terminal) must stop the daemon. A pipe that poll(2) calls
+ * writable takes PIPE_BUF bytes, more than a line has, so writing then does not block. */
 #include "driver/logger.h"
 
+#include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+_Static_assert(RJ_LOGGER_LINE_MAX <= PIPE_BUF, "a line fits a pipe that has room");
 
 static const char *const names[] = {"debug", "info", "warn", "error"};
 
@@ -42,6 +48,13 @@ static size_t stamp(char *line, size_t size)
                                 (unsigned)(ts.tv_nsec / 1000000));
 }
 
+static bool has_room(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLOUT};
+
+    return poll(&p, 1, 0) == 1 && (p.revents & POLLOUT) != 0;
+}
+
 void rj_logger_line(const struct rj_logger *log, enum rj_note_level level,
                     const char *format, ...)
 {
@@ -67,7 +80,7 @@ void rj_logger_line(const struct rj_logger *log, enum rj_note_level level,
     }
     if (log->tap != NULL && level >= RJ_NOTE_INFO)
         log->tap(log->tap_ctx, level, line + text);
-    if (level < log->level || log->fd < 0)
+    if (level < log->level || log->fd < 0 || !has_room(log->fd))
         return;
     line[n++] = '\n'; /* in place of the NUL */
     if (write(log->fd, line, n) < 0)

@@ -4,7 +4,7 @@
  *     2026-03-01T12:00:00.123Z info peer.up device=3f9a10c2 address=192.0.2.7:7340
  *
  * time (UTC), level, then what the caller gives: "event key=value ...". A line is written
- * whole, with one write. */
+ * whole, with one write, or not at all: writing never waits. */
 #ifndef RJ_DRIVER_LOGGER_H
 #define RJ_DRIVER_LOGGER_H
 

@@ -294,3 +294,14 @@ enum rj_err rj_file_private(const char *path, char *why_text, size_t why_len)
         return refuse(why, RJ_EDENIED, path, "others may enter it; chmod 700 it");
     return RJ_OK;
 }
+
+void rj_file_guard_std(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR); /* the lowest that is free; to be inherited */
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        (void)close(fd);
+}

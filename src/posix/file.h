@@ -51,4 +51,8 @@ RJ_NODISCARD enum rj_err rj_file_mkdirs(const char *path, mode_t mode, char *why
  * otherwise; RJ_ENOENT, RJ_EIO. */
 RJ_NODISCARD enum rj_err rj_file_private(const char *path, char *why, size_t why_len);
 
+/* Opens /dev/null at those of descriptors 0 to 2 that are closed: else a file that is
+ * opened later gets such a number, and what is printed goes into it. First in main. */
+void rj_file_guard_std(void);
+
 #endif

@@ -5,8 +5,10 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char dir[64];
@@ -234,6 +236,22 @@ TEST(out_of_memory_is_reported)
     rj_test_with_failing_alloc(read_it, path);
 }
 
+/* In a child, for it closes what this program prints to. */
+TEST(no_file_gets_the_number_of_a_closed_standard_stream)
+{
+    pid_t child = fork();
+    int status = 0;
+
+    if (child == 0) {
+        for (int fd = 0; fd <= 2; fd += 2)
+            (void)close(fd);
+        rj_file_guard_std();
+        _exit(open("/", O_RDONLY) > 2 && fcntl(0, F_GETFD) == 0 ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
 #define IN_DIR(test) cmocka_unit_test_setup_teardown(test, make_dir, remove_dir)
 
 int main(void)
@@ -250,6 +268,7 @@ int main(void)
         IN_DIR(a_secret_is_not_read_when_others_may),
         IN_DIR(directories_are_made_down_to_the_last),
         IN_DIR(a_private_directory_is_this_users_alone),
+        cmocka_unit_test(no_file_gets_the_number_of_a_closed_standard_stream),
         IN_DIR(out_of_memory_is_reported),
     };
 

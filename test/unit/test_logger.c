@@ -2,6 +2,7 @@
 #include "driver/logger.h"
 #include "support/test.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -101,6 +102,44 @@ TEST(a_long_line_is_cut)
     assert_int_equal(text[RJ_LOGGER_LINE_MAX - 1], '\n');
 }
 
+/* The log of a daemon whose reader hangs. */
+TEST(a_reader_that_hangs_costs_lines_and_no_time)
+{
+    static char text[4 * 1024 * 1024];
+    struct fixture f;
+    char *last;
+
+    begin(&f, RJ_NOTE_INFO);
+    for (int i = 0; i < 20000; i++) /* far more than a pipe holds */
+        rj_logger_line(&f.log, RJ_NOTE_INFO, "line.first number=%d of=many", i);
+    assert_int_equal(f.taps, 20000);
+    assert_true(read(f.out, text, 16384) > 0); /* it goes on */
+    rj_logger_line(&f.log, RJ_NOTE_INFO, "line.second");
+    end(&f, text, sizeof(text));
+    last = strrchr(text, ' ');
+    assert_non_null(last);
+    assert_string_equal(last, " line.second\n"); /* and whole */
+}
+
+TEST(a_full_disk_costs_lines_only)
+{
+    struct fixture f;
+    char text[256];
+    int pipe_end;
+
+    begin(&f, RJ_NOTE_INFO);
+    pipe_end = f.log.fd;
+    f.log.fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
+    assert_true(f.log.fd >= 0);
+    rj_logger_line(&f.log, RJ_NOTE_ERROR, "a");
+    (void)close(f.log.fd);
+    f.log.fd = pipe_end;
+    rj_logger_line(&f.log, RJ_NOTE_ERROR, "b");
+    assert_int_equal(f.taps, 2);
+    end(&f, text, sizeof(text));
+    assert_non_null(strstr(text, " error b\n"));
+}
+
 TEST(levels_have_names)
 {
     enum rj_note_level level = RJ_NOTE_DEBUG;
@@ -119,6 +158,8 @@ int main(void)
         cmocka_unit_test(what_is_below_the_level_is_dropped_but_tapped_from_info_on),
         cmocka_unit_test(a_line_stays_one_line_whatever_is_in_it),
         cmocka_unit_test(a_long_line_is_cut),
+        cmocka_unit_test(a_reader_that_hangs_costs_lines_and_no_time),
+        cmocka_unit_test(a_full_disk_costs_lines_only),
         cmocka_unit_test(levels_have_names),
     };
 
