@@ -28,6 +28,21 @@ has "peer list too" "$(rj a peer list)" "away"
 has "peer show says why" "$(rj a peer show b)" "last failure"
 [ -z "$(rj a status | awk 'length > 120')" ]
 result $? "lines stay readable"
+# One that stops reading: what it misses is dropped, the others go on.
+REJOIN_HOME=$work/a rejoin --json watch >"$work/stopped" 2>/dev/null &
+stopped=$!
+helpers+=("$stopped")
+adds() { rj a -q -y bucket remove probe; rj a -q bucket add probe && [ -s "$work/stopped" ]; }
+check "one more watches" await 60 adds
+kill -STOP "$stopped"
+before=$(grep -c bucket.added "$work/json")
+for _ in $(seq 10); do rj a -q -y bucket remove probe; rj a -q bucket add probe; done
+more() { [ "$(grep -c bucket.added "$work/json")" -ge $((before + 10)) ]; }
+check "beside one that reads no more all is told" await 60 more
+kill -CONT "$stopped"
+caught_up() { [ "$(grep -c bucket.added "$work/stopped")" -ge 10 ]; }
+check "... which goes on where it was" await 60 caught_up
+
 timeout 100 env REJOIN_HOME="$work/a" rejoin status --watch >"$work/again" &
 helpers+=($!)
 twice() { [ "$(grep -c 'rejoin 0' "$work/again")" -ge 2 ]; }
