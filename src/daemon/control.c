@@ -6,11 +6,9 @@
 #include "daemon/control.h"
 
 #include "base/alloc.h"
+#include "daemon/call_inner.h"
 #include "daemon/daemon.h"
-#include "posix/conn.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <unistd.h>
 
 struct client {
@@ -22,26 +20,10 @@ struct client {
     struct client *next, *prev;
 };
 
-struct rj_call {
-    struct client *client;
-    struct rj_call *next;
-    uint64_t id;
-    struct rj_buf args;
-    struct rj_doc doc;
-    rj_call_poll_fn *poll;
-    void *state;
-    rj_call_free_fn *free_fn;
-    struct rj_mono wake_at; /* UINT64_MAX: never */
-    struct rj_mono progress_next;
-    bool watching;
-    bool done; /* answered; freed at the end of the turn */
-};
-
 struct rj_control {
     struct rj_daemon *daemon;
     struct rj_listener *listener;
     struct rj_timer *timer;
-    struct rj_mono timer_at; /* UINT64_MAX: not set */
     struct client *clients;
 };
 
@@ -59,15 +41,6 @@ static const struct verb verbs[] = {
 
 /* ---- calls */
 
-static void call_free(struct rj_call *c)
-{
-    if (c->free_fn != NULL)
-        c->free_fn(c->state);
-    rj_doc_done(&c->doc);
-    rj_buf_done(&c->args);
-    free(c);
-}
-
 /* Frees those that are answered. */
 static void calls_sweep(struct client *client, bool all)
 {
@@ -79,152 +52,11 @@ static void calls_sweep(struct client *client, bool all)
         if (c->done || all) {
             *link = c->next;
             client->n_calls--;
-            call_free(c);
+            rj_call_free(c);
         } else {
             link = &c->next;
         }
     }
-}
-
-struct rj_daemon *rj_call_daemon(const struct rj_call *c)
-{
-    return c->client->control->daemon;
-}
-
-struct rj_bytes rj_call_args(const struct rj_call *c)
-{
-    return rj_buf_view(&c->args);
-}
-
-struct rj_doc *rj_call_doc(struct rj_call *c)
-{
-    rj_doc_clear(&c->doc);
-    return &c->doc;
-}
-
-/* RJ_ELIMIT: the body is too large for a message; nothing was sent. */
-static enum rj_err send_reply(struct rj_call *c, enum rj_message_kind kind,
-                              struct rj_bytes body)
-{
-    const struct rj_message_reply m = {.id = c->id, .kind = kind, .body = body};
-    enum rj_err err;
-
-    if (c->done)
-        return RJ_OK;
-    err = rj_message_put_reply(rj_conn_out(c->client->conn), &m);
-    if (err == RJ_OK)
-        c->done = kind == RJ_MESSAGE_RESULT || kind == RJ_MESSAGE_ERROR;
-    return err;
-}
-
-static void send_error(struct rj_call *c, enum rj_err err, const char *hint,
-                       const char *why)
-{
-    struct rj_doc *d = rj_call_doc(c);
-    struct rj_bytes body;
-
-    rj_doc_map(d);
-    rj_doc_put_str(d, "code", rj_err_name(err));
-    rj_doc_put_str(d, "hint", hint);
-    rj_doc_put_str(d, "why", why);
-    rj_doc_end(d);
-    if (rj_doc_view(d, &body) != RJ_OK || send_reply(c, RJ_MESSAGE_ERROR, body) != RJ_OK)
-        rj_conn_abort(c->client->conn, RJ_ENOMEM);
-}
-
-void rj_call_reply(struct rj_call *c, enum rj_message_kind kind)
-{
-    bool may_drop = kind == RJ_MESSAGE_PROGRESS || kind == RJ_MESSAGE_EVENT;
-    struct rj_bytes body;
-    enum rj_err err = rj_doc_view(&c->doc, &body);
-
-    if (may_drop && (err != RJ_OK || rj_conn_full(c->client->conn)))
-        return;
-    if (err == RJ_OK)
-        err = send_reply(c, kind, body);
-    if (err != RJ_OK)
-        send_error(c, err, "", "the answer could not be made");
-}
-
-void rj_call_output(struct rj_call *c, struct rj_bytes bytes)
-{
-    enum { PIECE = 1024 * 1024 };
-
-    while (bytes.len > 0) {
-        struct rj_doc *d = rj_call_doc(c);
-        size_t len = bytes.len < PIECE ? bytes.len : PIECE;
-
-        rj_doc_bytes(d, rj_bytes_first(bytes, len));
-        rj_call_reply(c, RJ_MESSAGE_OUTPUT);
-        bytes = rj_bytes_skip(bytes, len);
-    }
-}
-
-enum rj_err rj_call_error(struct rj_call *c, enum rj_err err, const char *hint,
-                          const char *format, ...)
-{
-    char why[RJ_CONTROL_WHY_MAX];
-    va_list args;
-
-    va_start(args, format);
-    (void)vsnprintf(why, sizeof(why), format, args);
-    va_end(args);
-    send_error(c, err, hint, why);
-    return RJ_OK;
-}
-
-bool rj_call_answered(const struct rj_call *c)
-{
-    return c->done;
-}
-
-void rj_call_wait(struct rj_call *c, rj_call_poll_fn *poll)
-{
-    c->poll = poll;
-}
-
-void rj_call_set_state(struct rj_call *c, void *take_state, rj_call_free_fn *free_fn)
-{
-    c->state = take_state;
-    c->free_fn = free_fn;
-}
-
-void *rj_call_state(const struct rj_call *c)
-{
-    return c->state;
-}
-
-void rj_call_wake_at(struct rj_call *c, struct rj_mono at)
-{
-    struct rj_control *control = c->client->control;
-
-    c->wake_at = at;
-    if (at.ms < control->timer_at.ms) {
-        control->timer_at = at;
-        rj_timer_set(control->timer, at);
-    }
-}
-
-bool rj_call_progress_due(struct rj_call *c)
-{
-    struct rj_mono now = rj_loop_now(c->client->control->daemon->loop).mono;
-
-    if (now.ms < c->progress_next.ms)
-        return false;
-    c->progress_next.ms = now.ms + RJ_CONTROL_PROGRESS_MS;
-    return true;
-}
-
-void rj_call_watch(struct rj_call *c)
-{
-    c->watching = true;
-}
-
-/* Turns what a verb returned into a reply, where there is none yet. */
-static void settle(struct rj_call *c, enum rj_err err)
-{
-    if (err != RJ_OK && !c->done)
-        (void)rj_call_error(c, err, "", "%s", rj_err_text(err));
 }
 
 static rj_verb_fn *verb_find(struct rj_bytes name)
@@ -244,18 +76,9 @@ static enum rj_err call_begin(struct client *client, const struct rj_message_req
 
     if (client->n_calls == RJ_CONTROL_CALLS_MAX)
         return RJ_ELIMIT;
-    c = rj_alloc_zero(1, sizeof(*c));
-    if (c == NULL)
-        return RJ_ENOMEM;
-    rj_buf_append(&c->args, m->args);
-    err = rj_buf_err(&c->args);
-    if (err != RJ_OK) {
-        free(c);
+    err = rj_call_new(client->control->daemon, client->conn, m, &c);
+    if (err != RJ_OK)
         return err;
-    }
-    c->id = m->id;
-    c->client = client;
-    c->wake_at.ms = UINT64_MAX;
     c->next = client->calls;
     client->calls = c;
     client->n_calls++;
@@ -264,7 +87,7 @@ static enum rj_err call_begin(struct client *client, const struct rj_message_req
                             "the daemon does not know the verb %.*s", (int)m->verb.len,
                             (const char *)m->verb.ptr);
     else
-        settle(c, fn(c));
+        rj_call_settle(c, fn(c));
     if (!c->done && c->poll == NULL && !c->watching)
         (void)rj_call_error(c, RJ_EIO, "", "the daemon gave no answer");
     return RJ_OK;
@@ -374,7 +197,6 @@ enum rj_err rj_control_new(struct rj_daemon *d, struct rj_control **ret_control)
     if (control == NULL)
         return RJ_ENOMEM;
     control->daemon = d;
-    control->timer_at.ms = UINT64_MAX;
     err = rj_timer_new(d->loop, on_timer, control, &control->timer);
     if (err != RJ_OK) {
         free(control);
@@ -403,30 +225,16 @@ void rj_control_turn(struct rj_control *control)
          client = client->next) {
         for (struct rj_call *c = client->calls; c != NULL; c = c->next) {
             if (!c->done && c->poll != NULL)
-                settle(c, c->poll(c));
+                rj_call_settle(c, c->poll(c));
             if (!c->done && c->wake_at.ms < next.ms)
                 next = c->wake_at;
         }
         calls_sweep(client, false);
     }
-    control->timer_at = next;
     if (next.ms == UINT64_MAX)
         rj_timer_cancel(control->timer);
     else
         rj_timer_set(control->timer, next);
-}
-
-static void event_put(struct rj_call *c, enum rj_note_level level, const char *text)
-{
-    struct rj_doc *d = rj_call_doc(c);
-
-    rj_doc_map(d);
-    rj_doc_put_uint(d, "time_ms", rj_loop_now(c->client->control->daemon->loop).wall.ms);
-    rj_doc_put_str(d, "level", rj_logger_level_name(level));
-    rj_doc_put_text(d, "event", rj_bytes_of(text, strcspn(text, " ")));
-    rj_doc_put_str(d, "text", text);
-    rj_doc_end(d);
-    rj_call_reply(c, RJ_MESSAGE_EVENT);
 }
 
 void rj_control_event(struct rj_control *control, enum rj_note_level level,
@@ -436,7 +244,7 @@ void rj_control_event(struct rj_control *control, enum rj_note_level level,
          client = client->next) {
         for (struct rj_call *c = client->calls; c != NULL; c = c->next) {
             if (c->watching && !c->done)
-                event_put(c, level, text);
+                rj_call_event(c, level, text);
         }
     }
 }

@@ -3,6 +3,7 @@
 #ifndef RJ_DAEMON_DAEMON_H
 #define RJ_DAEMON_DAEMON_H
 
+#include "daemon/call.h"
 #include "daemon/config.h"
 #include "daemon/control.h"
 #include "daemon/incidents.h"
