@@ -9,6 +9,7 @@
 #   make check-net       nodes on machines made of network namespaces; needs root
 #   make build/test/test_vv ONLY="base causal"    one unit test from some folders alone
 #   make sim SEED=7      one random history; SEEDS=500: that many; neither: named ones
+#   make soak [MINUTES=2 SEED=n]   three daemons, killed and paused, and what they acknowledged
 #   make planted         known bugs are planted into a copy; the simulator must find each
 #
 # Variables: BUILD, CC, SAN=address,undefined, WERROR=0, ONLY, PREFIX, LIBDIR, DESTDIR,
@@ -109,7 +110,7 @@ SUPPORT  := $(call objects,$(wildcard test/unit/support/*.c))
 MAN      := $(if $(shell command -v scdoc),$(patsubst doc/man/%.scd,$(BUILD)/man/%,$(wildcard doc/man/*.scd)))
 
 .PHONY: all test-tools demo check check-clients check-net check-zfs check-web check-deb sim \
-        planted bench lint fuzz \
+        soak planted bench lint fuzz \
         format install install-python uninstall clean FORCE fuzz-programs bench-programs engine
 all: $(LIBRARIES) $(PROGRAMS) $(EXAMPLES) $(MAN)
 	$(if $(strip $(SKIPPED)),@echo 'left out for want of their libraries: $(SKIPPED)')
@@ -215,6 +216,8 @@ demo:
 sim:
 	@$(SUBMAKE) $(BUILD)/test/sim
 	$(BUILD)/test/sim $(if $(SEED),seed $(SEED),$(if $(SEEDS),random $(SEEDS),named))
+soak: all
+	test/soak/soak.py $(BUILD) $(or $(MINUTES),2) $(or $(SEED),$(shell date +%s))
 planted:
 	@tools/deps build
 	test/sim/plant.sh
