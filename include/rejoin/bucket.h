@@ -70,8 +70,9 @@ RJ_NODISCARD RJ_API enum rj_err rj_bucket_incr(struct rj_bucket *b, struct rj_by
 
 /* ---- any type */
 
-/* Deletes what this node has seen of key, of whatever type. *ret_existed: whether it was
- * shown; no key is no error. */
+/* Deletes what this node has seen of key, of whatever type; under RJ_POLICY_DELETE_WINS
+ * also whatever others write to it without having seen this, even if there is no such key
+ * here. *ret_existed: whether it was shown; no key is no error. */
 RJ_NODISCARD RJ_API enum rj_err rj_bucket_del(struct rj_bucket *b, struct rj_bytes key,
                                               bool *ret_existed);
 /* Gives the key a deadline (0 = removes it). The whole value travels with it, so a touch

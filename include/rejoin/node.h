@@ -161,15 +161,22 @@ RJ_API const char *rj_node_why(const struct rj_node *n);
 
 /* ---- spaces */
 
+/* What a deletion of a key does in a bucket; fixed when it is made. */
+enum rj_policy {
+    RJ_POLICY_MERGE,      /* it takes away what its author had seen; all else stays */
+    RJ_POLICY_DELETE_WINS /* it also wins over every write that had not seen it */
+};
+
 struct rj_space_opts {
     enum rj_kind_id kind;
     struct rj_bytes name; /* 1..RJ_NAME_MAX of [A-Za-z0-9._-], unique here */
     enum rj_durability durability;
+    enum rj_policy policy;
 };
 
 /* Makes a new space with this device as its admin (genesis). *ret_space is the node's.
- * RJ_EEXIST: the name is taken here; RJ_EINVAL: a name, kind or durability that there is
- * not; RJ_ELIMIT: RJ_SPACES_MAX; RJ_EFULL, RJ_EIO, RJ_ENOMEM: nothing was made. */
+ * RJ_EEXIST: the name is taken here; RJ_EINVAL: a name, kind, durability or policy that
+ * there is not; RJ_ELIMIT: RJ_SPACES_MAX; RJ_EFULL, RJ_EIO, RJ_ENOMEM: nothing was made. */
 RJ_NODISCARD RJ_API enum rj_err rj_node_space_add(struct rj_node *n,
                                                   const struct rj_space_opts *opts,
                                                   struct rj_now now,
@@ -197,6 +204,7 @@ struct rj_space_info {
     const char *name; /* borrowed while the space lives */
     enum rj_kind_id kind;
     enum rj_durability durability;
+    enum rj_policy policy;
     enum rj_role role;  /* of this device, now */
     bool joining;       /* a state transfer or first catch-up is under way */
     double joined_part; /* 0..1 of the positions taken over; in a first catch-up from

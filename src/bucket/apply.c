@@ -26,7 +26,9 @@ static enum rj_part part_of(const struct rj_bop *op)
         return op->has_name ? RJ_PART_HASH : RJ_PART_PLACE;
     case RJ_BOP_SET:
     case RJ_BOP_DEL:
+    case RJ_BOP_FORGET:
     case RJ_BOP_AGAIN:
+    case RJ_BOP_CODES:
     default:
         return RJ_PART_NONE;
     }
@@ -140,6 +142,10 @@ enum rj_err rj_apply_prepare(struct rj_bucket *b, const struct rj_bop *op,
     struct rj_prep prep = {0};
     enum rj_err err = RJ_OK;
 
+    if (rj_gone_stops(b, op, position)) {
+        *ret_prep = prep;
+        return RJ_OK;
+    }
     switch (op->code) {
     case RJ_BOP_SET:
     case RJ_BOP_SADD:
@@ -147,8 +153,12 @@ enum rj_err rj_apply_prepare(struct rj_bucket *b, const struct rj_bop *op,
         err = prepare_value(b, op, position, &prep);
         break;
     case RJ_BOP_DEL:
+        err = b->delete_wins ? rj_gone_prepare(b, op, position, dot, &prep)
+                             : prepare_removal(b, op, position, &prep);
+        break;
     case RJ_BOP_SREM:
     case RJ_BOP_HDEL:
+    case RJ_BOP_FORGET:
         err = prepare_removal(b, op, position, &prep);
         break;
     case RJ_BOP_INCR:
@@ -158,6 +168,7 @@ enum rj_err rj_apply_prepare(struct rj_bucket *b, const struct rj_bop *op,
         err = prepare_run(b, op, position, &prep);
         break;
     case RJ_BOP_AGAIN:
+    case RJ_BOP_CODES:
     default:
         break;
     }
@@ -172,6 +183,7 @@ void rj_apply_abandon(struct rj_prep *prep)
 {
     free(prep->spare);
     free(prep->run);
+    free(prep->gone);
     if (prep->fresh != NULL)
         rj_bkey_free(prep->fresh);
     *prep = (struct rj_prep){0};
@@ -356,7 +368,7 @@ static enum rj_err commit_removal(struct rj_bucket *b, const struct rj_bop *op,
 {
     enum rj_err err;
 
-    if (part_of(op) == RJ_PART_NONE || prep->site.item == NULL)
+    if (prep->site.item == NULL)
         return RJ_OK;
     (void)rj_change_kill(b, &prep->site, &op->seen);
     err = rj_change_reset(b, &prep->site, op->resets.items, op->resets.n);
@@ -382,9 +394,15 @@ enum rj_err rj_apply_commit(struct rj_bucket *b, const struct rj_bop *op,
         err = commit_value(b, op, rank, prep);
         break;
     case RJ_BOP_DEL:
+        if (b->delete_wins)
+            rj_gone_commit(b, op, rank, prep);
+        break;
     case RJ_BOP_SREM:
     case RJ_BOP_HDEL:
         err = commit_removal(b, op, prep);
+        break;
+    case RJ_BOP_FORGET:
+        rj_gone_forget(b, prep->site.key, &op->whole.seen);
         break;
     case RJ_BOP_INCR:
         err = commit_incr(b, op, rank, prep);
@@ -393,6 +411,7 @@ enum rj_err rj_apply_commit(struct rj_bucket *b, const struct rj_bop *op,
         err = commit_carry(b, op, rank, prep);
         break;
     case RJ_BOP_AGAIN:
+    case RJ_BOP_CODES:
     default:
         break;
     }
@@ -437,6 +456,8 @@ enum rj_err rj_apply_check(struct rj_kind *k, const struct rj_batch_view *batch)
     for (i = 0; err == RJ_OK && i < batch->count; i++) {
         source.dot = (struct rj_dot){.seq = batch->first + i, .origin = batch->origin};
         err = rj_bop_get(&b->op, &r, &source);
+        if (err == RJ_OK && b->op.code == RJ_BOP_FORGET && !b->delete_wins)
+            err = RJ_ECORRUPT;
         if (err == RJ_OK)
             fetch(b, &ahead, b->op.key);
     }
@@ -473,6 +494,7 @@ enum rj_err rj_apply_batch(struct rj_kind *k, const struct rj_batch_view *batch,
 
     for (i = 0; err == RJ_OK && i < batch->count; i++) {
         uint64_t position;
+        bool told;
 
         rank.dot = (struct rj_dot){.seq = batch->first + i, .origin = batch->origin};
         source.dot = rank.dot;
@@ -482,10 +504,12 @@ enum rj_err rj_apply_batch(struct rj_kind *k, const struct rj_batch_view *batch,
         position = rj_change_position(b, b->op.key);
         if (!rj_contexts_lack(ctx, position, rank.dot.origin, rank.dot.seq))
             continue;
-        if (watched)
+        told =
+            watched && b->op.code != RJ_BOP_FORGET && !rj_gone_stops(b, &b->op, position);
+        if (told)
             rj_watch_before(b, &telling, position);
         err = apply_one(b, position, &rank);
-        if (watched && err == RJ_OK)
+        if (told && err == RJ_OK)
             rj_watch_after(b, &telling);
     }
     if (watched)

@@ -18,7 +18,9 @@ enum rj_bop_code {
     RJ_BOP_HSET = 6,
     RJ_BOP_HDEL = 7,
     RJ_BOP_CARRY = 8,
-    RJ_BOP_AGAIN = 9 /* on the wire only: one of the others, issued again (R1, R6) */
+    RJ_BOP_AGAIN = 9, /* on the wire only: one of the others, issued again (R1, R6) */
+    RJ_BOP_FORGET = 10,
+    RJ_BOP_CODES
 };
 
 /* Resets, and runs carried, of one write. */

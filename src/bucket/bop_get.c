@@ -337,7 +337,7 @@ static enum rj_err get_code(struct source *in, struct rj_bop *op)
     }
     if (in->r->failed || code == 0 || (op->bounds.n > 0 && code == RJ_BOP_AGAIN))
         return RJ_ECORRUPT;
-    if (code > RJ_BOP_AGAIN)
+    if (code >= RJ_BOP_CODES)
         return RJ_EUPGRADE;
     op->code = (enum rj_bop_code)code;
     return n == rj_bop_items(rj_bop_layout[op->code]) ? RJ_OK : RJ_ECORRUPT;
@@ -385,6 +385,9 @@ enum rj_err rj_bop_get(struct rj_bop *op, struct rj_reader *r,
         return err;
     get_fields(&in, op);
     rj_bop_bind(op);
+    if (op->code == RJ_BOP_FORGET)
+        fail_if(&in,
+                op->whole.seen.n == 0 || op->whole.place.n > 0 || op->whole.n_names > 0);
     if (op->code == RJ_BOP_INCR)
         fail_if(&in, !is_sound_incr(op, source->dot.seq));
     if (r->failed)

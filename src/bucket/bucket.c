@@ -89,6 +89,7 @@ enum rj_err rj_bucket_open(const struct rj_bucket_config *c,
         return RJ_ENOMEM;
     b->kind =
         (struct rj_kind){.ops = &bucket_ops, .writer = c->writer, .origins = c->origins};
+    b->delete_wins = c->delete_wins;
     rj_table_init(&b->table);
     rj_due_init(&b->due);
     memcpy(material, c->seed, sizeof(c->seed));

@@ -16,6 +16,7 @@ struct rj_bucket_config {
     struct rj_bytes prefix; /* of its records in the store: 1 byte or more, not all 0xff */
     uint8_t seed[RJ_BUCKET_SEED_LEN]; /* from the space id: keys positions and sums, which
                                          must be the same on all nodes */
+    bool delete_wins;                 /* the policy, the same on all nodes, too */
 };
 
 /* struct rj_bucket begins with its struct rj_kind; k->ops->close frees it. RJ_EINVAL: a

@@ -58,7 +58,9 @@ static uint64_t bytes_of(const struct rj_item *item, const struct rj_dotted *d)
 
     if (d->sort == RJ_DOTTED_RUN)
         return bytes + RUN;
-    return bytes + VERSION + rj_version_value(rj_version_of_const(d)).len;
+    if (d->sort == RJ_DOTTED_VERSION)
+        bytes += rj_version_value(rj_version_of_const(d)).len;
+    return bytes + VERSION;
 }
 
 bool rj_change_is_full(const struct rj_bkey *k)
@@ -82,7 +84,9 @@ static void count_in(struct rj_bucket *b, const struct rj_site *site,
         rj_dotmap_count_in(site->map, d, b->kind.origins);
         site->map->bytes += bytes_of(site->item, d);
     }
-    if (d->deadline != 0)
+    if (d->sort == RJ_DOTTED_GONE)
+        rj_due_note(&b->due, rj_bkey_due(site->key), RJ_DUE_KEPT_MS);
+    else if (d->deadline != 0)
         rj_due_note(&b->due, rj_bkey_due(site->key), d->deadline);
 }
 
@@ -312,12 +316,21 @@ enum rj_err rj_change_insert(struct rj_bucket *b, const struct rj_site *site,
 {
     struct rj_rank rank = {.stamp = code->run.d.stamp,
                            .dot = rj_dotted_dot(&code->run.d)};
-    enum rj_err err = rj_change_reserve(b, site->key, code->run.d.deadline);
+    enum rj_err err = rj_change_reserve(
+        b, site->key, code->is_gone ? RJ_DUE_KEPT_MS : code->run.d.deadline);
     struct rj_version *v;
+    struct rj_gone *gone;
     struct rj_run *run;
 
     if (err != RJ_OK)
         return err;
+    if (code->is_gone) {
+        gone = rj_gone_new(&rank);
+        if (gone == NULL)
+            return RJ_ENOMEM;
+        rj_change_in(b, site, &gone->d);
+        return RJ_OK;
+    }
     if (code->is_run) {
         run = rj_run_new();
         if (run == NULL)

@@ -9,7 +9,10 @@
 
 #include "base/map.h"
 
-enum { RJ_DUE_SLOT_MS = 10000 };
+enum {
+    RJ_DUE_SLOT_MS = 10000,
+    RJ_DUE_KEPT_MS = 1 /* in place of a deadline: it is looked at now and then */
+};
 
 struct rj_due_slot;
 

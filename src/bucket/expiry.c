@@ -11,8 +11,6 @@
 
 #include <assert.h>
 
-enum { KEPT_MS = 1 }; /* the deadline under which the index has what is due and stays */
-
 struct drop {
     uint64_t cutoff_ms;
     const struct rj_vv *settled; /* NULL: nothing is */
@@ -70,7 +68,8 @@ static void drop_site(struct rj_bucket *b, const struct rj_site *site, struct dr
     if (changed)
         rj_change_kill_baseless(b, site);
     for (d = *list; d != NULL; d = d->next) {
-        uint64_t deadline = is_due(drop, d) ? KEPT_MS : d->deadline;
+        uint64_t deadline =
+            is_due(drop, d) || d->sort == RJ_DOTTED_GONE ? RJ_DUE_KEPT_MS : d->deadline;
 
         drop->full = drop->full || may_go(drop, d);
         if (deadline != 0 && (drop->first == 0 || deadline < drop->first))
@@ -92,13 +91,18 @@ static enum rj_err drop_key(struct rj_bucket *b, struct rj_bkey *k, struct drop 
     assert(link != NULL); /* that is how it was found */
     drop->first = 0;
     drop->full = false;
+    if (b->delete_wins && drop->settled != NULL) {
+        err = rj_gone_settle(b, k, drop->settled, &drop->left);
+        if (err != RJ_OK)
+            return err;
+    }
     while (rj_walk_next(&site, &started))
         drop_site(b, &site, drop);
     if (b->watch != NULL && was_live && !k->live)
         rj_watch_key(b, k, RJ_CHANGE_EXPIRED);
     if (drop->full)
         return RJ_OK;
-    if (drop->first == KEPT_MS && rj_due_start(link->slot) == 0) {
+    if (drop->first == RJ_DUE_KEPT_MS && rj_due_start(link->slot) == 0) {
         rj_due_requeue(link);
         return RJ_OK;
     }

@@ -122,13 +122,13 @@ static void tidy_map(struct rj_dotmap **map)
     }
 }
 
-/* A deadline that is still in the list needs the extension. */
-static bool is_timed(const struct rj_dotted *first)
+/* What will be looked at again (a deadline, a gone) needs the extension. */
+static bool is_noted(const struct rj_dotted *first)
 {
     const struct rj_dotted *d;
 
     for (d = first; d != NULL; d = d->next) {
-        if (d->deadline != 0)
+        if (d->deadline != 0 || d->sort == RJ_DOTTED_GONE)
             return true;
     }
     return false;
@@ -143,7 +143,7 @@ void rj_bkey_tidy(struct rj_bkey *k, struct rj_due *due)
     ext = k->u.ext;
     tidy_map(&ext->set);
     tidy_map(&ext->hash);
-    if (ext->set != NULL || ext->hash != NULL || is_timed(ext->first))
+    if (ext->set != NULL || ext->hash != NULL || is_noted(ext->first))
         return;
     rj_due_drop(due, &ext->due);
     k->u.first = ext->first;

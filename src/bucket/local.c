@@ -50,6 +50,8 @@ enum rj_err rj_local_del(struct rj_bucket *b, struct rj_bytes key, uint64_t posi
     struct rj_bop *op = &b->op;
     enum rj_err err;
 
+    if (b->delete_wins)
+        return rj_gone_del(b, key, position);
     if (k == NULL || !k->live)
         return RJ_OK;
     rj_bop_clear(op);

@@ -25,7 +25,8 @@ static struct rj_rank register_rank(const struct rj_bucket *b,
 
     for (d = first; d != NULL; d = d->next) {
         if (!rj_is_due(d->deadline, b->now_ms) &&
-            (d->sort == RJ_DOTTED_VERSION || rj_run_is_based(rj_run_of_const(d))))
+            (d->sort == RJ_DOTTED_VERSION ||
+             (d->sort == RJ_DOTTED_RUN && rj_run_is_based(rj_run_of_const(d)))))
             rj_rank_raise(b->kind.origins, &rank, d->stamp, rj_dotted_dot(d));
     }
     return rank;

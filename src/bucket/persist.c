@@ -317,7 +317,8 @@ static enum rj_err load_record(struct rj_bucket *b, const struct record *rec,
     n = rj_cbor_get_array(&r);
     for (i = 0; err == RJ_OK && i < n; i++) {
         rj_dotcode_get(&r, &names, &code);
-        if (r.failed || code.value.len > RJ_VALUE_MAX)
+        if (r.failed || code.value.len > RJ_VALUE_MAX ||
+            (code.is_gone && (!b->delete_wins || site.item != NULL)))
             return RJ_ECORRUPT;
         err = rj_change_insert(b, &site, &code);
     }

@@ -380,8 +380,8 @@ static enum rj_err rename_carry(const struct again *a, const struct rj_bop *old,
 
 /* ---- one write */
 
-/* Removes the version that the old write made, where it is live: only here, for nobody
- * else has it. */
+/* Removes the version or the gone that the old write made, where it is live: only here,
+ * for nobody else has it. */
 static void take_back_version(const struct again *a, const struct rj_bop *old,
                               struct rj_dot old_dot)
 {
@@ -391,13 +391,14 @@ static void take_back_version(const struct again *a, const struct rj_bop *old,
 
     if (site.key == NULL)
         return;
-    if (old->code != RJ_BOP_SET) {
+    if (old->code == RJ_BOP_SADD || old->code == RJ_BOP_HSET) {
         rj_change_find_item(&site, old->code == RJ_BOP_SADD ? RJ_PART_SET : RJ_PART_HASH,
                             old->name);
         if (site.item == NULL)
             return;
     }
-    d = rj_dotfun_version(*rj_site_list(&site), old_dot);
+    d = old->code == RJ_BOP_DEL ? rj_gone_find(site.key, old_dot)
+                                : rj_dotfun_version(*rj_site_list(&site), old_dot);
     if (d == NULL)
         return;
     rj_change_out(a->b, &site, d);
@@ -426,7 +427,8 @@ static enum rj_err rename_op(const struct again *a, const struct rj_bop *old,
     op->name = old->name;
     op->value = old->value;
     op->deadline = old->deadline;
-    if (old->code == RJ_BOP_SET || old->code == RJ_BOP_SADD || old->code == RJ_BOP_HSET)
+    if (old->code == RJ_BOP_SET || old->code == RJ_BOP_SADD || old->code == RJ_BOP_HSET ||
+        old->code == RJ_BOP_DEL)
         take_back_version(a, old, old_dot);
     if (old->code == RJ_BOP_INCR)
         err = rename_incr(a, old, old_dot, op);

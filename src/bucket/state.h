@@ -26,12 +26,19 @@ struct rj_site {
     struct rj_item *item;
 };
 
+/* A deletion that is remembered. */
+struct rj_gone {
+    struct rj_dotted d;
+    bool ripe; /* it was settled when this node looked last */
+};
+
 /* Memory for a write, found before anything changes. */
 struct rj_prep {
     struct rj_site site;      /* key NULL: nothing to do */
     struct rj_version *spare; /* for a value that does not fit the home */
     struct rj_bkey *fresh;    /* the same key with a larger home */
     struct rj_run *run;       /* for an increment that begins one */
+    struct rj_gone *gone;     /* for a deletion that is remembered */
 };
 
 /* One write, on one element or field, of a call that makes several. */
@@ -67,6 +74,7 @@ struct rj_bucket {
     struct rj_bucket_watch *watch; /* NULL: nobody watches */
     bool watch_hit;                /* take.c: the key at hand was changed */
     struct rj_buf prefix;
+    bool delete_wins; /* the policy */
     /* Scratch, kept for its memory. */
     struct rj_bop op, old_op;
     struct rj_step *steps;
@@ -143,11 +151,13 @@ struct rj_sum rj_change_hash(const struct rj_bucket *b, const struct rj_dotted *
 /* Walks all places of a key, the empty ones too: site->item NULL first, then elements,
  * then fields. Begin with {.key = k}; false at the end. */
 bool rj_walk_next(struct rj_site *site, bool *started);
-/* Adds to whole what there is to overwrite in the key, but for one part. RJ_ENOMEM,
- * RJ_ELIMIT. */
+/* Adds to whole what there is to overwrite in the key, but for one part, and the gones
+ * that its writer has seen. RJ_ENOMEM, RJ_ELIMIT. */
 RJ_NODISCARD enum rj_err rj_walk_whole(struct rj_bkey *k, enum rj_part except,
                                        struct rj_whole *whole);
-/* The same for the versions, for the runs without a base, of one place. */
+/* The gones of the key. RJ_ENOMEM. */
+RJ_NODISCARD enum rj_err rj_walk_gones(const struct rj_bkey *k, struct rj_seen *seen);
+/* As rj_walk_whole for the versions, for the runs without a base, of one place. */
 RJ_NODISCARD enum rj_err rj_walk_versions(const struct rj_dotted *first,
                                           struct rj_seen *seen);
 RJ_NODISCARD enum rj_err rj_walk_runs(const struct rj_dotted *first,
@@ -169,6 +179,32 @@ void rj_apply_abandon(struct rj_prep *prep);
 enum rj_err rj_apply_check(struct rj_kind *k, const struct rj_batch_view *batch);
 enum rj_err rj_apply_batch(struct rj_kind *k, const struct rj_batch_view *batch,
                            const struct rj_contexts *ctx);
+
+/* ---- gone.c: policy delete-wins */
+
+/* NULL: no memory. */
+RJ_NODISCARD struct rj_gone *rj_gone_new(const struct rj_rank *rank);
+/* NULL: not there. */
+struct rj_dotted *rj_gone_find(const struct rj_bkey *k, struct rj_dot dot);
+/* True iff op had not seen a gone of its key: it does nothing. */
+bool rj_gone_stops(const struct rj_bucket *b, const struct rj_bop *op, uint64_t position);
+/* Takes out everything but gones. */
+void rj_gone_empty(struct rj_bucket *b, struct rj_bkey *k);
+/* Takes out the gones that seen lists. */
+void rj_gone_forget(struct rj_bucket *b, struct rj_bkey *k, const struct rj_seen *seen);
+/* DEL, as rj_apply_prepare and rj_apply_commit. RJ_ENOMEM. */
+RJ_NODISCARD enum rj_err rj_gone_prepare(struct rj_bucket *b, const struct rj_bop *op,
+                                         uint64_t position, struct rj_dot dot,
+                                         struct rj_prep *prep);
+void rj_gone_commit(struct rj_bucket *b, const struct rj_bop *op,
+                    const struct rj_rank *rank, struct rj_prep *prep);
+/* DEL by this node, also of a key that is not there. */
+RJ_NODISCARD enum rj_err rj_gone_del(struct rj_bucket *b, struct rj_bytes key,
+                                     uint64_t position);
+/* Writes a FORGET for the gones of k that are settled, if it is this node's turn; *left
+ * is one less then. RJ_ENOMEM. */
+RJ_NODISCARD enum rj_err rj_gone_settle(struct rj_bucket *b, struct rj_bkey *k,
+                                        const struct rj_vv *settled, size_t *left);
 
 /* ---- look.c: what is shown now */
 
@@ -226,7 +262,7 @@ RJ_NODISCARD enum rj_err rj_local_fits(struct rj_bytes name);
  * resets runs that are not there (only rj_reissue makes such) and there is no memory. */
 RJ_NODISCARD enum rj_err rj_local_write(struct rj_bucket *b, struct rj_bop *op,
                                         uint64_t position);
-/* DEL of a key, if there is anything to overwrite. */
+/* DEL of a key, if there is anything to overwrite or deletions win. */
 RJ_NODISCARD enum rj_err rj_local_del(struct rj_bucket *b, struct rj_bytes key,
                                       uint64_t position);
 

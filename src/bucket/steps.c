@@ -2,9 +2,9 @@
 /* Data calls on sets and hashes that write several operations, one for each element or
  * field, all or none: a first pass finds how much room they take, a second one finds all
  * memory, the third writes and applies and cannot fail. */
+#include "base/alloc.h"
 #include "bucket/state.h"
 
-#include "base/alloc.h"
 #include <assert.h>
 
 enum { ROOM_AGAIN = 32 }; /* what one name given twice can add: it sees the first write */
@@ -55,8 +55,9 @@ static enum rj_err fill(struct rj_bucket *b, const struct rj_call *call,
         if (err == RJ_OK && call->part == RJ_PART_HASH && step->code != RJ_BOP_CARRY)
             err = rj_walk_runs(site.item->first, &op->resets);
     }
-    if (err == RJ_OK && with_whole)
-        err = rj_walk_whole(site.key, call->part, &op->whole);
+    if (err == RJ_OK)
+        err = with_whole ? rj_walk_whole(site.key, call->part, &op->whole)
+                         : rj_walk_gones(site.key, &op->whole.seen);
     if (step->code != RJ_BOP_CARRY || site.item == NULL)
         return err;
     for (d = site.item->first; err == RJ_OK && d != NULL; d = d->next) {

@@ -11,6 +11,7 @@ struct taking {
     struct rj_bucket *b;
     const struct rj_dotcode_names *names;
     const struct rj_vv *S, *C;
+    bool mute; /* of the key at hand theirs had not seen a gone that is here */
 };
 
 /* ---- reading a part, first without changing anything */
@@ -21,20 +22,21 @@ static bool covers(const struct rj_vv *v, const struct rj_dotted *d)
     const struct rj_run *run = rj_run_of_const(d);
 
     return rj_vv_has(v, d->origin, d->seq) &&
-           (d->sort == RJ_DOTTED_VERSION ||
+           (d->sort != RJ_DOTTED_RUN ||
             rj_vv_has(v, run->setter.dot.origin, run->setter.dot.seq));
 }
 
 /* S, where it is known, covers all of it, for the holder was whole in S; bases are
  * versions of the place. */
-static void check_place(struct rj_reader *r, const struct taking *t)
+static void check_place(struct rj_reader *r, const struct taking *t, bool gones)
 {
     size_t n = rj_cbor_get_array(r), i;
     struct rj_dotcode code;
 
     for (i = 0; i < n && !r->failed; i++) {
         rj_dotcode_get(r, t->names, &code);
-        if (code.value.len > RJ_VALUE_MAX || (t->S != NULL && !covers(t->S, &code.run.d)))
+        if (code.value.len > RJ_VALUE_MAX || (code.is_gone && !gones) ||
+            (t->S != NULL && !covers(t->S, &code.run.d)))
             rj_reader_fail(r);
     }
 }
@@ -51,7 +53,7 @@ static void check_map(struct rj_reader *r, const struct taking *t)
         if (name.len > RJ_KEY_MAX || (i > 0 && rj_bytes_compare(last, name) >= 0))
             rj_reader_fail(r);
         last = name;
-        check_place(r, t);
+        check_place(r, t, false);
     }
 }
 
@@ -76,7 +78,7 @@ static bool is_well_formed(const struct taking *t, const struct rj_batch_view *p
             return false;
         last = key;
         last_position = position;
-        check_place(&r, t);
+        check_place(&r, t, t->b->delete_wins);
         check_map(&r, t);
         check_map(&r, t);
     }
@@ -85,20 +87,24 @@ static bool is_well_formed(const struct taking *t, const struct rj_batch_view *p
 
 /* ---- joining */
 
-static struct rj_dotted *find_same(struct rj_dotted *first, const struct rj_dotcode *code)
+static struct rj_dotted *find_same(const struct rj_site *site,
+                                   const struct rj_dotcode *code)
 {
+    struct rj_dotted *first = *rj_site_list(site);
     struct rj_run *run;
 
+    if (code->is_gone)
+        return rj_gone_find(site->key, rj_dotted_dot(&code->run.d));
     if (!code->is_run)
         return rj_dotfun_version(first, rj_dotted_dot(&code->run.d));
     run = rj_counter_find(first, code->run.base, code->run.d.origin, code->run.epoch);
     return run != NULL ? &run->d : NULL;
 }
 
-/* Absence decides about versions and about live runs that stand by themselves. */
+/* Absence decides about versions, gones, and live runs that stand by themselves. */
 static bool goes_by_absence(const struct rj_vv *v, const struct rj_dotted *d)
 {
-    return rj_dotted_stands(d) && covers(v, d);
+    return (rj_dotted_stands(d) || d->sort == RJ_DOTTED_GONE) && covers(v, d);
 }
 
 static bool runs_equal(const struct rj_run *a, const struct rj_run *b)
@@ -138,16 +144,18 @@ static enum rj_err join_run(const struct taking *t, const struct rj_site *site,
 static enum rj_err join_one(const struct taking *t, const struct rj_site *site,
                             const struct rj_dotcode *code, bool *changed)
 {
-    struct rj_dotted *mine = find_same(*rj_site_list(site), code);
+    struct rj_dotted *mine = find_same(site, code);
     enum rj_err err = RJ_OK;
 
+    if (t->mute && !code->is_gone)
+        return RJ_OK;
     if (mine == NULL && t->C != NULL && goes_by_absence(t->C, &code->run.d))
         return RJ_OK;
     if (mine == NULL) {
         err = rj_change_insert(t->b, site, code);
         *changed = true;
         if (err == RJ_OK)
-            mine = find_same(*rj_site_list(site), code);
+            mine = find_same(site, code);
     } else if (code->is_run) {
         err = join_run(t, site, rj_run_of(mine), &code->run, changed);
     }
@@ -292,8 +300,32 @@ static enum rj_err join_map(const struct taking *t, struct rj_bkey *k, enum rj_p
     return err;
 }
 
+/* Where deletions win, a gone that one side has and the other never had ends all that the
+ * other has of the key: none of it had seen that. r stands before the place. */
+static void compare_gones(struct taking *t, struct rj_bkey *k, struct rj_reader r)
+{
+    size_t n = rj_cbor_get_array(&r), i;
+    const struct rj_dotted *d;
+    bool new = false;
+
+    t->mute = false;
+    for (d = rj_bkey_first(k); d != NULL; d = d->next)
+        t->mute = t->mute || (d->sort == RJ_DOTTED_GONE && !covers(t->S, d));
+    for (i = 0; i < n; i++) {
+        struct rj_dotcode code;
+
+        rj_dotcode_get(&r, t->names, &code);
+        new = new || (code.is_gone && !(t->C != NULL && covers(t->C, &code.run.d)) &&
+                      rj_gone_find(k, rj_dotted_dot(&code.run.d)) == NULL);
+    }
+    if (!new)
+        return;
+    t->b->watch_hit = t->b->watch_hit || k->live;
+    rj_gone_empty(t->b, k);
+}
+
 /* Joins the key that r stands before. */
-static enum rj_err join_key(const struct taking *t, struct rj_reader *r)
+static enum rj_err join_key(struct taking *t, struct rj_reader *r)
 {
     struct rj_site site = {0};
     struct rj_bytes key;
@@ -303,6 +335,8 @@ static enum rj_err join_key(const struct taking *t, struct rj_reader *r)
     key = rj_cbor_get_bytes(r);
     err = rj_change_key(t->b, rj_change_position(t->b, key), key,
                         rj_dotcode_peek(*r, t->names), &site.key);
+    if (err == RJ_OK && t->b->delete_wins)
+        compare_gones(t, site.key, *r);
     if (err == RJ_OK)
         err = join_place(t, &site, r);
     if (err == RJ_OK)
@@ -369,7 +403,7 @@ enum rj_err rj_transfer_sum(struct rj_kind *kind, const struct rj_given *given,
         k = rj_table_find(&b->table, rj_change_position(b, key), key);
         if (k != NULL)
             rj_digest_add_key(b, k, within, cutoff_ms, ret_sum);
-        check_place(&r, &t);
+        check_place(&r, &t, b->delete_wins);
         check_map(&r, &t);
         check_map(&r, &t);
     }

@@ -37,6 +37,18 @@ enum rj_err rj_walk_versions(const struct rj_dotted *first, struct rj_seen *seen
     return err;
 }
 
+enum rj_err rj_walk_gones(const struct rj_bkey *k, struct rj_seen *seen)
+{
+    const struct rj_dotted *d;
+    enum rj_err err = RJ_OK;
+
+    for (d = rj_bkey_first(k); err == RJ_OK && d != NULL; d = d->next) {
+        if (d->sort == RJ_DOTTED_GONE)
+            err = rj_seen_add(seen, rj_dotted_dot(d));
+    }
+    return err;
+}
+
 enum rj_err rj_walk_runs(const struct rj_dotted *first, struct rj_resets *resets)
 {
     const struct rj_dotted *d;
@@ -99,9 +111,9 @@ static enum rj_err walk_hash(const struct rj_dotmap *hash, struct rj_whole *whol
 
 enum rj_err rj_walk_whole(struct rj_bkey *k, enum rj_part except, struct rj_whole *whole)
 {
-    enum rj_err err = RJ_OK;
+    enum rj_err err = rj_walk_gones(k, &whole->seen);
 
-    if (except != RJ_PART_PLACE) {
+    if (err == RJ_OK && except != RJ_PART_PLACE) {
         err = rj_walk_versions(rj_bkey_first(k), &whole->seen);
         if (err == RJ_OK)
             err = rj_walk_runs(rj_bkey_first(k), &whole->place);

@@ -40,7 +40,9 @@ static enum rj_change change_of(enum rj_bop_code code)
     case RJ_BOP_CARRY:
         return RJ_CHANGE_TIME;
     case RJ_BOP_DEL:
+    case RJ_BOP_FORGET:
     case RJ_BOP_AGAIN:
+    case RJ_BOP_CODES:
     default:
         return RJ_CHANGE_DEL;
     }

@@ -171,10 +171,10 @@ struct rj_kind_ops {
      * RJ_ECORRUPT: malformed, nothing changed. */
     enum rj_err (*take)(struct rj_kind *k, const struct rj_given *given,
                         const struct rj_vv *S, const struct rj_vv *C, bool full);
-    /* Drops values that were due before cutoff_ms, about `most` of them. settled: what
-     * everybody has who may still write what is not here; what depends on that goes only
-     * if it is there (NULL: nothing is). *ret_next_ms: when the next one is due,
-     * UINT64_MAX when none is. */
+    /* Drops values that were due before cutoff_ms, about `most` of them, and writes what
+     * is to be forgotten by all. settled: what everybody has who may still write what is
+     * not here; what depends on that goes only if it is there (NULL: nothing is).
+     * *ret_next_ms: when the next one is due, UINT64_MAX when none is. */
     enum rj_err (*expire)(struct rj_kind *k, uint64_t cutoff_ms, size_t most,
                           const struct rj_vv *settled, uint64_t *ret_next_ms);
     /* Forgets all state (before a re-base). */

@@ -164,14 +164,18 @@ bool rj_space_name_is_valid(struct rj_bytes name)
 
 void rj_genesis_put(struct rj_buf *b, const struct rj_genesis *g)
 {
-    rj_cbor_put_array(b, 7);
-    rj_cbor_put_uint(b, RJ_GENESIS_FORMAT);
+    bool policy = g->policy != RJ_POLICY_MERGE;
+
+    rj_cbor_put_array(b, policy ? 8 : 7);
+    rj_cbor_put_uint(b, policy ? RJ_GENESIS_FORMAT_POLICY : RJ_GENESIS_FORMAT);
     rj_cbor_put_uint(b, g->kind);
     rj_cbor_put_bytes(b, RJ_BYTES_OF(g->creator_key));
     rj_cbor_put_text(b, g->creator_name);
     rj_cbor_put_text(b, g->name);
     rj_cbor_put_bytes(b, RJ_BYTES_OF(g->nonce));
     rj_cbor_put_uint(b, g->created_ms);
+    if (policy)
+        rj_cbor_put_uint(b, g->policy);
 }
 
 enum rj_err rj_genesis_get(struct rj_bytes raw, struct rj_genesis *ret)
@@ -179,11 +183,11 @@ enum rj_err rj_genesis_get(struct rj_bytes raw, struct rj_genesis *ret)
     struct rj_reader r = rj_reader_of(raw);
     struct rj_genesis g = {0};
     size_t fields = rj_cbor_get_array(&r);
-    uint64_t version = rj_cbor_get_uint(&r), kind;
+    uint64_t version = rj_cbor_get_uint(&r), kind, policy = RJ_POLICY_MERGE;
 
-    if (!r.failed && version != RJ_GENESIS_FORMAT)
+    if (!r.failed && version != RJ_GENESIS_FORMAT && version != RJ_GENESIS_FORMAT_POLICY)
         return RJ_EVERSION; /* of other fields, maybe */
-    if (fields != 7)
+    if (fields != (version == RJ_GENESIS_FORMAT ? 7 : 8))
         return RJ_ECORRUPT;
     kind = rj_cbor_get_uint(&r);
     rj_cbor_get_fixed(&r, g.creator_key, sizeof(g.creator_key));
@@ -191,12 +195,15 @@ enum rj_err rj_genesis_get(struct rj_bytes raw, struct rj_genesis *ret)
     g.name = rj_cbor_get_text(&r);
     rj_cbor_get_fixed(&r, g.nonce, sizeof(g.nonce));
     g.created_ms = rj_cbor_get_uint(&r);
-    if (!rj_reader_complete(&r) || !rj_space_name_is_valid(g.name) ||
-        g.creator_name.len > RJ_NAME_MAX)
+    if (version == RJ_GENESIS_FORMAT_POLICY)
+        policy = rj_cbor_get_uint(&r);
+    if (!rj_reader_complete(&r) || (fields == 8 && policy == RJ_POLICY_MERGE) ||
+        !rj_space_name_is_valid(g.name) || g.creator_name.len > RJ_NAME_MAX)
         return RJ_ECORRUPT;
-    if (kind != RJ_KIND_BUCKET)
+    if (kind != RJ_KIND_BUCKET || policy > RJ_POLICY_DELETE_WINS)
         return RJ_EUPGRADE;
     g.kind = (enum rj_kind_id)kind;
+    g.policy = (enum rj_policy)policy;
     *ret = g;
     return RJ_OK;
 }

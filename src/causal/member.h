@@ -17,7 +17,8 @@ enum {
     RJ_DEVICES_MAX = 4096,         /* devices of one space, closed ones included */
     RJ_MEMBER_RECORDS_MAX = 65536, /* role records of one space */
     RJ_LIFTS_MAX = 64,             /* closes that one role record lifts */
-    RJ_GENESIS_FORMAT = 1
+    RJ_GENESIS_FORMAT = 1,
+    RJ_GENESIS_FORMAT_POLICY = 2 /* of a bucket with a policy other than MERGE */
 };
 
 enum rj_record_kind {
@@ -64,6 +65,7 @@ bool rj_space_name_is_valid(struct rj_bytes name);
 /* The genesis record: makes the space; its SHA-256 is the space id. */
 struct rj_genesis {
     enum rj_kind_id kind;
+    enum rj_policy policy;
     uint8_t creator_key[RJ_PUBKEY_LEN];
     struct rj_bytes creator_name;
     struct rj_bytes name; /* suggested to who joins; rj_space_name_is_valid */
@@ -72,8 +74,8 @@ struct rj_genesis {
 };
 void rj_genesis_put(struct rj_buf *b, const struct rj_genesis *g);
 /* Decodes exactly raw, borrowed. RJ_ECORRUPT (also: no name of a space); RJ_EVERSION:
- * another format, whatever follows its number; RJ_EUPGRADE: a kind of space that this
- * version does not know. */
+ * another format, whatever follows its number; RJ_EUPGRADE: a kind of space or a policy
+ * that this version does not know. */
 RJ_NODISCARD enum rj_err rj_genesis_get(struct rj_bytes raw, struct rj_genesis *ret);
 
 struct rj_role_record {

@@ -20,12 +20,14 @@ static void begin(struct rj_cli *cli, struct rj_doc *args)
 
 static int show_added(struct rj_cli *cli, struct rj_bytes doc)
 {
-    char name[ROOM], durability[32];
+    char name[ROOM], durability[32], policy[32];
 
+    (void)rj_cli_text(doc, "policy", policy, sizeof(policy));
     if (!cli->quiet)
-        (void)printf("%s  bucket  durability %s%s\n",
+        (void)printf("%s  bucket  durability %s%s%s\n",
                      rj_cli_text(doc, "name", name, sizeof(name)),
                      rj_cli_text(doc, "durability", durability, sizeof(durability)),
+                     strcmp(policy, "delete-wins") == 0 ? "  policy delete-wins" : "",
                      rj_cli_bool(doc, "default") ? "  (default of Redis clients)" : "");
     return rj_cli_end(cli);
 }
@@ -39,6 +41,8 @@ int rj_cmd_bucket_add(struct rj_cli *cli)
     begin(cli, &args);
     if (rj_cli_has(cli, "durability"))
         rj_doc_put_str(&args, "durability", rj_cli_option(cli, "durability"));
+    if (rj_cli_has(cli, "policy"))
+        rj_doc_put_str(&args, "policy", rj_cli_option(cli, "policy"));
     return rj_cli_ask(cli, "bucket.add", &args, show_added);
 }
 
@@ -90,9 +94,9 @@ static void put_field(const char *label, const char *value)
 static int show_one(struct rj_cli *cli, struct rj_bytes doc)
 {
     static const struct field texts[] = {
-        {"name", "name"},  {"id", "id"},         {"durability", "durability"},
-        {"role", "role"},  {"digest", "digest"}, {"vector", "vector"},
-        {"token", "token"}};
+        {"name", "name"},     {"id", "id"},      {"durability", "durability"},
+        {"policy", "policy"}, {"role", "role"},  {"digest", "digest"},
+        {"vector", "vector"}, {"token", "token"}};
     static const struct field numbers[] = {{"keys", "keys"},
                                            {"members", "members"},
                                            {"origins", "origins"},

@@ -208,6 +208,8 @@ static void offer_place(const struct typed *t, const struct rj_cli_command *c,
         offer_roles(t);
     else if (strcmp(place, "LEVEL") == 0)
         offer_levels(t);
+    else if (strcmp(place, "POLICY") == 0)
+        offer_all(t, (const char *[]){"merge", "delete-wins"}, 2);
     else if (strcmp(place, "TIME") == 0)
         offer_all(t, (const char *[]){"10m", "1h", "1d"}, 3);
     else if (strcmp(place, "bash|zsh") == 0)

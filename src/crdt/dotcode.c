@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* [* dotted]; dotted = [origin, seq, stamp, deadline, value] for a version and [origin,
- * seq, stamp, deadline, epoch, cum, floor seq, floor cum, base / null, setter / null] for
- * a run. Deterministic but for the order of the items, which means nothing. */
+/* [* dotted]; dotted = [origin, seq, stamp, deadline, value] for a version, [origin, seq,
+ * stamp, deadline, epoch, cum, floor seq, floor cum, base / null, setter / null] for a
+ * run, [origin, seq, stamp] for a gone. Deterministic but for the order of the items,
+ * which means nothing. */
 #include "crdt/dotcode.h"
 
 #include "base/cbor.h"
@@ -12,6 +13,7 @@
 enum {
     VERSION_ITEMS = 5,
     RUN_ITEMS = 10,
+    GONE_ITEMS = 3,
     ENTRY_ROOM = 128 /* bytes of one, without its value: heads, 13 numbers of 9 at most */
 };
 
@@ -91,17 +93,18 @@ static enum rj_err put_run(struct rj_buf *out, const struct rj_run *run,
 static enum rj_err put_one(struct rj_buf *out, const struct rj_dotted *d,
                            struct rj_dotcode_names *names)
 {
-    bool is_run = d->sort == RJ_DOTTED_RUN;
-    const struct rj_version *v = rj_version_of_const(d);
+    static const uint8_t items[] = {VERSION_ITEMS, RUN_ITEMS, GONE_ITEMS};
     enum rj_err err;
 
-    rj_cbor_put_array(out, is_run ? RUN_ITEMS : VERSION_ITEMS);
+    rj_cbor_put_array(out, items[d->sort]);
     err = put_dot(out, rj_dotted_dot(d), names);
     rj_cbor_put_uint(out, d->stamp);
+    if (err != RJ_OK || d->sort == RJ_DOTTED_GONE)
+        return err;
     rj_cbor_put_uint(out, d->deadline);
-    if (err != RJ_OK || is_run)
-        return err == RJ_OK ? put_run(out, rj_run_of_const(d), names) : err;
-    rj_cbor_put_bytes(out, rj_version_value(v));
+    if (d->sort == RJ_DOTTED_RUN)
+        return put_run(out, rj_run_of_const(d), names);
+    rj_cbor_put_bytes(out, rj_version_value(rj_version_of_const(d)));
     return RJ_OK;
 }
 
@@ -207,17 +210,20 @@ void rj_dotcode_get(struct rj_reader *r, const struct rj_dotcode_names *names,
     size_t n = rj_cbor_get_array(r);
     struct rj_dot dot;
 
-    *ret = (struct rj_dotcode){.is_run = n == RUN_ITEMS};
-    if (n != VERSION_ITEMS && n != RUN_ITEMS)
+    *ret = (struct rj_dotcode){.is_run = n == RUN_ITEMS, .is_gone = n == GONE_ITEMS};
+    if (n != VERSION_ITEMS && n != RUN_ITEMS && n != GONE_ITEMS)
         rj_reader_fail(r);
     dot = get_dot(r, names);
-    ret->run.d.sort = ret->is_run ? RJ_DOTTED_RUN : RJ_DOTTED_VERSION;
     ret->run.d.seq = dot.seq;
     ret->run.d.origin = dot.origin;
     ret->run.d.stamp = rj_cbor_get_uint(r);
-    ret->run.d.deadline = rj_cbor_get_uint(r);
     if (!rj_stamp_is_valid(ret->run.d.stamp))
         rj_reader_fail(r);
+    ret->run.d.sort = RJ_DOTTED_GONE;
+    if (ret->is_gone)
+        return;
+    ret->run.d.sort = ret->is_run ? RJ_DOTTED_RUN : RJ_DOTTED_VERSION;
+    ret->run.d.deadline = rj_cbor_get_uint(r);
     if (ret->is_run)
         get_run(r, names, &ret->run);
     else
@@ -231,5 +237,5 @@ size_t rj_dotcode_peek(struct rj_reader r, const struct rj_dotcode_names *names)
     if (rj_cbor_get_array(&r) == 0)
         return SIZE_MAX;
     rj_dotcode_get(&r, names, &code);
-    return r.failed || code.is_run ? SIZE_MAX : code.value.len;
+    return r.failed || code.is_run || code.is_gone ? SIZE_MAX : code.value.len;
 }

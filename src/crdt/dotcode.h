@@ -25,8 +25,8 @@ struct rj_dotcode_names {
 
 /* One decoded write. */
 struct rj_dotcode {
-    bool is_run;
-    struct rj_run run;     /* of a version only run.d */
+    bool is_run, is_gone;
+    struct rj_run run;     /* of a version or gone only run.d */
     struct rj_bytes value; /* of a version, borrowed */
 };
 

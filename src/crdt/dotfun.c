@@ -93,7 +93,8 @@ struct rj_dotted *rj_dotfun_cut_baseless(struct rj_dotted **first)
 bool rj_dotted_stands(const struct rj_dotted *d)
 {
     return d->sort == RJ_DOTTED_VERSION ||
-           (!rj_run_is_based(rj_run_of_const(d)) && !rj_run_is_dead(rj_run_of_const(d)));
+           (d->sort == RJ_DOTTED_RUN && !rj_run_is_based(rj_run_of_const(d)) &&
+            !rj_run_is_dead(rj_run_of_const(d)));
 }
 
 bool rj_dotfun_is_live(const struct rj_dotted *first)

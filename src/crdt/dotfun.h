@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Dot functions: the live writes at one place (a key, an element of a set, a field of a
- * hash), each a dot with what it wrote. Two sorts: versions (crdt/register.h; an
- * element's add is a version without a value) and runs of increments (crdt/counter.h). A
- * place with an empty list holds nothing.
+ * hash), each a dot with what it wrote. Versions (crdt/register.h; an element's add is a
+ * version without a value) and runs of increments (crdt/counter.h) are values; a *gone*
+ * is a deletion that is remembered (bucket/gone.c), and shows nothing. A place with an
+ * empty list holds nothing.
  *
  * Nothing here allocates or frees: whoever owns the place brings the memory and takes it
  * back, so that it may lie inside a larger node (`home`). */
@@ -12,9 +13,9 @@
 #include "causal/origin.h"
 #include "crdt/seen.h"
 
-enum rj_dotted_sort { RJ_DOTTED_VERSION, RJ_DOTTED_RUN };
+enum rj_dotted_sort { RJ_DOTTED_VERSION, RJ_DOTTED_RUN, RJ_DOTTED_GONE };
 
-/* Head of struct rj_version and struct rj_run. */
+/* Head of struct rj_version and struct rj_run; a gone is this alone. */
 struct rj_dotted {
     struct rj_dotted *next;
     uint64_t seq;      /* with origin: the dot; of a run: of its last increment */
@@ -71,11 +72,12 @@ void rj_dotfun_unlink(struct rj_dotted **first, struct rj_dotted *d);
 struct rj_dotted *rj_dotfun_cut(struct rj_dotted **first, const struct rj_seen *seen);
 /* Takes out the runs whose base is not there. As above. */
 struct rj_dotted *rj_dotfun_cut_baseless(struct rj_dotted **first);
-/* True iff something other than removal records (dead runs) is in the list. */
+/* True iff something other than removal records (dead runs) and gones is in the list. */
 bool rj_dotfun_is_live(const struct rj_dotted *first);
 /* True iff some of that is not due: the place shows something. */
 bool rj_dotfun_is_shown(const struct rj_dotted *first, uint64_t now_ms);
-/* True iff d counts by itself: neither a dead run nor one that only adds to its base. */
+/* True iff d is a value by itself: no gone, no dead run, nor one that only adds to its
+ * base. */
 bool rj_dotted_stands(const struct rj_dotted *d);
 
 #endif

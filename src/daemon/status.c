@@ -51,6 +51,7 @@ void rj_status_space(const struct rj_daemon *d, struct rj_doc *doc, struct rj_sp
     rj_doc_put_str(doc, "kind", "bucket");
     rj_doc_put_bool(doc, "default", strcmp(i.name, rj_respd_default(d->respd)) == 0);
     rj_doc_put_str(doc, "durability", rj_verb_durability_name(i.durability));
+    rj_doc_put_str(doc, "policy", rj_verb_policy_name(i.policy));
     rj_doc_put_str(doc, "role", rj_verb_role_name(i.role));
     rj_doc_put_str(doc, "refuses", i.refuse != RJ_OK ? rj_err_name(i.refuse) : "");
     rj_doc_put_bool(doc, "joining", i.joining);

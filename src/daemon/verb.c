@@ -93,6 +93,11 @@ static const char *const roles[] = {
     [RJ_ROLE_ADMIN] = "admin",
 };
 
+static const char *const policies[] = {
+    [RJ_POLICY_MERGE] = "merge",
+    [RJ_POLICY_DELETE_WINS] = "delete-wins",
+};
+
 static const char *const durabilities[] = {
     [RJ_DURABLE_ALWAYS] = "always",
     [RJ_DURABLE_SECOND] = "second",
@@ -126,6 +131,22 @@ enum rj_err rj_verb_durability(const char *word, enum rj_durability *ret)
     for (size_t i = 0; i < sizeof(durabilities) / sizeof(durabilities[0]); i++) {
         if (strcmp(word, durabilities[i]) == 0) {
             *ret = (enum rj_durability)i;
+            return RJ_OK;
+        }
+    }
+    return RJ_EINVAL;
+}
+
+const char *rj_verb_policy_name(enum rj_policy p)
+{
+    return (size_t)p < sizeof(policies) / sizeof(policies[0]) ? policies[p] : "?";
+}
+
+enum rj_err rj_verb_policy(const char *word, enum rj_policy *ret)
+{
+    for (size_t i = 0; i < sizeof(policies) / sizeof(policies[0]); i++) {
+        if (strcmp(word, policies[i]) == 0) {
+            *ret = (enum rj_policy)i;
             return RJ_OK;
         }
     }

@@ -32,6 +32,8 @@ const char *rj_verb_role_name(enum rj_role role);
 RJ_NODISCARD enum rj_err rj_verb_role(const char *word, enum rj_role *ret);
 const char *rj_verb_durability_name(enum rj_durability d);
 RJ_NODISCARD enum rj_err rj_verb_durability(const char *word, enum rj_durability *ret);
+const char *rj_verb_policy_name(enum rj_policy p);
+RJ_NODISCARD enum rj_err rj_verb_policy(const char *word, enum rj_policy *ret);
 
 /* 64 hexadecimal digits and a NUL. */
 void rj_verb_id(const struct rj_digest *d, char ret[RJ_VERB_ID_LEN + 1]);

@@ -34,6 +34,10 @@ enum rj_err rj_verb_bucket_add(struct rj_call *c)
     if (rj_verb_durability(word, &opts.durability) != RJ_OK)
         return rj_call_error(c, RJ_EINVAL, "--durability always|second|none",
                              "%s is no durability", word);
+    if (rj_verb_text(c, "policy", word, sizeof(word)) &&
+        rj_verb_policy(word, &opts.policy) != RJ_OK)
+        return rj_call_error(c, RJ_EINVAL, "--policy merge|delete-wins",
+                             "%s is no policy", word);
     err = rj_node_space_add(n, &opts, rj_verb_now(c), &s);
     if (err == RJ_EEXIST)
         return rj_call_error(c, err, "rejoin bucket list",

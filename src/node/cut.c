@@ -201,6 +201,9 @@ enum rj_err rj_space_head(struct rj_space *s)
 
     if (h.first < 2 || rj_vv_equal(&s->durable, &s->head_vv) || !rj_space_is_whole(s))
         return RJ_OK;
+    if (h.first <= s->head_after && s->writer.refuse != RJ_EDENIED &&
+        s->writer.refuse != RJ_ECLOSED)
+        return RJ_OK; /* who may not write any more seals nothing */
     s->clock = rj_clock_stamp(s);
     h.stamp = s->clock;
     h.prev = os->chain; /* of the newest own batch, durable or not */

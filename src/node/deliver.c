@@ -260,6 +260,7 @@ static enum rj_err apply(struct rj_space *s, const struct rj_batch *b, uint32_t 
 {
     enum rj_err err;
 
+    rj_space_hold_head(s);
     if (b->header.class == RJ_CLASS_MEMBER)
         err = rj_space_note_member(s, b, bytes, o);
     else

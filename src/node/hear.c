@@ -93,7 +93,7 @@ static enum rj_err on_space(struct rj_node *n, struct rj_session *ss, struct rj_
     }
     if (s == NULL || ss->n_links > RJ_SPACES_MAX)
         return RJ_OK; /* not ours (any more) */
-    if (rules != RJ_BUCKET_RULES) {
+    if (rules != rj_space_rules(s)) {
         rj_node_note(n, RJ_NOTE_WARN, RJ_EUPGRADE, "rules-differ space=%s peer=%s",
                      s->name, ss->name);
         return RJ_OK;

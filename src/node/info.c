@@ -38,6 +38,7 @@ enum rj_err rj_node_space_add(struct rj_node *n, const struct rj_space_opts *opt
                               struct rj_now now, struct rj_space **ret_space)
 {
     struct rj_genesis g = {.kind = opts->kind,
+                           .policy = opts->policy,
                            .creator_name = rj_bytes_from_str(n->name),
                            .name = opts->name,
                            .created_ms = now.wall.ms};
@@ -47,7 +48,7 @@ enum rj_err rj_node_space_add(struct rj_node *n, const struct rj_space_opts *opt
 
     n->now = now;
     if (opts->kind != RJ_KIND_BUCKET || !rj_space_name_is_valid(opts->name) ||
-        opts->durability > RJ_DURABLE_NONE)
+        opts->durability > RJ_DURABLE_NONE || opts->policy > RJ_POLICY_DELETE_WINS)
         return RJ_EINVAL;
     if (rj_node_space(n, opts->name) != NULL)
         return RJ_EEXIST;
@@ -385,6 +386,7 @@ void rj_space_info(struct rj_space *s, struct rj_now now, struct rj_space_info *
                                   .name = s->name,
                                   .kind = s->kind_id,
                                   .durability = s->durability,
+                                  .policy = s->policy,
                                   .role = own_role(s),
                                   .joining = s->contexts != NULL || s->catching_up,
                                   .joined_part = joined_part(s),

@@ -82,7 +82,7 @@ void rj_link_put_space(struct rj_session *ss, const struct rj_link *l)
 
     rj_cbor_put_uint(&ss->out, l->number_here);
     rj_cbor_put_bytes(&ss->out, RJ_BYTES_OF(s->id.b));
-    rj_cbor_put_uint(&ss->out, RJ_BUCKET_RULES);
+    rj_cbor_put_uint(&ss->out, rj_space_rules(s));
     rj_vv_encode(&ss->out, &s->origins, &s->vv);
     rj_vv_encode(&ss->out, &s->origins, &s->trunc);
     rj_frame_end(&ss->out, at);

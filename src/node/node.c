@@ -316,10 +316,37 @@ static enum rj_err note_caught_up(struct rj_node *n, struct rj_space *s)
     return err;
 }
 
+/* Lets the kind drop what is due, and forget what everybody has forgotten. */
+static enum rj_err expire(struct rj_node *n, struct rj_space *s)
+{
+    uint64_t cutoff = n->now.wall.ms - RJ_EXPIRE_GRACE_MS;
+    uint64_t before = rj_bucket_count(s->bucket), next = UINT64_MAX;
+    struct rj_vv settled = {0};
+    enum rj_err err;
+
+    if (n->now.wall.ms <= RJ_EXPIRE_GRACE_MS)
+        return RJ_OK;
+    if (n->now.mono.ms < s->expire_at.ms) {
+        if (s->dirty) /* something may be there now that wants it */
+            rj_node_wake(n, s->expire_at);
+        return RJ_OK;
+    }
+    err = rj_space_settled(s, &settled);
+    if (err == RJ_OK)
+        err = s->kind->ops->expire(s->kind, cutoff, RJ_EXPIRE_STEP, &settled, &next);
+    rj_vv_done(&settled);
+    if (s->writer.count > 0)
+        rj_node_wake(n, rj_mono_add(s->cut_at, RJ_CUT_MS));
+    s->dirty = s->dirty || rj_bucket_count(s->bucket) != before;
+    s->expire_at = rj_mono_add(n->now.mono, next <= cutoff ? 10 : 1000);
+    if (next != UINT64_MAX)
+        rj_node_wake(n, s->expire_at);
+    return err;
+}
+
 static enum rj_err flush_space(struct rj_node *n, struct rj_space *s)
 {
     enum rj_err err = RJ_OK;
-    uint64_t next = UINT64_MAX;
 
     if (s->removed)
         return RJ_OK;
@@ -350,22 +377,7 @@ static enum rj_err flush_space(struct rj_node *n, struct rj_space *s)
         else
             rj_node_wake(n, due);
     }
-    if (err == RJ_OK && n->now.mono.ms >= s->expire_at.ms &&
-        n->now.wall.ms > RJ_EXPIRE_GRACE_MS) {
-        uint64_t cutoff = n->now.wall.ms - RJ_EXPIRE_GRACE_MS;
-        uint64_t before = rj_bucket_count(s->bucket);
-        struct rj_vv settled = {0};
-
-        err = rj_space_settled(s, &settled);
-        if (err == RJ_OK)
-            err = s->kind->ops->expire(s->kind, cutoff, RJ_EXPIRE_STEP, &settled, &next);
-        rj_vv_done(&settled);
-        s->dirty = s->dirty || rj_bucket_count(s->bucket) != before;
-        s->expire_at = rj_mono_add(n->now.mono, next <= cutoff ? 10 : 1000);
-        if (next != UINT64_MAX)
-            rj_node_wake(n, s->expire_at);
-    }
-    return err;
+    return err == RJ_OK ? expire(n, s) : err;
 }
 
 static enum rj_err close_idle_guests(struct rj_node *n)

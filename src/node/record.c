@@ -569,9 +569,11 @@ static enum rj_err reissue_pending(struct rj_space *s, struct rj_bytes value)
         err =
             old.origin != RJ_ORIGIN_NONE ? s->kind->ops->cut(s->kind, &old) : RJ_ECORRUPT;
     }
-    return err != RJ_OK ? err
-                        : s->kind->ops->reissue(s->kind, &old, old.first,
-                                                s->writer.first + s->writer.count);
+    if (err == RJ_OK)
+        err = s->kind->ops->reissue(s->kind, &old, old.first,
+                                    s->writer.first + s->writer.count);
+    rj_space_hold_head(s);
+    return err;
 }
 
 static enum rj_err load_one(struct rj_node *n, struct rj_view *view, struct rj_space *s,

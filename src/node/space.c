@@ -27,8 +27,10 @@ static enum rj_err add_creator(struct rj_space *s, const struct rj_genesis *g)
 static enum rj_err open_kind(struct rj_space *s)
 {
     uint8_t prefix[6] = {'S', 0, 0, 0, 0, 'K'};
-    struct rj_bucket_config c = {
-        .writer = &s->writer, .origins = &s->origins, .prefix = RJ_BYTES_OF(prefix)};
+    struct rj_bucket_config c = {.writer = &s->writer,
+                                 .origins = &s->origins,
+                                 .prefix = RJ_BYTES_OF(prefix),
+                                 .delete_wins = s->policy == RJ_POLICY_DELETE_WINS};
     enum rj_err err;
 
     rj_be_store32(prefix + 1, s->number);
@@ -66,6 +68,7 @@ enum rj_err rj_space_make(struct rj_node *n, struct rj_bytes genesis,
         goto out;
     memcpy(s->name, name.ptr, name.len);
     s->kind_id = g.kind;
+    s->policy = g.policy;
     rj_buf_append(&s->genesis, genesis);
     err = rj_buf_err(&s->genesis);
     n->env->ops->hash(n->env, &genesis, 1, &s->id);

@@ -15,7 +15,8 @@
 #include <rejoin/node.h>
 
 enum {
-    RJ_BUCKET_RULES = 1,  /* fingerprint of the merge rules of a bucket (R10) */
+    RJ_BUCKET_RULES = 1,  /* fingerprint of the merge rules of a bucket (R10); the policy
+                             is added */
     RJ_CUT_MS = 5,        /* under load a batch is cut (and signed) this often */
     RJ_CUT_WRITES = 8192, /* ... or after so many writes */
     RJ_CUT_BYTES = 512 * 1024,
@@ -185,6 +186,7 @@ struct rj_space {
     char name[RJ_NAME_MAX + 1];
     struct rj_buf genesis;
     enum rj_kind_id kind_id;
+    enum rj_policy policy;
     enum rj_durability durability;
     bool removed;
 
@@ -214,6 +216,7 @@ struct rj_space {
     uint64_t cast_number, casts_dropped; /* own messages so far; what was not passed on */
     struct rj_mono cut_at, head_at;
     struct rj_vv head_vv; /* deps of the last own head */
+    uint64_t head_after;  /* no head before the own writes up to here are durable */
     bool urgent;          /* cut at this flush */
 
     struct rj_map parked;
@@ -344,6 +347,14 @@ static inline bool rj_space_can_cut(const struct rj_space *s)
     return s->contexts == NULL && s->may_seal && !s->writer.atomic;
 }
 
+/* Something of others comes in: what is unsealed has not seen it, and from a head others
+ * conclude that what they do not have yet has seen all that it tells. */
+static inline void rj_space_hold_head(struct rj_space *s)
+{
+    if (s->writer.count > 0)
+        s->head_after = s->writer.first + s->writer.count - 1;
+}
+
 /* Asks for a timer no later than at. */
 static inline void rj_node_wake(struct rj_node *n, struct rj_mono at)
 {
@@ -419,6 +430,12 @@ enum rj_err rj_space_note_member(struct rj_space *s, const struct rj_batch *b,
 bool rj_space_has_member_batch(const struct rj_space *s, const struct rj_batch *b,
                                uint32_t o);
 /* Adds a batch's deps to what is known of its author's past. RJ_ENOMEM. */
+/* Fingerprint of the merge rules of s. */
+static inline uint64_t rj_space_rules(const struct rj_space *s)
+{
+    return RJ_BUCKET_RULES + (uint64_t)s->policy;
+}
+
 enum rj_err rj_space_note_past(struct rj_space *s, const struct rj_header *h, uint32_t o);
 /* R8: the greatest sequence of a closed origin that may be merged. */
 bool rj_space_allows(const struct rj_space *s, uint32_t origin, uint64_t last);

@@ -743,6 +743,7 @@ static enum rj_err take_part(struct rj_space *s, struct part *p)
     bool equal = true;
     enum rj_err err = RJ_OK;
 
+    rj_space_hold_head(s);
     if (w->first + w->count > 1) /* written here since the range was asked for */
         err = rj_vv_put(&piece.have, s->self, w->first + w->count - 1);
     if (err == RJ_OK && p->range.to < piece.range.to) {

@@ -10,7 +10,7 @@
 
 enum {
     M_WRITES_MAX = 600,
-    M_OVER_MAX = 4096,
+    M_OVER_MAX = 16384,
     M_RUNS_MAX = 400,
     M_VALUE_MAX = 24,
     M_KEYS = 3,
@@ -35,6 +35,8 @@ struct m_write {
     bool touch;               /* INC: sets the run's deadline */
     unsigned over_at, over_n; /* in m->over */
     unsigned runs_at, runs_n; /* CARRY: in m->over too */
+    bool del;                 /* REMOVAL: of the whole key */
+    unsigned dels_at, dels_n; /* deletions of its key that it has seen, in m->over too */
     bool hidden;              /* waits for being issued again */
 };
 
@@ -43,6 +45,7 @@ struct m_run {
     int key, name, base;
     uint32_t origin;
     uint64_t deadline; /* that it began with */
+    int first;         /* write */
 };
 
 struct model {
@@ -59,6 +62,20 @@ struct model {
     uint64_t now;
     bool visible[M_WRITES_MAX], live[M_WRITES_MAX];
 };
+
+/* Where deletions win: w had not seen one that is visible. */
+static inline bool m_is_gone(const struct model *m, const struct m_write *w)
+{
+    for (int d = 0; d < m->n && m->net->delete_wins; d++) {
+        bool saw = false;
+
+        for (unsigned k = 0; k < w->dels_n; k++)
+            saw = saw || m->over[w->dels_at + k] == d;
+        if (m->w[d].del && m->visible[d] && m->w[d].key == w->key && !saw)
+            return true;
+    }
+    return false;
+}
 
 static const char *const m_keys[M_KEYS] = {"k0", "k1", "k2"};
 static const char *const m_names[M_NAMES] = {"a", "b", "c"};
@@ -121,7 +138,8 @@ static inline void m_look(struct model *m, unsigned r)
         const struct m_write *w = &m->w[i];
 
         m->live[i] = m->visible[i] && !over[i] && w->kind != M_REMOVAL &&
-                     w->kind != M_CARRY && (w->base == M_NONE || !over[w->base]);
+                     w->kind != M_CARRY && (w->base == M_NONE || !over[w->base]) &&
+                     !m_is_gone(m, w);
     }
 }
 
@@ -377,7 +395,15 @@ static inline struct m_write *m_add(struct model *m, enum m_kind kind, int key, 
                           .name = name,
                           .base = M_NONE,
                           .run = M_NONE,
-                          .over_at = m->over_n};
+                          .dels_at = m->over_n};
+    for (int i = 0; i < m->n; i++) {
+        assert_true(m->over_n < M_OVER_MAX);
+        if (m->w[i].del && m->visible[i] && m->w[i].key == key) {
+            m->over[m->over_n++] = i;
+            w->dels_n++;
+        }
+    }
+    w->over_at = m->over_n;
     return w;
 }
 
@@ -430,7 +456,7 @@ static inline int m_own_run(const struct model *m, int key, int name, int base)
             m->runs[run].base == base && m->runs[run].origin == self)
             break;
     }
-    if (run < 0)
+    if (run < 0 || m_is_gone(m, &m->w[m->runs[run].first]))
         return M_NONE;
     if (base != M_NONE)
         return run;
@@ -445,7 +471,8 @@ static inline int m_new_run(struct model *m, int key, int name, int base,
                                         .name = name,
                                         .base = base,
                                         .origin = m->net->r[m->r].self,
-                                        .deadline = deadline};
+                                        .deadline = deadline,
+                                        .first = m->n};
     return m->n_runs++;
 }
 

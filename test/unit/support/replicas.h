@@ -41,6 +41,7 @@ struct replica {
 struct net {
     struct replica r[NET_REPLICAS_MAX];
     unsigned n;
+    bool delete_wins; /* the policy */
     uint32_t n_origins;
     struct rj_origin_id ids[NET_ORIGINS_MAX];
     struct net_batch batches[NET_BATCHES_MAX];
@@ -91,7 +92,8 @@ static inline struct rj_bucket *net_open_bucket(struct net *net, unsigned r)
     struct rj_bucket_config c = {.writer = &net->r[r].writer,
                                  .origins = &net->r[r].origins,
                                  .prefix = RJ_BYTES_OF(net_prefix),
-                                 .seed = {1, 2, 3}};
+                                 .seed = {1, 2, 3},
+                                 .delete_wins = net->delete_wins};
     struct rj_bucket *b = NULL;
 
     assert_ok(rj_bucket_open(&c, &b));
@@ -112,12 +114,13 @@ static inline void net_reset_writer(struct net *net, unsigned r)
     assert_ok(rj_writer_dict(&rep->writer, rep->writer.self, &number));
 }
 
-static inline struct net *net_open(unsigned n)
+static inline struct net *net_open_policy(unsigned n, bool delete_wins)
 {
     struct net *net = calloc(1, sizeof(*net));
 
     assert_non_null(net);
     net->n = n;
+    net->delete_wins = delete_wins;
     for (unsigned r = 0; r < n; r++)
         net->r[r].self = net_new_origin(net);
     for (unsigned r = 0; r < n; r++) {
@@ -127,6 +130,11 @@ static inline struct net *net_open(unsigned n)
         net_reset_writer(net, r);
     }
     return net;
+}
+
+static inline struct net *net_open(unsigned n)
+{
+    return net_open_policy(n, false);
 }
 
 static inline void net_close_replica(struct net *net, unsigned r)
