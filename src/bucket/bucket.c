@@ -52,6 +52,7 @@ static const struct rj_kind_ops bucket_ops = {
     .check = rj_apply_check,
     .apply = rj_apply_batch,
     .reissue = rj_reissue,
+    .again = rj_again,
     .collect = rj_persist_collect,
     .load = rj_persist_load,
     .sum = rj_digest_sum,

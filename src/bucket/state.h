@@ -303,6 +303,7 @@ void rj_watch_key(struct rj_bucket *b, const struct rj_bkey *k, enum rj_change w
 
 enum rj_err rj_reissue(struct rj_kind *k, const struct rj_batch_view *old,
                        uint64_t renamed_from, uint64_t renamed_to);
+enum rj_err rj_again(struct rj_kind *k);
 enum rj_err rj_persist_collect(struct rj_kind *k, struct rj_writes *w);
 enum rj_err rj_persist_load(struct rj_kind *k, const struct rj_store_ops *ops,
                             struct rj_view *view);

@@ -112,13 +112,23 @@ out:
     return err;
 }
 
+enum rj_err rj_space_overtaken(struct rj_space *s)
+{
+    if (!s->overtaken)
+        return RJ_OK;
+    s->overtaken = false;
+    return s->writer.count > 0 ? s->kind->ops->again(s->kind) : RJ_OK;
+}
+
 /* Cuts what is pending, whatever the contexts. */
 static enum rj_err cut(struct rj_space *s)
 {
     struct rj_writer *w = &s->writer;
     struct rj_buf body = {0};
-    enum rj_err err;
+    enum rj_err err = rj_space_overtaken(s);
 
+    if (err != RJ_OK)
+        return err;
     rj_dict_put(&body, &s->origins, w->dict, w->dict_n);
     rj_buf_append(&body, rj_buf_view(&w->ops));
     err = rj_buf_err(&body);
@@ -201,9 +211,6 @@ enum rj_err rj_space_head(struct rj_space *s)
 
     if (h.first < 2 || rj_vv_equal(&s->durable, &s->head_vv) || !rj_space_is_whole(s))
         return RJ_OK;
-    if (h.first <= s->head_after && s->writer.refuse != RJ_EDENIED &&
-        s->writer.refuse != RJ_ECLOSED)
-        return RJ_OK; /* who may not write any more seals nothing */
     s->clock = rj_clock_stamp(s);
     h.stamp = s->clock;
     h.prev = os->chain; /* of the newest own batch, durable or not */

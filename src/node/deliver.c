@@ -124,7 +124,14 @@ enum rj_err rj_space_settled(const struct rj_space *s, struct rj_vv *v)
 {
     enum rj_err err = rj_space_stable(s, v);
     uint32_t o;
+    size_t i;
 
+    for (i = 0; err == RJ_OK && i < s->members.n; i++) {
+        const struct rj_device *d = &s->members.items[i];
+
+        if (!d->closed && d->active == RJ_ORIGIN_NONE)
+            rj_vv_clear(v); /* its opening is on the way */
+    }
     for (o = 0; err == RJ_OK && o < s->origins.n; o++) {
         if (rj_space_is_active(s, o) && !rj_vv_covers(&s->vv, &s->os[o].known))
             rj_vv_clear(v);
@@ -260,7 +267,7 @@ static enum rj_err apply(struct rj_space *s, const struct rj_batch *b, uint32_t 
 {
     enum rj_err err;
 
-    rj_space_hold_head(s);
+    s->overtaken = s->overtaken || s->writer.count > 0;
     if (b->header.class == RJ_CLASS_MEMBER)
         err = rj_space_note_member(s, b, bytes, o);
     else

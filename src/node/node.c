@@ -327,7 +327,8 @@ static enum rj_err expire(struct rj_node *n, struct rj_space *s)
     if (n->now.wall.ms <= RJ_EXPIRE_GRACE_MS)
         return RJ_OK;
     if (n->now.mono.ms < s->expire_at.ms) {
-        if (s->dirty) /* something may be there now that wants it */
+        s->expires = s->expires || s->dirty; /* there may be something now */
+        if (s->expires)
             rj_node_wake(n, s->expire_at);
         return RJ_OK;
     }
@@ -339,7 +340,8 @@ static enum rj_err expire(struct rj_node *n, struct rj_space *s)
         rj_node_wake(n, rj_mono_add(s->cut_at, RJ_CUT_MS));
     s->dirty = s->dirty || rj_bucket_count(s->bucket) != before;
     s->expire_at = rj_mono_add(n->now.mono, next <= cutoff ? 10 : 1000);
-    if (next != UINT64_MAX)
+    s->expires = next != UINT64_MAX;
+    if (s->expires)
         rj_node_wake(n, s->expire_at);
     return err;
 }

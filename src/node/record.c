@@ -572,7 +572,7 @@ static enum rj_err reissue_pending(struct rj_space *s, struct rj_bytes value)
     if (err == RJ_OK)
         err = s->kind->ops->reissue(s->kind, &old, old.first,
                                     s->writer.first + s->writer.count);
-    rj_space_hold_head(s);
+    s->overtaken = true;
     return err;
 }
 

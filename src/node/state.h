@@ -216,8 +216,8 @@ struct rj_space {
     uint64_t cast_number, casts_dropped; /* own messages so far; what was not passed on */
     struct rj_mono cut_at, head_at;
     struct rj_vv head_vv; /* deps of the last own head */
-    uint64_t head_after;  /* no head before the own writes up to here are durable */
     bool urgent;          /* cut at this flush */
+    bool overtaken;       /* others' writes came in while some were unsealed */
 
     struct rj_map parked;
     size_t parked_bytes;
@@ -237,6 +237,7 @@ struct rj_space {
     struct rj_kind *kind;
     struct rj_bucket *bucket;
     struct rj_mono expire_at;
+    bool expires; /* there is something to look at then */
     uint64_t truncated;
     bool dirty;               /* something to commit */
     uint32_t collected_count; /* pending writes that the last commit holds */
@@ -347,14 +348,6 @@ static inline bool rj_space_can_cut(const struct rj_space *s)
     return s->contexts == NULL && s->may_seal && !s->writer.atomic;
 }
 
-/* Something of others comes in: what is unsealed has not seen it, and from a head others
- * conclude that what they do not have yet has seen all that it tells. */
-static inline void rj_space_hold_head(struct rj_space *s)
-{
-    if (s->writer.count > 0)
-        s->head_after = s->writer.first + s->writer.count - 1;
-}
-
 /* Asks for a timer no later than at. */
 static inline void rj_node_wake(struct rj_node *n, struct rj_mono at)
 {
@@ -411,6 +404,8 @@ enum rj_err rj_space_cut(struct rj_space *s);
  * need each other's state would wait for each other, since unsealed writes cannot be
  * given. */
 enum rj_err rj_space_cut_early(struct rj_space *s, const struct rj_vv *peer);
+/* Applies the unsealed writes once more, if any of others came in since they were made. */
+enum rj_err rj_space_overtaken(struct rj_space *s);
 /* Makes, signs and logs a MEMBER batch of this node. */
 enum rj_err rj_space_write_record(struct rj_space *s, const struct rj_record *rec);
 /* Signs a head when what is durable changed; sends it to all links. */

@@ -185,15 +185,6 @@ static struct rj_batch_view pending_view(const struct rj_space *s)
                                   .ops = rj_buf_view(&w->ops)};
 }
 
-/* Unsealed writes once more: a part that came after such a write may have brought back
- * what it overwrote, where the range did not yet vouch for having seen that. */
-static enum rj_err apply_pending(struct rj_space *s)
-{
-    struct rj_batch_view view = pending_view(s);
-
-    return view.count > 0 ? s->kind->ops->apply(s->kind, &view, NULL) : RJ_OK;
-}
-
 /* All ranges have one vector: the node is whole again. */
 static enum rj_err finish(struct rj_space *s)
 {
@@ -204,7 +195,7 @@ static enum rj_err finish(struct rj_space *s)
     rj_space_set_refuse(s);
     rj_node_note(s->node, RJ_NOTE_INFO, RJ_OK, "transfer-done space=%s keys=%llu",
                  s->name, (unsigned long long)rj_bucket_count(s->bucket));
-    return apply_pending(s);
+    return rj_space_overtaken(s);
 }
 
 void rj_link_pull(struct rj_session *ss, struct rj_link *l)
@@ -743,7 +734,7 @@ static enum rj_err take_part(struct rj_space *s, struct part *p)
     bool equal = true;
     enum rj_err err = RJ_OK;
 
-    rj_space_hold_head(s);
+    s->overtaken = s->overtaken || w->count > 0;
     if (w->first + w->count > 1) /* written here since the range was asked for */
         err = rj_vv_put(&piece.have, s->self, w->first + w->count - 1);
     if (err == RJ_OK && p->range.to < piece.range.to) {

@@ -333,6 +333,30 @@ static void excuse(struct sim_world *w)
     }
 }
 
+bool sim_told_too_much(const struct sim_world *w)
+{
+    return w->cloned || w->rolled_back || w->revoked || w->forked ||
+           (w->durability == RJ_DURABLE_NONE && w->stats.crashes > 0);
+}
+
+/* Deletions are remembered until all have seen them, and no longer. An incarnation that a
+ * rollback leaves behind, a member that is shut out or stays away, may still write. */
+static void check_forgotten(struct sim_world *w)
+{
+    bool all = !sim_told_too_much(w);
+
+    for (size_t i = 0; i < w->hosts_n; i++)
+        all = all && w->hosts[i].node != NULL && !w->hosts[i].outsider;
+    for (size_t i = 0; i < w->hosts_n && all && !w->failed; i++)
+        for (size_t space = 0; space < SIM_SPACES_MAX; space++) {
+            struct rj_space *s = sim_space(&w->hosts[i], space);
+
+            if (s != NULL && sim_peek_gones(s) > 0)
+                sim_fail(w, "%s still remembers %zu deletions", w->hosts[i].name,
+                         sim_peek_gones(s));
+        }
+}
+
 static void check_quiet(struct sim_world *w)
 {
     uint64_t before, conns = 0, bound;
@@ -404,5 +428,6 @@ void sim_heal_and_check(struct sim_world *w)
             }
     }
     sim_check_now(w);
+    check_forgotten(w);
     check_quiet(w);
 }

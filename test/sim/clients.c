@@ -226,15 +226,24 @@ static enum sim_verb any_verb(struct sim_world *w, enum sim_class class)
     return SIM_DO_SET;
 }
 
+/* Where deletions win, every key that can be deleted often is. */
+static bool is_deleted(struct sim_world *w, enum sim_class class)
+{
+    return w->policy == RJ_POLICY_DELETE_WINS && class != SIM_COUNTER &&
+           class != SIM_GROW && class != SIM_PAIR && sim_chance(w, 1, 6);
+}
+
 void sim_write_any(struct sim_world *w, struct sim_host *h, size_t space)
 {
     size_t key = sim_below(w, SIM_KEYS);
     enum sim_class class = sim_key_class(key);
     int64_t delta = (int64_t)sim_below(w, 13) - 3;
+    enum sim_verb verb;
 
     if (class == SIM_PAIR) {
         (void)sim_write_pair(w, h, space);
         return;
     }
-    (void)sim_write(w, h, space, key, any_verb(w, class), sim_below(w, SIM_ELEMS), delta);
+    verb = is_deleted(w, class) ? SIM_DO_DEL : any_verb(w, class);
+    (void)sim_write(w, h, space, key, verb, sim_below(w, SIM_ELEMS), delta);
 }

@@ -354,7 +354,8 @@ void sim_space_add(struct sim_world *w, struct sim_host *h, size_t space)
     struct rj_space *s = NULL;
     struct rj_space_opts opts = {.kind = RJ_KIND_BUCKET,
                                  .name = rj_bytes_from_str(space_names[space]),
-                                 .durability = w->durability};
+                                 .durability = w->durability,
+                                 .policy = w->policy};
     enum rj_err err = rj_node_space_add(h->node, &opts, sim_now(w, h), &s);
 
     if (err != RJ_OK) {

@@ -23,6 +23,7 @@ extern const struct sim_named sim_named_readmit[];
 extern const struct sim_named sim_named_trouble[];
 extern const struct sim_named sim_named_fork[];
 extern const struct sim_named sim_named_cast[];
+extern const struct sim_named sim_named_gone[];
 
 /* Logs and parts so small that everybody truncates early and a transfer of some bulk keys
  * has several parts. Before sim_cluster(). */

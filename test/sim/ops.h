@@ -132,6 +132,8 @@ bool sim_peek_is_ahead(const struct rj_space *a, const struct rj_space *b, size_
                        uint32_t origin);
 size_t sim_peek_ranges(const struct rj_space *s);
 uint32_t sim_peek_origins(const struct rj_space *s);
+/* Deletions that are remembered. */
+size_t sim_peek_gones(struct rj_space *s);
 /* Parked batches that wait for something: those of a closed origin are kept aside. */
 size_t sim_peek_waiting(const struct rj_space *s);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The expected state as a function of the set of writes that a node has, computed without
  * any order (after the oracle of the executable model): a write is live iff no write that
- * the node has and that overwrites it was made where it had been seen. Stamps are not
+ * the node has and that overwrites it was made where it had been seen; where deletions
+ * win, also iff it was made where each deletion of its key had been seen. Stamps are not
  * looked at: of several live registers any may be shown, but all nodes must show the same
  * one (check.c compares them). */
 #include "sim/ops.h"
@@ -20,6 +21,7 @@ enum {
 struct known {
     const struct sim_op *ops[OPS_MAX];
     size_t n;
+    bool delete_wins;
     bool fuzzy; /* some dot says nothing: only what is surely wrong is reported */
 };
 
@@ -80,10 +82,26 @@ static bool live(const struct known *k, const struct sim_op *p)
 {
     if (!creates(p))
         return false;
-    for (size_t i = 0; i < k->n; i++)
-        if (k->ops[i] != p && covers(k->ops[i], p) && saw(k->ops[i], p))
+    for (size_t i = 0; i < k->n; i++) {
+        const struct sim_op *q = k->ops[i];
+
+        if (q != p && covers(q, p) && saw(q, p))
             return false;
+        if (k->delete_wins && q->verb == SIM_DO_DEL && !saw(p, q))
+            return false;
+    }
     return true;
+}
+
+/* What a host wrote while it took over the state counts as later than deletions that all
+ * others had forgotten by then: which ones is not known here. */
+static bool may_be_late(const struct known *k)
+{
+    for (size_t i = 0; i < k->n && k->delete_wins; i++)
+        for (size_t j = 0; j < k->n && k->ops[i]->joining; j++)
+            if (k->ops[j]->verb == SIM_DO_DEL && i != j && !saw(k->ops[i], k->ops[j]))
+                return true;
+    return false;
 }
 
 /* The ops on a key that h has; what was safe must be there, what is gone must not. */
@@ -93,6 +111,7 @@ static void find_known(struct sim_world *w, struct sim_host *h, size_t space, si
     struct rj_space *s = sim_space(h, space);
 
     k->n = 0;
+    k->delete_wins = w->policy == RJ_POLICY_DELETE_WINS;
     k->fuzzy = false;
     for (size_t i = 0; i < w->ops->n && !w->failed; i++) {
         struct sim_op *op = &w->ops->items[i];
@@ -115,6 +134,7 @@ static void find_known(struct sim_world *w, struct sim_host *h, size_t space, si
         if (has && k->n < OPS_MAX)
             k->ops[k->n++] = op;
     }
+    k->fuzzy |= may_be_late(k);
 }
 
 /* ---- registers and counters, whole keys or one field */

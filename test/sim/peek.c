@@ -116,6 +116,17 @@ uint64_t sim_peek_clock_ms(const struct rj_space *s)
     return rj_stamp_ms(s->clock);
 }
 
+size_t sim_peek_gones(struct rj_space *s)
+{
+    const struct rj_bkey *k = rj_table_from(&s->bucket->table, 0);
+    size_t n = 0;
+
+    for (; k != NULL; k = rj_table_next(&s->bucket->table, k))
+        for (const struct rj_dotted *d = rj_bkey_first(k); d != NULL; d = d->next)
+            n += d->sort == RJ_DOTTED_GONE;
+    return n;
+}
+
 size_t sim_peek_ranges(const struct rj_space *s)
 {
     return s->contexts != NULL ? s->contexts->n : 0;

@@ -171,6 +171,7 @@ struct sim_world {
     bool tidy;  /* no random order, no odd cuts: for named scenarios */
     bool nasty; /* protocol errors are expected on nasty links */
     bool forks; /* random histories: machines are copied with their memory */
+    enum rj_policy policy; /* of the spaces */
     bool wild_clocks;
     bool rolled_back, cloned, revoked, forked;
     struct sim_split splits[SIM_SPLITS_MAX]; /* where machines were copied */
