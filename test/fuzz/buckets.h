@@ -25,12 +25,15 @@ static inline void fuzz_must(bool right)
         abort();
 }
 
+static bool fuzz_delete_wins; /* of buckets that are opened */
+
 static inline void fuzz_open(struct fuzz_bucket *f)
 {
     struct rj_bucket_config c = {.writer = &f->writer,
                                  .origins = &f->origins,
                                  .prefix = RJ_BYTES_OF(fuzz_prefix),
-                                 .seed = {1, 2, 3}};
+                                 .seed = {1, 2, 3},
+                                 .delete_wins = fuzz_delete_wins};
     uint32_t index;
 
     *f = (struct fuzz_bucket){.b = NULL};

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Parts of a state transfer: what is refused changes nothing; what is taken can be taken
  * again to no effect, stored and loaded. Input: for each of four origins u8 the entry of
- * S and u8 that of C; u8 the number of keys, the highest bit says that the part is full;
- * the part. It is joined with the state that a few writes of two origins make. */
+ * S and u8 that of C; u8 the number of keys (the highest bit says that the part is full,
+ * the next one that deletions win); the part. It is joined with the state that a few
+ * writes of two origins make. */
 #include "buckets.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
@@ -55,7 +56,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         fuzz_must(rj_vv_put(&C, o, rj_reader_u8(&r)) == RJ_OK);
     }
     flags = rj_reader_u8(&r);
-    part.count = flags & 0x7f;
+    part.count = flags & 0x3f;
+    fuzz_delete_wins = (flags & 0x40) != 0;
     part.ops = rj_reader_rest(&r);
     fuzz_open(&f);
     fuzz_open(&untouched);

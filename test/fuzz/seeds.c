@@ -165,8 +165,11 @@ static void save_genesis(struct rj_buf *b)
     rj_genesis_put(b, &g);
     save("fuzz_genesis", "nameless", b);
     rj_genesis_put(b, &g);
-    b->ptr[1] = RJ_GENESIS_FORMAT + 1;
+    b->ptr[1] = RJ_GENESIS_FORMAT_POLICY + 1;
     save("fuzz_genesis", "newer", b);
+    g.policy = RJ_POLICY_DELETE_WINS;
+    rj_genesis_put(b, &g);
+    save("fuzz_genesis", "policy", b);
 }
 
 /* Vectors and dictionaries over ids of which the first eight are known. */

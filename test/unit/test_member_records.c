@@ -361,13 +361,13 @@ static enum rj_err try_genesis(struct rj_bytes raw)
     return err;
 }
 
-static enum rj_err genesis_with(size_t which, struct rj_bytes instead)
+static enum rj_err genesis_changed(const struct rj_genesis *g, size_t which,
+                                   struct rj_bytes instead)
 {
-    struct rj_genesis g = genesis();
     struct rj_buf whole = {0}, changed;
     enum rj_err err;
 
-    rj_genesis_put(&whole, &g);
+    rj_genesis_put(&whole, g);
     replace_item(rj_buf_view(&whole), which, instead, &changed);
     err = try_genesis(rj_buf_view(&changed));
     rj_buf_done(&whole);
@@ -375,17 +375,27 @@ static enum rj_err genesis_with(size_t which, struct rj_bytes instead)
     return err;
 }
 
+static enum rj_err genesis_with(size_t which, struct rj_bytes instead)
+{
+    struct rj_genesis g = genesis();
+
+    return genesis_changed(&g, which, instead);
+}
+
 TEST(the_genesis_comes_back_as_it_was)
 {
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         struct rj_genesis g = genesis(), got;
         struct rj_buf b = {0}, again = {0};
 
         if (i == 1)
             g.creator_name = (struct rj_bytes){0};
+        if (i == 2)
+            g.policy = RJ_POLICY_DELETE_WINS;
         rj_genesis_put(&b, &g);
         assert_ok(rj_genesis_get(rj_buf_view(&b), &got));
         assert_int_equal(got.kind, g.kind);
+        assert_int_equal(got.policy, g.policy);
         assert_memory_equal(got.creator_key, g.creator_key, RJ_PUBKEY_LEN);
         assert_bytes_equal(got.creator_name, g.creator_name);
         assert_bytes_equal(got.name, g.name);
@@ -463,18 +473,31 @@ TEST(a_space_is_named_in_plain_letters)
     assert_false(rj_space_name_is_valid(rj_bytes_of(longest, RJ_NAME_MAX + 1)));
 }
 
+TEST(a_policy_has_one_form_and_is_known)
+{
+    struct rj_genesis g = genesis();
+
+    assert_err(RJ_ECORRUPT, genesis_with(0, RJ_BYTES_LIT("\x02")));
+    g.policy = RJ_POLICY_DELETE_WINS;
+    assert_ok(genesis_changed(&g, 7, RJ_BYTES_LIT("\x01")));
+    assert_err(RJ_ECORRUPT, genesis_changed(&g, 0, RJ_BYTES_LIT("\x01")));
+    assert_err(RJ_ECORRUPT, genesis_changed(&g, 7, RJ_BYTES_LIT("\x00")));
+    assert_err(RJ_ECORRUPT, genesis_changed(&g, 7, RJ_BYTES_LIT("\xf6")));
+    assert_err(RJ_EUPGRADE, genesis_changed(&g, 7, RJ_BYTES_LIT("\x02")));
+}
+
 TEST(a_genesis_from_the_future_is_told_from_damage)
 {
     struct rj_buf b = {0};
 
     assert_err(RJ_EVERSION, genesis_with(0, RJ_BYTES_LIT("\x00")));
-    assert_err(RJ_EVERSION, genesis_with(0, RJ_BYTES_LIT("\x02")));
+    assert_err(RJ_EVERSION, genesis_with(0, RJ_BYTES_LIT("\x03")));
     assert_err(RJ_EUPGRADE, genesis_with(1, RJ_BYTES_LIT("\x00")));
     assert_err(RJ_EUPGRADE, genesis_with(1, RJ_BYTES_LIT("\x02")));
     assert_err(RJ_EUPGRADE,
                genesis_with(1, RJ_BYTES_LIT("\x1b\x00\x00\x00\x01\x00\x00\x00\x01")));
     rj_cbor_put_array(&b, 2);
-    rj_cbor_put_uint(&b, RJ_GENESIS_FORMAT + 1);
+    rj_cbor_put_uint(&b, RJ_GENESIS_FORMAT_POLICY + 1);
     rj_cbor_put_null(&b);
     assert_err(RJ_EVERSION, try_genesis(rj_buf_view(&b)));
     rj_buf_done(&b);
@@ -528,6 +551,7 @@ int main(void)
         cmocka_unit_test(a_malformed_genesis_is_corrupt),
         cmocka_unit_test(the_names_in_a_genesis_have_their_limits),
         cmocka_unit_test(a_space_is_named_in_plain_letters),
+        cmocka_unit_test(a_policy_has_one_form_and_is_known),
         cmocka_unit_test(a_genesis_from_the_future_is_told_from_damage),
         cmocka_unit_test(out_of_memory_while_writing_is_reported_wherever_it_happens),
     };
