@@ -4,59 +4,11 @@
 // the daemon of the second node, that is killed while sessions are used.
 'use strict';
 const assert = require('assert');
-const http = require('http');
-const express = require('express');
-const session = require('express-session');
-const {RedisStore} = require('connect-redis');
-const {createClient} = require('redis');
+const {serve, get} = require('./serve');
 const {check, until, done} = require('./tap');
 
 const [a, b, c, pid] = process.argv.slice(2).map(Number);
 const PEOPLE = 12, ROUNDS = 40;
-
-async function serve(port) {
-    const client = createClient({url: `redis://127.0.0.1:${port}`,
-        disableOfflineQueue: true, socket: {reconnectStrategy: 50}});
-    client.on('error', () => {});
-    await client.connect();
-    const app = express();
-    app.use(session({store: new RedisStore({client}), secret: 'of the test',
-        resave: false, saveUninitialized: false}));
-    app.get('/login/:who', (req, res) => {
-        req.session.who = req.params.who;
-        req.session.views = 0;
-        res.send(req.session.who);
-    });
-    app.get('/logout', (req, res) => req.session.destroy(() => res.send('bye')));
-    app.get('/', (req, res) => {
-        if (req.session.who) req.session.views++;
-        res.send(req.session.who || 'nobody');
-    });
-    app.use((err, req, res, next) => res.status(500).send('no store'));
-    return new Promise((resolve) => {
-        const server = app.listen(0, '127.0.0.1', () => resolve(server.address().port));
-    });
-}
-
-// One request; rejects unless a server with a store has answered.
-function get(port, path, person) {
-    return new Promise((resolve, reject) => {
-        const headers = person.cookie ? {cookie: person.cookie} : {};
-        const req = http.get({host: '127.0.0.1', port, path, headers, timeout: 2000},
-            (res) => {
-                let text = '';
-                res.on('data', (data) => text += data);
-                res.on('end', () => {
-                    if (res.statusCode !== 200) return reject(new Error(text));
-                    const set = res.headers['set-cookie'];
-                    if (set) person.cookie = set[0].split(';')[0];
-                    resolve(text);
-                });
-            });
-        req.on('timeout', () => req.destroy(new Error('timeout')));
-        req.on('error', reject);
-    });
-}
 
 // What a balancer does: the next server when one does not answer.
 async function anywhere(servers, first, path, person) {
