@@ -36,6 +36,7 @@ has "... settings" "$(tab config set port)" "port.peer port.resp"
 named "... their values" "numbers" tab config set resp.bucket nu
 is "... values of an option" "$(tab invite --role '')" "reader writer admin"
 is "... behind =, as bash splits it" "$(tab invite --role = ad)" "admin"
+is "... policies" "$(tab bucket add new --policy d)" "delete-wins"
 is "... settings of a bucket" "$(tab bucket set notes du)" "durability="
 is "... and their values" "$(tab bucket set notes durability = al)" "always"
 is "... nothing for a ticket" "$(tab join '')" ""
