@@ -128,7 +128,7 @@ static void save_part(struct world *w, const char *title)
         rj_buf_u8(&out, 0);
     }
     fuzz_must(f->k->ops->give(f->k, &g, &part, &last, &count) == RJ_OK);
-    rj_buf_u8(&out, (uint8_t)(part.count | 0x80));
+    rj_buf_u8(&out, (uint8_t)(part.count | (fuzz_delete_wins ? 0xc0 : 0x80)));
     rj_buf_append(&out, rj_buf_view(&part.ops));
     save("fuzz_part", title, &out);
     rj_buf_done(&out);
@@ -194,5 +194,14 @@ int main(int argc, char **argv)
     fuzz_must(rj_bucket_set(begin(&w, 3), key, pair.value, NULL) == RJ_OK);
     end(&w, 3);
     save_world(&w, "hash");
+    fuzz_delete_wins = true;
+    open_world(&w);
+    fuzz_must(rj_bucket_set(begin(&w, 0), key, pair.value, NULL) == RJ_OK);
+    end(&w, 0);
+    fuzz_must(rj_bucket_del(begin(&w, 1), key, &is) == RJ_OK);
+    end(&w, 1);
+    incr(&w, 2, 3);
+    save_part(&w, "gone");
+    close_world(&w);
     return 0;
 }
