@@ -424,13 +424,13 @@ enum rj_err rj_space_note_member(struct rj_space *s, const struct rj_batch *b,
 /* That membership batch, or another with its dot, has been noted. */
 bool rj_space_has_member_batch(const struct rj_space *s, const struct rj_batch *b,
                                uint32_t o);
-/* Adds a batch's deps to what is known of its author's past. RJ_ENOMEM. */
 /* Fingerprint of the merge rules of s. */
 static inline uint64_t rj_space_rules(const struct rj_space *s)
 {
     return RJ_BUCKET_RULES + (uint64_t)s->policy;
 }
 
+/* Adds a batch's deps to what is known of its author's past. RJ_ENOMEM. */
 enum rj_err rj_space_note_past(struct rj_space *s, const struct rj_header *h, uint32_t o);
 /* R8: the greatest sequence of a closed origin that may be merged. */
 bool rj_space_allows(const struct rj_space *s, uint32_t origin, uint64_t last);
