@@ -176,7 +176,8 @@ struct rj_space_opts {
 
 /* Makes a new space with this device as its admin (genesis). *ret_space is the node's.
  * RJ_EEXIST: the name is taken here; RJ_EINVAL: a name, kind, durability or policy that
- * there is not; RJ_ELIMIT: RJ_SPACES_MAX; RJ_EFULL, RJ_EIO, RJ_ENOMEM: nothing was made. */
+ * there is not; RJ_ELIMIT: RJ_SPACES_MAX; RJ_EFULL, RJ_EIO, RJ_ENOMEM: nothing was made.
+ */
 RJ_NODISCARD RJ_API enum rj_err rj_node_space_add(struct rj_node *n,
                                                   const struct rj_space_opts *opts,
                                                   struct rj_now now,

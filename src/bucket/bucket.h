@@ -6,14 +6,16 @@
 
 #include "causal/kind.h"
 #include "causal/origin.h"
+
 #include <rejoin/bucket.h>
 
 enum { RJ_BUCKET_SEED_LEN = 16 };
 
 struct rj_bucket_config {
-    struct rj_writer *writer;         /* outlives the bucket, as do the origins */
+    struct rj_writer *writer; /* outlives the bucket, as do the origins */
     const struct rj_origins *origins;
-    struct rj_bytes prefix; /* of its records in the store: 1 byte or more, not all 0xff */
+    struct rj_bytes
+        prefix; /* of its records in the store: 1 byte or more, not all 0xff */
     uint8_t seed[RJ_BUCKET_SEED_LEN]; /* from the space id: keys positions and sums, which
                                          must be the same on all nodes */
     bool delete_wins;                 /* the policy, the same on all nodes, too */

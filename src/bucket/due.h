@@ -39,8 +39,8 @@ void rj_due_done(struct rj_due *due);
 
 /* Makes sure that rj_due_note of this link (NULL: of a new one) with this deadline
  * succeeds. RJ_ENOMEM. */
-RJ_NODISCARD enum rj_err rj_due_reserve(struct rj_due *due, const struct rj_due_link *link,
-                                        uint64_t deadline);
+RJ_NODISCARD enum rj_err
+rj_due_reserve(struct rj_due *due, const struct rj_due_link *link, uint64_t deadline);
 /* Puts link into the slot of deadline, unless it is in that or an earlier one. */
 void rj_due_note(struct rj_due *due, struct rj_due_link *link, uint64_t deadline);
 /* Takes link out, if it is in; frees a slot that becomes empty. */

@@ -213,8 +213,7 @@ static enum rj_err increment(struct rj_bucket *b, struct rj_bytes key,
     struct rj_bop *op = &b->op;
     struct incr in;
     int64_t sum;
-    enum rj_err err =
-        look_incr(b, rj_table_find(&b->table, position, key), field, &in);
+    enum rj_err err = look_incr(b, rj_table_find(&b->table, position, key), field, &in);
 
     if (err == RJ_OK && in.key != NULL && rj_change_is_full(in.key))
         err = RJ_ELIMIT;
@@ -264,7 +263,8 @@ enum rj_err rj_bucket_hincr(struct rj_bucket *b, struct rj_bytes key,
 /* ---- expiry */
 
 /* All runs that a counter shows, under a new deadline. */
-static enum rj_err carry_counter(struct rj_bucket *b, struct rj_bkey *k, uint64_t deadline)
+static enum rj_err carry_counter(struct rj_bucket *b, struct rj_bkey *k,
+                                 uint64_t deadline)
 {
     struct rj_bop *op = &b->op;
     struct rj_dotted *d;
@@ -310,8 +310,7 @@ static enum rj_err rewrite_map(struct rj_bucket *b, struct rj_bkey *k, enum rj_p
                                uint64_t deadline)
 {
     struct rj_dotmap *map = part == RJ_PART_SET ? rj_bkey_set(k) : rj_bkey_hash(k);
-    struct rj_call call = {
-        .key = rj_bkey_name(k), .position = k->position, .part = part};
+    struct rj_call call = {.key = rj_bkey_name(k), .position = k->position, .part = part};
     enum rj_err err = rj_steps_begin(b, rj_dotmap_shown(map, b->now_ms));
     struct rj_item *item;
 

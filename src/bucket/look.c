@@ -2,9 +2,8 @@
 /* What is shown at this moment, and the data calls that read. A key shows the component
  * that holds the greatest (stamp, dot) among what is not due; a register the version with
  * the greatest one, plus the increments on it; a counter the sum of its runs. */
-#include "bucket/state.h"
-
 #include "base/alloc.h"
+#include "bucket/state.h"
 
 /* Of the key told of before, the head of the chain has come by now. */
 void rj_bucket_fetch(struct rj_bucket *b, struct rj_bytes key)

@@ -142,8 +142,9 @@ struct rj_kind_ops {
     enum rj_err (*reissue)(struct rj_kind *k, const struct rj_batch_view *old,
                            uint64_t renamed_from, uint64_t renamed_to);
     /* Applies the pending writes once more, in their order: since they were made, others'
-     * came in. A part of the state that came after such a write may have brought back what
-     * it overwrote; and one that has lost is written as nothing from now on. RJ_ENOMEM. */
+     * came in. A part of the state that came after such a write may have brought back
+     * what it overwrote; and one that has lost is written as nothing from now on.
+     * RJ_ENOMEM. */
     enum rj_err (*again)(struct rj_kind *k);
     /* Appends puts and deletes for all that changed since the last collect. Keys begin
      * with the prefix that the kind was opened with. */

@@ -404,7 +404,8 @@ enum rj_err rj_space_cut(struct rj_space *s);
  * need each other's state would wait for each other, since unsealed writes cannot be
  * given. */
 enum rj_err rj_space_cut_early(struct rj_space *s, const struct rj_vv *peer);
-/* Applies the unsealed writes once more, if any of others came in since they were made. */
+/* Applies the unsealed writes once more, if any of others came in since they were made.
+ */
 enum rj_err rj_space_overtaken(struct rj_space *s);
 /* Makes, signs and logs a MEMBER batch of this node. */
 enum rj_err rj_space_write_record(struct rj_space *s, const struct rj_record *rec);

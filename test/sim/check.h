@@ -22,8 +22,8 @@ void sim_explain(struct sim_world *w);
 void sim_check_now(struct sim_world *w);
 
 /* Some device has told what it then lost, or has a copy that others did not know of, or
- * was shut out with unsent writes: where deletions win, one may have been forgotten before
- * a write that had not seen it came. */
+ * was shut out with unsent writes: where deletions win, one may have been forgotten
+ * before a write that had not seen it came. */
 bool sim_told_too_much(const struct sim_world *w);
 
 #endif

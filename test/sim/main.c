@@ -17,10 +17,9 @@
 enum { SHUFFLES = 4 }; /* runs of a named scenario beside the orderly one */
 
 static const struct sim_named *const tables[] = {
-    sim_named_sync,    sim_named_state,  sim_named_transfer,
-    sim_named_merge,   sim_named_rights, sim_named_readmit,
-    sim_named_trouble, sim_named_fork,   sim_named_cast,
-    sim_named_gone};
+    sim_named_sync,   sim_named_state,   sim_named_transfer, sim_named_merge,
+    sim_named_rights, sim_named_readmit, sim_named_trouble,  sim_named_fork,
+    sim_named_cast,   sim_named_gone};
 
 struct tally {
     unsigned passed, failed, skipped;

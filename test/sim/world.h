@@ -168,9 +168,9 @@ struct sim_world {
     uint64_t next_peer;
     struct rj_limits limits;
     enum rj_durability durability;
-    bool tidy;  /* no random order, no odd cuts: for named scenarios */
-    bool nasty; /* protocol errors are expected on nasty links */
-    bool forks; /* random histories: machines are copied with their memory */
+    bool tidy;             /* no random order, no odd cuts: for named scenarios */
+    bool nasty;            /* protocol errors are expected on nasty links */
+    bool forks;            /* random histories: machines are copied with their memory */
     enum rj_policy policy; /* of the spaces */
     bool wild_clocks;
     bool rolled_back, cloned, revoked, forked;

@@ -469,9 +469,8 @@ TEST(what_has_another_form_is_refused)
     static const uint8_t code_0[] = {0x83, 0x00, 0x41, 'k', 0xf6};
     static const uint8_t code_11[] = {0x83, 0x0b, 0x41, 'k', 0xf6};
     static const uint8_t forgets_nothing[] = {0x83, 0x0a, 0x41, 'k', 0xf6};
-    static const uint8_t forgets_a_run[] = {0x83, 0x0a, 0x41, 'k', 0x83, 0x82, 1,
-                                            1,    0x85, 1,    1,   1,    0,    0,
-                                            0x80};
+    static const uint8_t forgets_a_run[] = {0x83, 0x0a, 0x41, 'k', 0x83, 0x82, 1,   1,
+                                            0x85, 1,    1,    1,   0,    0,    0x80};
     static const uint8_t text_key[] = {0x83, 0x02, 0x61, 'k', 0xf6};
     static const uint8_t empty_whole[] = {0x83, 0x02, 0x41, 'k', 0x83, 0x80, 0x80, 0x80};
     static const uint8_t number_4[] = {0x83, 0x02, 0x41, 'k',  0x83,

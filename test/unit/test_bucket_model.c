@@ -5,8 +5,8 @@
  * from the store, skewed clocks and expiry. After each local write and at the end every
  * bucket must show what the model shows; at the end all have one sum.
  *
- * Half of them in a bucket where deletions win; there, sums stay equal only until somebody
- * forgets one.
+ * Half of them in a bucket where deletions win; there, sums stay equal only until
+ * somebody forgets one.
  *
  * SEED=n runs one history of each sort, SEEDS=n that many. */
 #include "base/prng.h"

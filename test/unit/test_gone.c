@@ -22,13 +22,6 @@ static unsigned gones(struct net *net, unsigned r, const char *key)
     return n;
 }
 
-static void settle(struct net *net, const char *key, const char *expected)
-{
-    net_sync(net);
-    assert_all_show(net, key, expected);
-    net_assert_sums_equal(net, 0);
-}
-
 /* All look, twice, at what may be forgotten, and tell each other. */
 static void forget(struct net *net)
 {
