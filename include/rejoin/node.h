@@ -223,7 +223,8 @@ struct rj_space_info {
     } digest;             /* of the state; equal at equal vectors */
     uint64_t vector_hash; /* equal iff the vectors are equal (by origin ids) */
     enum rj_err refuse;   /* why local writes are refused, or RJ_OK */
-    bool fork_refused;    /* a branch of some device cannot be merged here (R7) */
+    bool fork_refused;    /* a branch of some device cannot be merged here (R7); no state
+                             is exchanged with who has it */
 };
 /* What a space looks like now. Goes through members and origins: not for a hot path. */
 RJ_API void rj_space_info(struct rj_space *s, struct rj_now now,

@@ -127,6 +127,24 @@ static void look_at_rivals(struct rj_doctor *d)
     }
 }
 
+/* A device that went on twice: here, or seen from here. */
+static void report_fork(struct rj_doctor *d, const char *text, bool own)
+{
+    if (!own && strstr(text, "not-merged") != NULL)
+        rj_doctor_add(
+            d, "device", RJ_DOCTOR_FAIL,
+            "a device was copied while it ran, and its branches cannot be merged "
+            "(%s). Nodes on two sides keep what they have and exchange no state. "
+            "Keep one side; on each node of the other:",
+            text);
+    else
+        rj_doctor_add(d, "device", own ? RJ_DOCTOR_FAIL : RJ_DOCTOR_WARN,
+                      "%s (%s). On the copy:",
+                      own ? "a second node went on with this device's key"
+                          : "two nodes went on with one device's key",
+                      text);
+}
+
 static void look_at_device(struct rj_doctor *d)
 {
     char text[ROOM], home[RJ_FILE_PATH_MAX];
@@ -151,11 +169,7 @@ static void look_at_device(struct rj_doctor *d)
         if (!own && strcmp(event, "fork") != 0)
             continue;
         (void)rj_cli_text(one, "text", text, sizeof(text));
-        rj_doctor_add(d, "device", own ? RJ_DOCTOR_FAIL : RJ_DOCTOR_WARN,
-                      "%s (%s). On the copy:",
-                      own ? "a second node went on with this device's key"
-                          : "two nodes went on with one device's key",
-                      text);
+        report_fork(d, text, own);
         rj_doctor_fix(d, "rejoin down; mv %s %s.copy; rejoin join TICKET", home, home);
     }
     look_at_rivals(d);

@@ -86,8 +86,8 @@ void rj_status_limits(const struct rj_daemon *d, struct rj_doc *doc, struct rj_s
     }
     if (i.fork_refused)
         rj_doc_text(doc, RJ_BYTES_LIT("a device was copied while it ran, and what one of "
-                                      "the copies wrote cannot be merged here (see the "
-                                      "log)"));
+                                      "the copies wrote cannot be merged here: rejoin "
+                                      "doctor says what to do"));
     if (i.joining) {
         (void)snprintf(text, sizeof(text),
                        "joining: %u %% of what the others have is here",

@@ -11,11 +11,11 @@
 /* Fills in the dep of one origin. */
 static void put_dep(struct rj_space *s, struct rj_buf *b, uint32_t o, uint64_t seq)
 {
-    const struct rj_origin_state *os = &s->os[o];
     struct rj_dep dep = {.origin = s->origins.items[o].id, .seq = seq};
+    const uint8_t *hash = rj_fork_hash(s, o, seq);
 
-    if (os->chain_seq == seq)
-        memcpy(dep.hash, os->chain.b, sizeof(dep.hash));
+    if (hash != NULL)
+        memcpy(dep.hash, hash, sizeof(dep.hash));
     rj_deps_put(b, &dep);
 }
 

@@ -334,8 +334,9 @@ static enum rj_err judge(struct rj_space *s, const struct rj_batch *b, uint32_t 
 
     if (os->device == UINT32_MAX)
         return RJ_EGAP;
-    if (os->chain_seq == b->header.first - 1 &&
-        memcmp(os->chain.b, b->header.prev.b, RJ_DIGEST_LEN) != 0) {
+    if ((os->chain_seq == b->header.first - 1 &&
+         memcmp(os->chain.b, b->header.prev.b, RJ_DIGEST_LEN) != 0) ||
+        rj_fork_differs(s, o, b->header.first - 1, b->header.prev.b)) {
         rj_fork_doubt(s, from, o, b->header.first - 1);
         return RJ_EFORK;
     }
@@ -748,8 +749,10 @@ enum rj_err rj_space_log(struct rj_space *s, const struct rj_batch *b, uint32_t 
         free(e.bytes);
         return err;
     }
-    s->os[origin].chain = b->hash;
-    s->os[origin].chain_seq = last;
+    if (last > s->os[origin].chain_seq) { /* which a holder of the state may have told */
+        s->os[origin].chain = b->hash;
+        s->os[origin].chain_seq = last;
+    }
     s->os[origin].dirty = true;
     s->dirty = true;
     s->pending_log_bytes += bytes.len;

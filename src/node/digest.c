@@ -35,7 +35,7 @@ void rj_digest_pump(struct rj_node *n, struct rj_session *ss, struct rj_link *l)
     struct rj_sum sum;
     size_t at;
 
-    if (!is_quiet(s) || rj_vv_equal(&l->digest_vv, &s->vv) ||
+    if (!is_quiet(s) || l->apart || rj_vv_equal(&l->digest_vv, &s->vv) ||
         !rj_vv_equal(&l->received, &s->vv))
         return;
     if (n->now.mono.ms < due.ms) {
@@ -63,7 +63,7 @@ void rj_digest_heard(struct rj_link *l, struct rj_reader *r, const char *peer)
 
     theirs.hi = rj_cbor_get_uint(r);
     theirs.lo = rj_cbor_get_uint(r);
-    if (r->failed || !is_quiet(s) || hash != rj_space_vector_hash(s))
+    if (r->failed || !is_quiet(s) || l->apart || hash != rj_space_vector_hash(s))
         return;
     s->kind->ops->sum(s->kind, (struct rj_range){0, UINT64_MAX}, NULL, cutoff, &mine);
     if (mine.lo == theirs.lo && mine.hi == theirs.hi)

@@ -29,24 +29,37 @@ static enum at hash_at(const struct rj_space *s, uint32_t o, uint64_t seq,
                        const uint8_t **ret)
 {
     const struct rj_log_entry *e;
+    const struct rj_trail_point *p;
 
     if (s->os[o].chain_seq == seq) {
         *ret = s->os[o].chain.b;
         return KNOWN;
     }
     e = rj_log_at(&s->log, rj_log_find(&s->log, o, seq));
-    if (e == NULL || e->first > seq)
+    if (e != NULL && e->first <= seq) {
+        *ret = e->hash;
+        return rj_log_entry_last(e) == seq ? KNOWN : INSIDE;
+    }
+    p = rj_trail_find(&s->os[o].trail, seq);
+    if (p == NULL || p->first > seq)
         return NOT_KNOWN;
-    *ret = e->hash;
-    return rj_log_entry_last(e) == seq ? KNOWN : INSIDE;
+    *ret = p->hash;
+    return p->last == seq ? KNOWN : INSIDE;
+}
+
+const uint8_t *rj_fork_hash(const struct rj_space *s, uint32_t o, uint64_t seq)
+{
+    const uint8_t *here;
+
+    return hash_at(s, o, seq, &here) == KNOWN ? here : NULL;
 }
 
 bool rj_fork_has_hash(const struct rj_space *s, uint32_t o, uint64_t seq,
                       const uint8_t *hash)
 {
-    const uint8_t *here;
+    const uint8_t *here = rj_fork_hash(s, o, seq);
 
-    return hash_at(s, o, seq, &here) == KNOWN && is_same(here, hash);
+    return here != NULL && is_same(here, hash);
 }
 
 bool rj_fork_goes_on(struct rj_space *s, uint32_t o, uint64_t seq, const uint8_t *hash)
@@ -109,6 +122,19 @@ static void refuse(struct rj_space *s, uint32_t o, uint64_t seq, const char *why
         rj_node_note(s->node, RJ_NOTE_ERROR, RJ_EFORK,
                      "fork space=%s device=%s after=%llu branches=%s", s->name,
                      device_name(s, o), (unsigned long long)seq, why);
+    s->fork_refused = true;
+}
+
+void rj_fork_report(struct rj_space *s, const struct rj_session *ss,
+                    const struct rj_link *l)
+{
+    rj_node_note(s->node, RJ_NOTE_ERROR, RJ_EFORK,
+                 "fork space=%s device=%s before=%llu peer=%s "
+                 "branches=not-merged-log-is-truncated",
+                 s->name,
+                 l->apart_of != RJ_ORIGIN_NONE ? device_name(s, l->apart_of) : "-",
+                 (unsigned long long)l->apart_seq, ss->name);
+    s->forks++;
     s->fork_refused = true;
 }
 
@@ -324,8 +350,10 @@ enum rj_err rj_fork_learn(struct rj_space *s, const struct rj_origin_id *id,
 
     if (o != RJ_ORIGIN_NONE)
         return RJ_OK;
-    if (start <= item->start || start > end)
+    if (start <= item->start)
         return RJ_EPROTO;
+    if (start > end)
+        return RJ_EGAP; /* of a branch, by the name from before its split */
     if (is_full(s, item->root)) {
         refuse(s, parent, start, "too-many");
         return RJ_ELIMIT;
@@ -449,7 +477,7 @@ bool rj_fork_differs(const struct rj_space *s, uint32_t o, uint64_t seq,
     const uint8_t *here;
     enum at at;
 
-    if (is_same(hash, unknown_hash) || !rj_vv_has(&s->vv, o, seq))
+    if (is_same(hash, unknown_hash))
         return false;
     at = hash_at(s, o, seq, &here);
     return at == INSIDE || (at == KNOWN && !is_same(here, hash));
@@ -565,8 +593,7 @@ void rj_fork_remind(struct rj_space *s, struct rj_session *ss, struct rj_reader 
 
 /* ---- finding a fork */
 
-void rj_fork_doubt(struct rj_space *s, struct rj_session *ss, uint32_t origin,
-                   uint64_t seq)
+void rj_fork_ask(struct rj_space *s, struct rj_session *ss, uint32_t origin, uint64_t seq)
 {
     struct rj_link *l = ss != NULL ? rj_session_link(ss, s) : NULL;
     uint32_t root = s->origins.items[origin].root, o;
@@ -590,6 +617,14 @@ void rj_fork_doubt(struct rj_space *s, struct rj_session *ss, uint32_t origin,
     rj_vv_done(&low);
 }
 
+void rj_fork_doubt(struct rj_space *s, struct rj_session *ss, uint32_t origin,
+                   uint64_t seq)
+{
+    if (ss != NULL)
+        rj_line_part(s, ss, origin, seq);
+    rj_fork_ask(s, ss, origin, seq);
+}
+
 bool rj_fork_heard(struct rj_space *s, struct rj_session *ss, const struct rj_vv *told)
 {
     struct rj_node *n = s->node;
@@ -597,7 +632,7 @@ bool rj_fork_heard(struct rj_space *s, struct rj_session *ss, const struct rj_vv
 
     if (seq < s->writer.first + s->writer.count)
         return false;
-    rj_fork_doubt(s, ss, s->self, seq);
+    rj_fork_ask(s, ss, s->self, seq);
     if (n->now.mono.ms - n->opened_at.ms >= RJ_HEARSAY_MS)
         rj_fork_cloned(s);
     return true;
@@ -643,6 +678,17 @@ static enum rj_err found(struct rj_space *s, const struct rj_batch *b, uint32_t 
     return begin_cut(s, o, seq, b->header.prev.b);
 }
 
+static enum rj_err put_proof(struct rj_buf *proof, const struct rj_batch b[2])
+{
+    size_t i;
+
+    for (i = 0; i < 2; i++) {
+        rj_cbor_put_bytes(proof, b[i].raw);
+        rj_cbor_put_bytes(proof, RJ_BYTES_OF(b[i].sig));
+    }
+    return rj_buf_err(proof);
+}
+
 enum rj_err rj_fork_check(struct rj_space *s, const struct rj_batch *b, uint32_t o,
                           struct rj_session *from)
 {
@@ -651,8 +697,7 @@ enum rj_err rj_fork_check(struct rj_space *s, const struct rj_batch *b, uint32_t
     uint32_t root = s->origins.items[o].root;
     struct rj_bytes bytes;
     struct rj_reader r;
-    struct rj_batch mine;
-    struct rj_buf *proof;
+    struct rj_batch mine, both[2];
     enum rj_err err;
     bool noted;
 
@@ -687,12 +732,9 @@ enum rj_err rj_fork_check(struct rj_space *s, const struct rj_batch *b, uint32_t
     err = found(s, b, o, &noted);
     if (err != RJ_OK || !noted)
         return err;
-    proof = &s->splits[s->n_splits - 1].proof;
-    rj_cbor_put_bytes(proof, b->raw);
-    rj_cbor_put_bytes(proof, RJ_BYTES_OF(b->sig));
-    rj_cbor_put_bytes(proof, mine.raw);
-    rj_cbor_put_bytes(proof, RJ_BYTES_OF(mine.sig));
-    return rj_buf_err(proof);
+    both[0] = *b;
+    both[1] = mine;
+    return put_proof(&s->splits[s->n_splits - 1].proof, both);
 }
 
 /* Reads both headers: different ones, behind one header of one origin. */
@@ -733,6 +775,11 @@ static enum rj_err note_uncut(struct rj_space *s, struct rj_session *ss,
             return RJ_EAUTH;
     }
     refuse(s, o, b[0].header.first - 1, "not-merged-log-is-truncated");
+    s->uncut_seq = b[0].header.first - 1;
+    memcpy(s->uncut_hash, b[0].header.prev.b, sizeof(s->uncut_hash));
+    rj_buf_clear(&s->uncut_proof);
+    if (put_proof(&s->uncut_proof, b) != RJ_OK)
+        return RJ_ENOMEM;
     s->uncut = s->origins.items[o].root;
     if (l != NULL) {
         l->knows_split = true;
@@ -766,7 +813,9 @@ enum rj_err rj_fork_on_proof(struct rj_space *s, struct rj_session *ss,
 }
 
 /* The peer has all that is here; of the origin that cannot be cut, by what it has told of
- * the last head from here. A joiner signs none, but has nothing that others have not. */
+ * the last head from here. An opening with nothing behind it tells nothing; what a peer
+ * said of it before its origin was known here is not known. A joiner signs none, but has
+ * nothing that others have not. */
 static bool covers(const struct rj_space *s, const struct rj_link *l)
 {
     uint32_t o;
@@ -776,12 +825,31 @@ static bool covers(const struct rj_space *s, const struct rj_link *l)
 
         if (o == s->self)
             continue;
+        if (s->origins.items[o].root != s->uncut &&
+            rj_vv_get(&l->doubted, s->origins.items[o].root) > 0)
+            return false; /* another branch of something else, too */
         if (s->origins.items[o].root == s->uncut
                 ? most > l->vouched && s->contexts == NULL
-                : !rj_vv_has(&l->received, o, most))
+                : most > 1 && !rj_vv_has(&l->received, o, most))
             return false;
     }
     return rj_vv_has(&l->received, s->self, s->writer.first - 1);
+}
+
+/* Who begins afresh knows of the split from then on, and takes nothing by the name from
+ * before it. */
+static enum rj_err note_split(struct rj_space *s)
+{
+    enum rj_err err;
+
+    if (is_split_at(s, s->uncut, s->uncut_seq, s->uncut_hash))
+        return RJ_OK;
+    err = add_split(s, s->uncut, s->uncut_seq, s->uncut_hash);
+    if (err == RJ_OK) {
+        s->splits[s->n_splits - 1].proof = s->uncut_proof;
+        s->uncut_proof = (struct rj_buf){0};
+    }
+    return err;
 }
 
 enum rj_err rj_fork_consider(struct rj_space *s)
@@ -801,7 +869,8 @@ enum rj_err rj_fork_consider(struct rj_space *s)
         }
         rj_node_note(n, RJ_NOTE_ERROR, RJ_EFORK, "fork space=%s taken-afresh from=%s",
                      s->name, n->sessions[i]->name);
-        s->afresh = true;
+        err = note_split(s);
+        s->afresh = err == RJ_OK;
         rj_node_renew(n);
     }
     return err;

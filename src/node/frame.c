@@ -13,13 +13,14 @@ size_t rj_frame_items(uint64_t type)
         [RJ_FRAME_BATCH] = 3,     [RJ_FRAME_HEAD_] = 4,
         [RJ_FRAME_ACK] = 4,       [RJ_FRAME_PULL] = 3,
         [RJ_FRAME_BEHIND] = 3,    [RJ_FRAME_TAKE] = 8,
-        [RJ_FRAME_META] = 9,      [RJ_FRAME_GIVE] = 1 + RJ_GIVE_FIELDS,
+        [RJ_FRAME_META] = 10,     [RJ_FRAME_GIVE] = 1 + RJ_GIVE_FIELDS,
         [RJ_FRAME_JOIN] = 3,      [RJ_FRAME_WELCOME] = 2,
         [RJ_FRAME_REFUSE] = 2,    [RJ_FRAME_ADDRESSES] = 3,
         [RJ_FRAME_CLOCK] = 3,     [RJ_FRAME_BUSY] = 3,
         [RJ_FRAME_DIGEST] = 6,    [RJ_FRAME_PART] = 3,
         [RJ_FRAME_FORK] = 7,      [RJ_FRAME_CAST] = 7,
         [RJ_FRAME_RELAY_ASK] = 2, [RJ_FRAME_RELAY] = 4,
+        [RJ_FRAME_LINE] = 3,      [RJ_FRAME_APART] = 4,
     };
 
     return type < sizeof(items) ? items[type] : 0;

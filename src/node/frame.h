@@ -35,7 +35,8 @@ enum rj_frame {
     RJ_FRAME_TAKE,      /* [8, number, request, from, to, full, meta, vector] */
     RJ_FRAME_META,      /* [9, number, request, more, [batch...], [id, parent, start,
                            hash...], [author, of, branch...], [raw header,
-                           signature...], [id, seq, hash...]] */
+                           signature...], [id, seq, hash, past...],
+                           [id, [first, count, hash...]...]] */
     RJ_FRAME_GIVE,      /* [10, number, request, from, end, full, whole, S, dict, keys,
                            count, live keys here, cutoff ms, sum hi, sum lo] */
     RJ_FRAME_JOIN,      /* [11, name, proof] */
@@ -49,7 +50,9 @@ enum rj_frame {
     RJ_FRAME_FORK,      /* [19, number, raw header, signature]: proof of a fork */
     RJ_FRAME_CAST,      /* [20, number, author, its number, reached, topic, text] */
     RJ_FRAME_RELAY_ASK, /* [21, device]: let us meet through you */
-    RJ_FRAME_RELAY      /* [22, token, device, role]: meet it through me */
+    RJ_FRAME_RELAY,     /* [22, token, device, role]: meet it through me */
+    RJ_FRAME_LINE,      /* [23, number, [id, seq, hash...]]: where chains stand here */
+    RJ_FRAME_APART      /* [24, number, id, seq]: no state between us, for forks */
 };
 
 /* Items of the array of a frame, its type included; 0: no such type. */

@@ -5,18 +5,20 @@
 #include "node/state.h"
 
 /* One dep: of a branch it tells that its author has all that this goes on from. False: it
- * is not known which origin is meant. */
+ * is not known which origin is meant. Of a branch that is not the one here (R7) it tells
+ * nothing. */
 static bool note_known(struct rj_space *s, const struct rj_dep *dep, struct rj_vv *known,
                        enum rj_err *err)
 {
     const struct rj_origin *items = s->origins.items;
     uint32_t d = rj_fork_locate(s, dep, RJ_ORIGIN_NONE);
     bool found = d != RJ_ORIGIN_NONE;
+    bool other = found && rj_fork_contradicts(s, d, dep);
     uint64_t seq = dep->seq;
 
     if (!found)
         d = rj_origins_find(&s->origins, &dep->origin);
-    for (; *err == RJ_OK && d != RJ_ORIGIN_NONE; d = items[d].parent) {
+    for (; !other && *err == RJ_OK && d != RJ_ORIGIN_NONE; d = items[d].parent) {
         seq = seq < items[d].end ? seq : items[d].end;
         if (rj_vv_get(known, d) < seq)
             *err = rj_vv_put(known, d, seq);
@@ -97,7 +99,8 @@ static void forget_heads(struct rj_space *s, uint32_t by)
 }
 
 /* Who signed a head has what it tells: another branch of an origin than is here, perhaps
- * (R7). Again with each connection, for the answer to a question may have been lost. */
+ * (R7); or another process of that device has. Again with each connection, for the answer
+ * to a question may have been lost. */
 static void compare(struct rj_space *s, const struct rj_header *h, uint32_t o,
                     struct rj_session *from)
 {
@@ -111,7 +114,7 @@ static void compare(struct rj_space *s, const struct rj_header *h, uint32_t o,
         uint32_t d = rj_fork_locate(s, &dep, RJ_ORIGIN_NONE);
 
         if (d != RJ_ORIGIN_NONE && rj_fork_contradicts(s, d, &dep))
-            rj_fork_doubt(s, from, d, dep.seq);
+            rj_fork_ask(s, from, d, dep.seq);
         rj_fork_answer(s, from, &dep);
     }
 }

@@ -245,7 +245,8 @@ static enum rj_err on_behind(struct rj_session *ss, struct rj_reader *r)
     if (l == NULL || !l->told)
         return RJ_OK;
     err = get_truncated(r, l);
-    rj_vv_clear(&l->doubted); /* what was asked for in vain */
+    if (!l->apart)
+        rj_vv_clear(&l->doubted); /* what was asked for in vain */
     if (err == RJ_OK && !l->trunc_unknown && rj_vv_covers(&l->space->vv, &l->trunc))
         rj_link_pull(ss, l);
     return err;
@@ -338,6 +339,10 @@ static enum rj_err on_link_frame(struct rj_node *n, struct rj_session *ss, uint6
         rj_digest_heard(l, r, ss->name);
         return r->failed ? RJ_EPROTO : RJ_OK;
     }
+    if (type == RJ_FRAME_LINE)
+        return rj_line_heard(ss, l, r);
+    if (type == RJ_FRAME_APART)
+        return rj_line_on_apart(n, l, r);
     if (type == RJ_FRAME_TAKE)
         return rj_transfer_on_take(n, ss, l, r);
     if (type == RJ_FRAME_META)
@@ -367,6 +372,8 @@ enum rj_err rj_session_hear(struct rj_node *n, struct rj_session *ss, uint64_t t
     case RJ_FRAME_META:
     case RJ_FRAME_GIVE:
     case RJ_FRAME_DIGEST:
+    case RJ_FRAME_LINE:
+    case RJ_FRAME_APART:
         return on_link_frame(n, ss, type, r);
     case RJ_FRAME_JOIN:
         return rj_join_on_join(n, ss, r);

@@ -18,6 +18,9 @@ void rj_link_done(struct rj_link *l)
     rj_vv_done(&l->heads);
     rj_vv_done(&l->doubted);
     rj_vv_done(&l->reminded);
+    rj_vv_done(&l->chains);
+    rj_vv_done(&l->lines);
+    rj_vv_done(&l->claims);
     rj_vv_done(&l->digest_vv);
     rj_buf_done(&l->held);
 }

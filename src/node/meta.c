@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is needed to judge before a part of the state is taken (R5, R8): all membership
  * batches, the last heads, where the chain of each origin stands and what its author had
- * seen there. It goes in as many frames as it takes; each is used as it comes, the last
- * one says so. Signatures are checked here as at delivery; chain ends and pasts are
- * believed.
- */
+ * seen there; and by which headers the chain came there. It goes in as many frames as it
+ * takes; each is used as it comes, the last one says so. Signatures are checked here as
+ * at delivery; chain ends, trails and pasts are believed, where what is here says nothing
+ * else. */
 #include "base/alloc.h"
 #include "node/frame.h"
 #include "node/state.h"
@@ -100,7 +100,8 @@ static uint32_t get_origin(struct rj_reader *r, const struct rj_space *s)
     return r->failed ? RJ_ORIGIN_NONE : rj_origins_find(&s->origins, &id);
 }
 
-static enum rj_err take_branches(struct rj_space *s, struct rj_reader *r)
+static enum rj_err take_branches(struct rj_space *s, struct rj_session *ss,
+                                 struct rj_reader *r)
 {
     size_t n = rj_cbor_get_array(r), i;
     enum rj_err err = n % 4 != 0 || n / 4 > RJ_ORIGINS_MAX ? RJ_EPROTO : RJ_OK;
@@ -120,6 +121,8 @@ static enum rj_err take_branches(struct rj_space *s, struct rj_reader *r)
         err = rj_space_add_origin(s, &of, &parent); /* its opening may come behind it */
         if (err == RJ_OK)
             err = rj_fork_learn(s, &id, parent, start, hash);
+        if (err == RJ_EGAP || err == RJ_ELIMIT) /* no part is taken by other names */
+            rj_line_part(s, ss, parent, start + 1);
     }
     return err;
 }
@@ -141,32 +144,37 @@ static enum rj_err take_choices(struct rj_space *s, struct rj_reader *r)
     return err;
 }
 
-/* One origin: where its chain stands, and its author's past. */
+/* One origin: where its chain stands, and its author's past. RJ_EGAP: there is another
+ * branch of it here, or the holder does not know of its split: no part of it is taken. */
 static enum rj_err take_chain(struct rj_space *s, struct rj_session *ss,
                               struct rj_reader *r)
 {
-    struct rj_origin_id id;
     struct rj_digest hash = {0};
     struct rj_vv past = {0};
-    uint64_t seq;
+    struct rj_dep dep;
     uint32_t o;
     enum rj_err err;
 
-    rj_cbor_get_fixed(r, id.b, sizeof(id.b));
-    seq = rj_cbor_get_uint(r);
+    rj_cbor_get_fixed(r, dep.origin.b, sizeof(dep.origin.b));
+    dep.seq = rj_cbor_get_uint(r);
     rj_cbor_get_fixed(r, hash.b, sizeof(hash.b));
+    memcpy(dep.hash, hash.b, sizeof(dep.hash));
     err = rj_vv_decode(r, &s->origins, &past, NULL);
-    o = rj_origins_find(&s->origins, &id);
-    if (err == RJ_OK && o != RJ_ORIGIN_NONE && o != s->self) {
-        err = rj_vv_join(&s->os[o].past, &past);
-        s->os[o].dirty = true;
-        if (!rj_vv_has(&s->vv, o, seq)) {
-            s->os[o].chain = hash;
-            s->os[o].chain_seq = seq;
-        } else if (rj_fork_differs(s, o, seq, hash.b)) { /* no part of it is taken */
-            rj_fork_doubt(s, ss, o, seq);
+    if (err == RJ_OK && dep.seq > RJ_SEQ_MAX)
+        err = RJ_EPROTO;
+    o = rj_origins_find(&s->origins, &dep.origin);
+    if (err == RJ_OK && o != RJ_ORIGIN_NONE) {
+        err = rj_line_judge(s, ss, &dep);
+        if (err == RJ_OK && dep.seq > s->origins.items[o].end) {
+            rj_fork_answer(s, ss, &dep);
+            rj_line_part(s, ss, o, dep.seq);
             err = RJ_EGAP;
         }
+        if (err == RJ_OK && o != s->self)
+            err = rj_vv_join(&s->os[o].past, &past);
+        if (err == RJ_OK && o != s->self)
+            err = rj_line_tell(s, o, dep.seq, &hash);
+        s->os[o].dirty = true;
     }
     rj_vv_done(&past);
     return err;
@@ -185,6 +193,46 @@ static enum rj_err take_chains(struct rj_space *s, struct rj_session *ss,
     return err;
 }
 
+/* By which headers the chain of an origin came there. */
+static enum rj_err take_trail(struct rj_space *s, struct rj_session *ss,
+                              struct rj_reader *r)
+{
+    uint32_t o = get_origin(r, s);
+    size_t n, i;
+    enum rj_err err = RJ_OK;
+
+    n = rj_cbor_get_array(r);
+    if (r->failed || n % 3 != 0 || n / 3 > RJ_TOLD_POINTS)
+        return RJ_EPROTO;
+    for (i = 0; i < n / 3 && err == RJ_OK; i++) {
+        struct rj_trail_point p = {.first = rj_cbor_get_uint(r)};
+        uint64_t count = rj_cbor_get_uint(r);
+
+        rj_cbor_get_fixed(r, p.hash, sizeof(p.hash));
+        if (r->failed || p.first == 0 || p.first > RJ_SEQ_MAX || count == 0 ||
+            count > RJ_BATCH_WRITES_MAX)
+            return RJ_EPROTO;
+        if (o == RJ_ORIGIN_NONE)
+            continue;
+        p.last = p.first + count - 1;
+        err = rj_line_judge_point(s, ss, o, &p);
+        if (err == RJ_OK && o != s->self)
+            err = rj_line_tell_point(s, o, &p);
+    }
+    return err;
+}
+
+static enum rj_err take_trails(struct rj_space *s, struct rj_session *ss,
+                               struct rj_reader *r)
+{
+    size_t n = rj_cbor_get_array(r), i;
+    enum rj_err err = r->failed || n % 2 != 0 ? RJ_EPROTO : RJ_OK;
+
+    for (i = 0; i < n / 2 && err == RJ_OK; i++)
+        err = take_trail(s, ss, r);
+    return err;
+}
+
 enum rj_err rj_meta_heard(struct rj_session *ss, struct rj_link *l, struct rj_reader *r)
 {
     struct rj_space *s = l->space;
@@ -196,8 +244,8 @@ enum rj_err rj_meta_heard(struct rj_session *ss, struct rj_link *l, struct rj_re
         return RJ_EPROTO;
     if (!rj_transfer_is_asked(s, ss, request))
         return RJ_OK; /* of a transfer that was given up */
-    err = take_branches(s, r);
-    if (err == RJ_EGAP || err == RJ_ELIMIT) { /* no part is taken by other names */
+    err = take_branches(s, ss, r);
+    if (err == RJ_EGAP || err == RJ_ELIMIT) {
         rj_transfer_busy(s);
         (void)rj_reader_rest(r);
         return RJ_OK;
@@ -210,6 +258,8 @@ enum rj_err rj_meta_heard(struct rj_session *ss, struct rj_link *l, struct rj_re
         err = take_heads(s, ss, r);
     if (err == RJ_OK)
         err = take_chains(s, ss, r);
+    if (err == RJ_OK)
+        err = take_trails(s, ss, r);
     if (err == RJ_EGAP) {
         rj_transfer_busy(s);
         (void)rj_reader_rest(r);
@@ -224,7 +274,7 @@ enum rj_err rj_meta_heard(struct rj_session *ss, struct rj_link *l, struct rj_re
 
 /* ---- the holder's side */
 
-enum list { BRANCHES, BATCHES, CHOICES, HEADS, CHAINS, LISTS };
+enum list { BRANCHES, BATCHES, CHOICES, HEADS, CHAINS, TRAILS, LISTS };
 
 /* A frame in the making. */
 struct meta {
@@ -236,7 +286,7 @@ struct meta {
 
 static void end_frame(struct meta *m, bool more)
 {
-    size_t at = rj_frame_begin(m->out, RJ_FRAME_META, 8), i;
+    size_t at = rj_frame_begin(m->out, RJ_FRAME_META, 3 + LISTS), i;
 
     rj_cbor_put_uint(m->out, m->number);
     rj_cbor_put_uint(m->out, m->request);
@@ -255,8 +305,12 @@ static void end_frame(struct meta *m, bool more)
 /* Something of n items was appended to a list. */
 static void added(struct meta *m, enum list list, size_t n)
 {
+    size_t bytes = 0, i;
+
     m->items[list] += n;
-    if (m->lists[list].len >= RJ_FRAME_MORE_BYTES)
+    for (i = 0; i < LISTS; i++)
+        bytes += m->lists[i].len;
+    if (bytes >= RJ_FRAME_MORE_BYTES)
         end_frame(m, true);
 }
 
@@ -309,9 +363,8 @@ static void put_choices(struct meta *m, const struct rj_space *s)
     }
 }
 
-static void put_origins(struct meta *m, const struct rj_space *s)
+static void put_heads(struct meta *m, const struct rj_space *s)
 {
-    struct rj_buf *b = &m->lists[CHAINS];
     uint32_t o;
 
     for (o = 0; o < s->origins.n; o++) {
@@ -320,15 +373,96 @@ static void put_origins(struct meta *m, const struct rj_space *s)
         rj_buf_append(&m->lists[HEADS], rj_buf_view(&s->os[o].head));
         added(m, HEADS, 2);
     }
+}
+
+/* Behind that the asker is told the headers: also the one that its own last must be. */
+static uint64_t told_to(const struct rj_link *l, uint32_t o)
+{
+    uint64_t told = rj_vv_get(&l->chains, o), claim = rj_vv_get(&l->claims, o);
+
+    return claim > told ? claim - 1 : told;
+}
+
+/* What of the trails goes: points of that level, so that they are not too many. */
+static unsigned level_of(const struct rj_space *s, const struct rj_link *l)
+{
+    struct rj_trail_point p;
+    size_t n = 0;
+    unsigned level = 0;
+    uint64_t seq;
+    uint32_t o;
+
     for (o = 0; o < s->origins.n; o++) {
-        if (s->os[o].chain_seq == 0)
+        for (seq = told_to(l, o); rj_line_next(s, o, seq, &p); seq = p.last)
+            n++;
+    }
+    for (; n > RJ_TRAIL_MAX / 2; n /= 2)
+        level++;
+    return level;
+}
+
+static void put_trail(struct meta *m, const struct rj_space *s, uint32_t o, uint64_t told,
+                      unsigned level)
+{
+    struct rj_buf points = {0};
+    struct rj_trail_point p;
+    uint64_t from = told;
+    size_t n = 0;
+
+    while (rj_line_next(s, o, told, &p)) {
+        bool goes = told == from || rj_trail_level(p.hash) >= level;
+
+        told = p.last;
+        if (goes) {
+            rj_cbor_put_uint(&points, p.first);
+            rj_cbor_put_uint(&points, p.last - p.first + 1);
+            rj_cbor_put_bytes(&points, RJ_BYTES_OF(p.hash));
+            n++;
+        }
+        if (n == RJ_TOLD_POINTS || (n > 0 && !rj_line_next(s, o, told, &p))) {
+            put_id(&m->lists[TRAILS], s, o);
+            rj_cbor_put_array(&m->lists[TRAILS], 3 * n);
+            rj_buf_append(&m->lists[TRAILS], rj_buf_view(&points));
+            if (points.failed)
+                rj_buf_fail(&m->lists[TRAILS], rj_buf_err(&points));
+            added(m, TRAILS, 2);
+            rj_buf_clear(&points);
+            n = 0;
+        }
+    }
+    rj_buf_done(&points);
+}
+
+/* Chains that stand elsewhere than the asker was told. */
+static void put_chains(struct meta *m, const struct rj_space *s, struct rj_link *l,
+                       bool all)
+{
+    struct rj_buf *b = &m->lists[CHAINS];
+    unsigned level = level_of(s, l);
+    uint32_t o;
+
+    for (o = 0; o < s->origins.n; o++) {
+        uint64_t told = rj_vv_get(&l->chains, o), seq = s->os[o].chain_seq;
+
+        if (seq == 0 || (seq <= told && !all))
             continue;
-        rj_cbor_put_bytes(b, RJ_BYTES_OF(s->origins.items[o].id.b));
-        rj_cbor_put_uint(b, s->os[o].chain_seq);
+        put_id(b, s, o);
+        rj_cbor_put_uint(b, seq);
         rj_cbor_put_bytes(b, RJ_BYTES_OF(s->os[o].chain.b));
         rj_vv_encode(b, &s->origins, &s->os[o].past);
         added(m, CHAINS, CHAIN_ITEMS);
+        put_trail(m, s, o, told_to(l, o), level);
+        if (rj_vv_put(&l->chains, o, seq) != RJ_OK)
+            rj_buf_fail(b, RJ_ENOMEM);
     }
+}
+
+static void meta_done(struct meta *m)
+{
+    size_t i;
+
+    for (i = 0; i < LISTS; i++)
+        rj_buf_done(&m->lists[i]);
 }
 
 void rj_meta_put(struct rj_session *ss, struct rj_link *l, uint64_t request)
@@ -337,6 +471,7 @@ void rj_meta_put(struct rj_session *ss, struct rj_link *l, uint64_t request)
     struct meta m = {.out = &ss->out, .number = l->number_here, .request = request};
     size_t i;
 
+    rj_vv_clear(&l->chains);
     put_branches(&m, s);
     for (i = 0; i < s->n_member_batches; i++) {
         const struct rj_origin *item = &s->origins.items[s->member_origins[i]];
@@ -349,9 +484,25 @@ void rj_meta_put(struct rj_session *ss, struct rj_link *l, uint64_t request)
         added(&m, BATCHES, 2);
     }
     put_choices(&m, s);
-    put_origins(&m, s);
+    put_heads(&m, s);
+    put_chains(&m, s, l, true);
     end_frame(&m, false);
-    for (i = 0; i < LISTS; i++)
-        rj_buf_done(&m.lists[i]);
+    meta_done(&m);
     l->meta_batches = s->n_member_batches + s->origins.n;
+}
+
+void rj_meta_put_moved(struct rj_session *ss, struct rj_link *l, uint64_t request)
+{
+    const struct rj_space *s = l->space;
+    struct meta m = {.out = &ss->out, .number = l->number_here, .request = request};
+    bool moved = false;
+    uint32_t o;
+
+    for (o = 0; o < s->origins.n; o++)
+        moved = moved || s->os[o].chain_seq > rj_vv_get(&l->chains, o);
+    if (!moved)
+        return;
+    put_chains(&m, s, l, false);
+    end_frame(&m, false);
+    meta_done(&m);
 }

@@ -371,6 +371,8 @@ static enum rj_err flush_space(struct rj_node *n, struct rj_space *s)
         err = note_caught_up(n, s);
     if (err == RJ_OK && s->uncut != RJ_ORIGIN_NONE && n->renew == 0)
         err = rj_fork_consider(s);
+    if (err == RJ_OK && s->any_apart)
+        rj_line_consider(s);
     if (err == RJ_OK && !rj_vv_equal(&s->durable, &s->head_vv)) {
         struct rj_mono due = rj_mono_add(s->head_at, RJ_HEAD_MS);
 

@@ -179,6 +179,41 @@ static void collect_forgotten(struct rj_space *s, struct rj_writes *w)
     s->forgotten = false;
 }
 
+static void collect_point(struct rj_space *s, uint32_t o, const struct rj_trail_point *p,
+                          struct rj_buf *b, struct rj_writes *w)
+{
+    struct key k = numbered_key(s->number, 'T', s->trail_next++);
+
+    rj_buf_clear(b);
+    rj_cbor_put_array(b, 4);
+    rj_cbor_put_uint(b, o);
+    rj_cbor_put_uint(b, p->first);
+    rj_cbor_put_uint(b, p->last);
+    rj_cbor_put_bytes(b, RJ_BYTES_OF(p->hash));
+    rj_writes_put(w, key_view(&k), rj_buf_view(b));
+}
+
+/* What the trails got since; or all of it, when something left them. */
+static void collect_trails(struct rj_space *s, struct rj_buf *b, struct rj_writes *w)
+{
+    struct key from = space_key(s->number, 'T'), to = space_key(s->number, 'T' + 1);
+    size_t i;
+    uint32_t o;
+
+    for (i = 0; !s->trail_anew && i < s->n_trail_fresh; i++)
+        collect_point(s, s->trail_fresh[i].origin, &s->trail_fresh[i].point, b, w);
+    s->n_trail_fresh = 0;
+    if (!s->trail_anew)
+        return;
+    rj_writes_delete_range(w, key_view(&from), key_view(&to));
+    s->trail_anew = false;
+    s->trail_next = 0;
+    for (o = 0; o < s->origins.n; o++) {
+        for (i = 0; i < s->os[o].trail.n; i++)
+            collect_point(s, o, &s->os[o].trail.points[i], b, w);
+    }
+}
+
 static void collect_members(struct rj_space *s, struct rj_buf *b, struct rj_writes *w)
 {
     for (; s->stored_member_batches < s->n_member_batches; s->stored_member_batches++) {
@@ -280,6 +315,7 @@ enum rj_err rj_space_collect(struct rj_space *s, struct rj_writes *w)
         collect_forgotten(s, w);
     collect_splits(s, &b, w);
     collect_log(s, &b, w);
+    collect_trails(s, &b, w);
     collect_contexts(s, &b, w);
     collect_pending(s, &b, w);
     err = s->kind->ops->collect(s->kind, w);
@@ -499,6 +535,25 @@ static enum rj_err load_entry(struct rj_space *s, uint64_t i, struct rj_bytes va
     return rj_log_append(&s->log, &e);
 }
 
+static enum rj_err load_point(struct rj_space *s, uint64_t i, struct rj_bytes value)
+{
+    struct rj_reader r = rj_reader_of(value);
+    struct rj_trail_point p = {0};
+    uint64_t o;
+
+    rj_cbor_expect_array(&r, 4);
+    o = rj_cbor_get_uint(&r);
+    p.first = rj_cbor_get_uint(&r);
+    p.last = rj_cbor_get_uint(&r);
+    rj_cbor_get_fixed(&r, p.hash, sizeof(p.hash));
+    if (!rj_reader_complete(&r) || o >= s->origins.n || p.first == 0 ||
+        p.first > p.last || p.last > RJ_SEQ_MAX || s->trail_points >= RJ_TRAIL_MAX)
+        return RJ_ECORRUPT;
+    s->trail_next = i + 1;
+    s->trail_points++;
+    return rj_trail_add(&s->os[o].trail, &p);
+}
+
 static enum rj_err load_contexts(struct rj_space *s, struct rj_bytes value)
 {
     struct rj_reader r = rj_reader_of(value);
@@ -664,6 +719,8 @@ enum rj_err rj_space_load(struct rj_node *n, struct rj_view *view, uint32_t numb
     }
     if (err == RJ_OK)
         err = each(n, view, s, 'I', load_entry);
+    if (err == RJ_OK)
+        err = each(n, view, s, 'T', load_point);
     s->stored_end = s->committed_end = s->collected_end = s->log.end;
     if (err == RJ_OK && s->afresh)
         err = rj_split_forget(s);

@@ -114,11 +114,14 @@ void rj_space_free(struct rj_space *s)
         rj_vv_done(&s->os[i].past);
         rj_buf_done(&s->os[i].head);
         free(s->os[i].choices);
+        rj_trail_done(&s->os[i].trail);
     }
+    free(s->trail_fresh);
     free(s->os);
     for (i = 0; i < s->n_splits; i++)
         rj_buf_done(&s->splits[i].proof);
     free(s->splits);
+    rj_buf_done(&s->uncut_proof);
     free(s->renamed);
     for (i = 0; i < s->n_member_batches; i++)
         rj_buf_done(&s->member_batches[i]);
@@ -256,7 +259,11 @@ void rj_space_truncate(struct rj_space *s)
     while (!s->torn && s->log.total_bytes > s->node->limits.log_bytes &&
            s->log.begin < s->committed_end) {
         const struct rj_log_entry *e = rj_log_at(&s->log, s->log.begin);
+        struct rj_trail_point p = {.first = e->first, .last = rj_log_entry_last(e)};
 
+        memcpy(p.hash, e->hash, sizeof(p.hash));
+        if (rj_line_keep(s, e->origin, &p) != RJ_OK)
+            return; /* later */
         if (rj_vv_get(&s->trunc, e->origin) < rj_log_entry_last(e) &&
             rj_vv_put(&s->trunc, e->origin, rj_log_entry_last(e)) != RJ_OK)
             return; /* later */

@@ -138,6 +138,10 @@ static enum rj_err cut(struct rj_space *s, const struct rj_split *split)
     s->os[branch].chain_seq = s->os[o].chain_seq;
     s->os[o].chain = b.header.prev;
     s->os[o].chain_seq = split->seq;
+    err = rj_trail_cut(&s->os[o].trail, split->seq, &s->os[branch].trail);
+    s->trail_anew = true;
+    if (err != RJ_OK)
+        return err;
     err = rename_log(s);
     return err == RJ_OK ? choose_for_all(s, at, o, branch) : err;
 }
@@ -266,11 +270,35 @@ enum rj_err rj_split_walk(struct rj_space *s)
 
 /* ---- where nothing can be cut */
 
+/* The origin that goes on behind a split which could not be carried out: of several that
+ * do, the one that has its header. RJ_ORIGIN_NONE: it was carried out. */
+static uint32_t uncut_at(const struct rj_space *s, const struct rj_split *split)
+{
+    uint32_t found = RJ_ORIGIN_NONE, o;
+
+    for (o = 0; o < s->origins.n; o++) {
+        const struct rj_origin *item = &s->origins.items[o];
+
+        if (item->root == split->root && split->seq > item->start &&
+            split->seq < item->end &&
+            (found == RJ_ORIGIN_NONE || rj_fork_has_hash(s, o, split->seq, split->hash)))
+            found = o;
+    }
+    return found;
+}
+
 enum rj_err rj_split_forget(struct rj_space *s)
 {
     uint64_t end = s->log.end;
     uint32_t o;
+    size_t i;
 
+    for (i = 0; i < s->n_splits; i++) {
+        o = uncut_at(s, &s->splits[i]);
+        if (o != RJ_ORIGIN_NONE) /* from now on its branches have names here */
+            s->origins.items[o].end = s->splits[i].seq;
+        s->splits[i].fresh = false;
+    }
     rj_log_done(&s->log);
     s->log = (struct rj_log){.begin = end, .end = end, .cached_from = end};
     s->stored_begin = s->stored_end = s->committed_end = s->collected_end = end;
@@ -282,9 +310,10 @@ enum rj_err rj_split_forget(struct rj_space *s)
         s->os[o].taken = 0;
         s->os[o].n_choices = 0;
         s->os[o].dirty = true;
+        rj_trail_done(&s->os[o].trail);
     }
-    for (o = 0; o < s->n_splits; o++)
-        s->splits[o].fresh = false;
+    s->trail_points = 0;
+    s->trail_anew = true;
     s->torn = false;
     s->afresh = false;
     s->forgotten = true;

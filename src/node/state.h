@@ -11,6 +11,7 @@
 #include "causal/contexts.h"
 #include "causal/log.h"
 #include "causal/member.h"
+#include "causal/trail.h"
 
 #include <rejoin/node.h>
 
@@ -36,6 +37,8 @@ enum {
     RJ_HEARSAY_MS =
         600000, /* an instance lives so long, whatever unproven forks are told */
     RJ_BRANCHES_MAX = 64,   /* branches of one device (R7) */
+    RJ_APART_MS = 10000,    /* a fork that no log has shown after this is reported */
+    RJ_TOLD_POINTS = 1024,  /* points of a trail in one piece of META */
     RJ_RESEND_MS = 5000,    /* what was refused for its stamp is offered again */
     RJ_BUSY_MS = 50,        /* a busy holder is asked again after this */
     RJ_STRANDED_MS = 60000, /* ranges that nobody can complete are taken afresh after */
@@ -51,11 +54,20 @@ enum {
     RJ_ROOM_MIN = 16 * 1024 * 1024        /* free bytes below which writes are refused */
 };
 
+/* Where the chain of an origin stands at a holder of the state, as that tells. */
+struct rj_told {
+    uint64_t seq;
+    struct rj_digest hash;
+    struct rj_trail trail;
+};
+
 /* What a space knows about one origin, beside the origin table. */
 struct rj_origin_state {
     struct rj_digest chain; /* hash of the batch header that ends at chain_seq */
     uint64_t chain_seq;
-    struct rj_vv known;  /* what its device has durably: its last head (knowledge) */
+    struct rj_trail trail; /* of its headers before that which the log lacks */
+    struct rj_told *told;  /* by who gives the state; NULL: nothing */
+    struct rj_vv known;    /* what its device has durably: its last head (knowledge) */
     struct rj_vv past;   /* deps of its batches: what its author had seen of origins that
                             have written role or close records */
     uint64_t head_stamp; /* order of heads */
@@ -104,6 +116,8 @@ struct rj_transfer {
     struct rj_vv need;          /* every range must cover it */
     struct rj_piece *pieces;
     size_t n, cap; /* a stack */
+    bool told;     /* of some origin: counts here once a part was taken */
+    size_t n_told_points;
 };
 
 struct rj_link {
@@ -120,12 +134,19 @@ struct rj_link {
     bool trunc_unknown; /* ... and of origins that are not known here */
     struct rj_vv told_received, told_durable; /* our last acknowledgement */
     uint64_t cursor;                          /* next log position to consider */
-    struct rj_vv heads;     /* by origin: stamp of the last head sent or got */
-    struct rj_vv doubted;   /* by incarnation: up to where another branch was asked for */
-    struct rj_vv reminded;  /* ... and was shown what proves a split, twice that */
-    bool knows_split;       /* it showed one ... */
-    uint64_t vouched;       /* ... and has what is here of that origin, up to this */
-    struct rj_vv digest_vv; /* the vector at which our sum was told last */
+    struct rj_vv heads;    /* by origin: stamp of the last head sent or got */
+    struct rj_vv doubted;  /* by incarnation: up to where another branch was asked for */
+    struct rj_vv reminded; /* ... and was shown what proves a split, twice that */
+    struct rj_vv lines;    /* where chains stand here, as was told in LINE ... */
+    struct rj_vv chains;   /* ... and in META */
+    struct rj_vv claims;   /* where they stand there, as the peer told in LINE */
+    bool apart;            /* it has another branch than is here, or says so ... */
+    struct rj_mono apart_at; /* ... since then ... */
+    uint32_t apart_of;       /* ... of this origin, or NONE ... */
+    uint64_t apart_seq;      /* ... up to this at least */
+    bool knows_split;        /* it showed one ... */
+    uint64_t vouched;        /* ... and has what is here of that origin, up to this */
+    struct rj_vv digest_vv;  /* the vector at which our sum was told last */
     struct rj_mono digest_at;
     struct rj_mono began_at;  /* when the peer first told its vector */
     struct rj_mono resend_at; /* 0, or when to offer again what a clock refused */
@@ -167,6 +188,12 @@ struct rj_session {
 struct rj_fork_proof {
     struct rj_bytes raw[2];
     uint8_t sig[2][RJ_SIG_LEN];
+};
+
+/* A point of the trail of an origin. */
+struct rj_trail_fresh {
+    uint32_t origin;
+    struct rj_trail_point point;
 };
 
 /* Where an incarnation was continued twice: behind the header that ends at seq. */
@@ -239,6 +266,11 @@ struct rj_space {
     struct rj_mono expire_at;
     bool expires; /* there is something to look at then */
     uint64_t truncated;
+    size_t trail_points;                /* of all origins */
+    struct rj_trail_fresh *trail_fresh; /* those that the store lacks */
+    size_t n_trail_fresh, cap_trail_fresh;
+    uint64_t trail_next;      /* number of the next one there */
+    bool trail_anew;          /* all are to be stored again */
     bool dirty;               /* something to commit */
     uint32_t collected_count; /* pending writes that the last commit holds */
     uint64_t pending_log_bytes;
@@ -247,11 +279,15 @@ struct rj_space {
     struct rj_split *splits; /* R7 */
     size_t n_splits;
     uint32_t
-        uncut;   /* an incarnation that goes on twice and cannot be cut here, or NONE */
-    bool afresh; /* the next open begins as a joiner does */
-    bool forgotten;    /* this one did: the store is to follow */
-    bool torn;         /* one is fresh */
-    bool fork_refused; /* that one cannot be merged was told */
+        uncut; /* an incarnation that goes on twice and cannot be cut here, or NONE */
+    uint64_t uncut_seq;                  /* where it was split, */
+    uint8_t uncut_hash[RJ_DEP_HASH_LEN]; /* behind that header, */
+    struct rj_buf uncut_proof;           /* and what proves it */
+    bool afresh;                         /* the next open begins as a joiner does */
+    bool forgotten;                      /* this one did: the store is to follow */
+    bool torn;                           /* one is fresh */
+    bool fork_refused;                   /* that one cannot be merged was told */
+    bool any_apart;                      /* some link is, since this instance began */
     struct rj_choice
         *renamed; /* while loading: what was cut, and the branch here of it */
     size_t n_renamed;
@@ -493,8 +529,8 @@ bool rj_fork_is_told(const struct rj_space *s, const struct rj_batch *b);
 /* Notes which branches an author means from a batch on. RJ_ENOMEM. */
 enum rj_err rj_fork_choose(struct rj_space *s, const struct rj_header *h,
                            uint32_t author);
-/* Notes a branch, or a choice, that a holder of the state tells. RJ_EGAP: this node has
- * more of that origin itself, under the name from before the split. */
+/* Notes a branch, or a choice, that a holder of the state tells. RJ_EGAP: one of the two
+ * has more of that origin, under the name from before a split. */
 enum rj_err rj_fork_learn(struct rj_space *s, const struct rj_origin_id *id,
                           uint32_t parent, uint64_t start, const uint8_t *hash);
 enum rj_err rj_fork_note_choice(struct rj_space *s, uint32_t author, uint32_t of,
@@ -504,7 +540,14 @@ enum rj_err rj_fork_note_choice(struct rj_space *s, uint32_t author, uint32_t of
 void rj_fork_remind(struct rj_space *s, struct rj_session *ss, struct rj_reader r);
 /* The same for one entry of its head. */
 void rj_fork_answer(struct rj_space *s, struct rj_session *ss, const struct rj_dep *dep);
-/* A peer has another branch of an origin: asks it for all of the incarnation. */
+/* The begin of the hash of the header of origin o that ends at seq, NULL: not known.
+ * Borrowed until the next step. */
+const uint8_t *rj_fork_hash(const struct rj_space *s, uint32_t o, uint64_t seq);
+/* Asks a peer for all of an incarnation. */
+void rj_fork_ask(struct rj_space *s, struct rj_session *ss, uint32_t origin,
+                 uint64_t seq);
+/* A peer has another branch of an origin: no state is taken from it, and it is asked for
+ * all of the incarnation. */
 void rj_fork_doubt(struct rj_space *s, struct rj_session *ss, uint32_t origin,
                    uint64_t seq);
 /* A batch in whose place the log has one already: if another one, a fork is found. */
@@ -527,6 +570,40 @@ void rj_fork_cloned(struct rj_space *s);
 void rj_node_renew(struct rj_node *n);
 /* Devices of branches, once the membership is loaded. */
 void rj_fork_inherit(struct rj_space *s);
+
+/* Reports that the branch of a peer cannot be merged here. */
+void rj_fork_report(struct rj_space *s, const struct rj_session *ss,
+                    const struct rj_link *l);
+
+/* ---- line.c (R7) */
+/* Notes an entry of the log, or a header that was told, in the trail. RJ_ENOMEM. */
+enum rj_err rj_line_keep(struct rj_space *s, uint32_t o, const struct rj_trail_point *p);
+/* The first header of o that is known to end behind seq. False: none. */
+bool rj_line_next(const struct rj_space *s, uint32_t o, uint64_t seq,
+                  struct rj_trail_point *ret);
+/* Tells where chains stand here that went on since that was told. RJ_ENOMEM. */
+enum rj_err rj_line_put(struct rj_session *ss, struct rj_link *l);
+/* A LINE, without its number of the space. RJ_EPROTO, RJ_ENOMEM. */
+enum rj_err rj_line_heard(struct rj_session *ss, struct rj_link *l, struct rj_reader *r);
+/* A peer tells where a chain stands, or a header of it. RJ_EGAP: it has another branch
+ * than is here, or does not know of a split: no state flows between the two. */
+enum rj_err rj_line_judge(struct rj_space *s, struct rj_session *ss,
+                          const struct rj_dep *dep);
+enum rj_err rj_line_judge_point(struct rj_space *s, struct rj_session *ss, uint32_t o,
+                                const struct rj_trail_point *p);
+/* Notes where a holder's chain stands, or a point of its trail; it counts once a part of
+ * its state is taken. RJ_ENOMEM. */
+enum rj_err rj_line_tell(struct rj_space *s, uint32_t o, uint64_t seq,
+                         const struct rj_digest *hash);
+enum rj_err rj_line_tell_point(struct rj_space *s, uint32_t o,
+                               const struct rj_trail_point *p);
+enum rj_err rj_line_adopt(struct rj_space *s);
+void rj_line_forget_told(struct rj_space *s);
+/* No state flows over this link any more; the peer is told. o: RJ_ORIGIN_NONE: any. */
+void rj_line_part(struct rj_space *s, struct rj_session *ss, uint32_t o, uint64_t seq);
+enum rj_err rj_line_on_apart(struct rj_node *n, struct rj_link *l, struct rj_reader *r);
+/* Reports what no log has shown for a while. */
+void rj_line_consider(struct rj_space *s);
 
 /* ---- split.c (R7) */
 /* At an open, origins and log being loaded: makes the branches of fresh splits, and puts
@@ -634,6 +711,8 @@ void rj_transfer_session_down(struct rj_space *s, uint64_t session);
 
 /* ---- meta.c: what goes before parts of the state */
 void rj_meta_put(struct rj_session *ss, struct rj_link *l, uint64_t request);
+/* Where chains stand that went on since. */
+void rj_meta_put_moved(struct rj_session *ss, struct rj_link *l, uint64_t request);
 enum rj_err rj_meta_heard(struct rj_session *ss, struct rj_link *l, struct rj_reader *r);
 
 /* ---- clock.c */

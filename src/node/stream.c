@@ -22,8 +22,12 @@ enum rj_err rj_link_begin(struct rj_node *n, struct rj_session *ss, struct rj_li
 
     if (err != RJ_OK)
         return err;
-    if (l->began_at.ms == 0)
+    if (l->began_at.ms == 0) {
         l->began_at = n->now.mono;
+        err = rj_line_put(ss, l);
+        if (err != RJ_OK)
+            return err;
+    }
     l->streaming = rj_vv_covers(&l->received, &s->trunc);
     l->cursor = rj_log_start(&s->log, &l->sent);
     if (!l->streaming) {
@@ -248,6 +252,8 @@ static enum rj_err nudge(struct rj_node *n, struct rj_session *ss, struct rj_lin
 
     if (rj_vv_covers(&l->received, &l->space->trunc))
         return rj_link_begin(n, ss, l);
+    if (l->apart)
+        return RJ_OK;
     if (n->now.mono.ms >= due.ms) {
         put_behind(ss, l);
         l->behind_at = n->now.mono;

@@ -21,6 +21,7 @@ void rj_transfer_stop(struct rj_space *s)
 
     for (i = 0; i < t->n; i++)
         rj_vv_done(&t->pieces[i].have);
+    rj_line_forget_told(s);
     t->n = 0;
     t->active = false;
     t->session = 0;
@@ -96,8 +97,12 @@ static enum rj_err ask(struct rj_space *s, struct rj_session *ss, struct rj_link
 {
     struct rj_transfer *t = &s->transfer;
     const struct rj_piece *p = &t->pieces[t->n - 1];
-    size_t at = rj_frame_begin(&ss->out, RJ_FRAME_TAKE, 7);
+    enum rj_err err = t->meta_done ? RJ_OK : rj_line_put(ss, l);
+    size_t at;
 
+    if (err != RJ_OK)
+        return err;
+    at = rj_frame_begin(&ss->out, RJ_FRAME_TAKE, 7);
     t->request = ++s->node->next_request;
     t->deadline = rj_mono_add(s->node->now.mono, RJ_TRANSFER_MS);
     rj_node_wake(s->node, t->deadline);
@@ -249,13 +254,22 @@ static struct rj_link *next_link(struct rj_space *s, struct rj_session **ret_ss)
         struct rj_session *ss = n->sessions[(s->pull_turn + i) % n->n_sessions];
         struct rj_link *l = rj_session_link(ss, s);
 
-        if (l != NULL && l->told && l->heard && !ss->closing) {
+        if (l != NULL && l->told && l->heard && !l->apart && !ss->closing) {
             s->pull_turn = (uint32_t)((s->pull_turn + i + 1) % n->n_sessions);
             *ret_ss = ss;
             return l;
         }
     }
     return NULL;
+}
+
+/* Who brought it is apart: what it waits for is of the other branch. */
+static bool is_from_apart(const struct rj_space *s, const struct rj_parked *p)
+{
+    struct rj_session *ss = rj_node_session(s->node, p->session);
+    const struct rj_link *l = ss != NULL ? rj_session_link(ss, s) : NULL;
+
+    return l != NULL && l->apart;
 }
 
 /* Some parked batch waits for others, and not because its origin was closed. */
@@ -270,7 +284,7 @@ static bool has_gap(const struct rj_space *s)
 
         memcpy(id.b, p->key, sizeof(id.b));
         o = rj_origins_find(&s->origins, &id);
-        if (o == RJ_ORIGIN_NONE || !s->os[o].closed)
+        if ((o == RJ_ORIGIN_NONE || !s->os[o].closed) && !is_from_apart(s, p))
             return true;
     }
     return false;
@@ -312,7 +326,7 @@ static void consider_pull(struct rj_space *s)
 static bool may_take(const struct rj_space *s, const struct rj_session *ss,
                      const struct rj_link *l)
 {
-    return l->told && l->heard && !ss->closing &&
+    return l->told && l->heard && !l->apart && !ss->closing &&
            (l->trunc_unknown || !rj_vv_covers(&s->vv, &l->trunc));
 }
 
@@ -519,7 +533,7 @@ enum rj_err rj_transfer_on_take(struct rj_node *n, struct rj_session *ss,
     struct rj_give g = {.budget_bytes = (size_t)n->limits.part_bytes};
     struct rj_vv have = {0}, peer = {0};
     uint64_t request = rj_cbor_get_uint(r);
-    size_t at = ss->out.len;
+    size_t at;
     struct rj_context whole = {.range = {0, UINT64_MAX}};
     const struct rj_context *c;
     bool meta;
@@ -531,7 +545,10 @@ enum rj_err rj_transfer_on_take(struct rj_node *n, struct rj_session *ss,
     meta = rj_cbor_get_bool(r);
     if (r->failed || g.range.from > g.range.to)
         return RJ_EPROTO;
-    err = rj_vv_decode(r, &s->origins, &have, NULL);
+    err = rj_line_put(ss, l); /* which it judges before it takes anything */
+    at = ss->out.len;
+    if (err == RJ_OK)
+        err = rj_vv_decode(r, &s->origins, &have, NULL);
     if (err == RJ_OK)
         err = rj_vv_copy(&peer, &l->received);
     if (err == RJ_OK)
@@ -540,14 +557,17 @@ enum rj_err rj_transfer_on_take(struct rj_node *n, struct rj_session *ss,
         err = rj_space_cut_early(s, &peer);
     if (err != RJ_OK)
         goto out;
-    if (s->writer.count > 0) {
+    if (s->writer.count > 0 || l->apart) {
         put_busy(ss, l, request);
         goto out;
     }
     if (meta || l->meta_batches != s->n_member_batches + s->origins.n)
         rj_meta_put(ss, l, request); /* no part vouches for records that were not sent,
-                                      * or names branches that were not */
-    whole.have = s->vv;              /* borrowed */
+                                      * or names branches that were not; nor goes it
+                                      * beyond where chains were said to stand */
+    else
+        rj_meta_put_moved(ss, l, request);
+    whole.have = s->vv; /* borrowed */
     c = s->contexts != NULL ? rj_contexts_at(s->contexts, g.range.from) : &whole;
     if (c->range.to < g.range.to)
         g.range.to = c->range.to;
@@ -662,6 +682,8 @@ static enum rj_err settle(struct rj_space *s, const struct part *p)
 {
     enum rj_err err = rj_contexts_split(s->contexts, p->range);
 
+    if (err == RJ_OK)
+        err = rj_line_adopt(s);
     note_taken(s, &p->S);
     if (err == RJ_OK &&
         !rj_vv_covers(&rj_contexts_at(s->contexts, p->range.from)->have, &p->S))
@@ -710,6 +732,8 @@ static enum rj_err renew_range(struct rj_space *s, const struct part *p)
     }
     if (err == RJ_OK)
         err = s->kind->ops->take(s->kind, &given, &S, NULL, true);
+    if (err == RJ_OK)
+        err = rj_line_adopt(s);
     note_taken(s, &p->S);
     if (err == RJ_OK)
         err = rj_contexts_renew(s->contexts, p->range, &p->S);
@@ -775,6 +799,8 @@ enum rj_err rj_transfer_on_give(struct rj_node *n, struct rj_session *ss,
     (void)n;
     if (r->failed)
         return RJ_EPROTO;
+    if (rj_transfer_is_asked(s, ss, request) && l->apart)
+        rj_transfer_busy(s);
     if (!rj_transfer_is_asked(s, ss, request)) {
         (void)rj_reader_rest(r);
         return RJ_OK; /* of a transfer that was given up */

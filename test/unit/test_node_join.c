@@ -155,7 +155,7 @@ static void send_meta(struct nodes *t, struct wire *w, struct rj_bytes batch,
 {
     struct rj_buf b = {0};
 
-    rj_cbor_put_array(&b, 9);
+    rj_cbor_put_array(&b, 10);
     rj_cbor_put_uint(&b, RJ_FRAME_META);
     rj_cbor_put_uint(&b, 1);
     rj_cbor_put_uint(&b, nodes_space(t, 0)->transfer.request);
@@ -168,7 +168,8 @@ static void send_meta(struct nodes *t, struct wire *w, struct rj_bytes batch,
     rj_cbor_put_array(&b, heads);
     for (size_t i = 0; i < heads; i++)
         rj_cbor_put_bytes(&b, RJ_BYTES_LIT("x"));
-    rj_cbor_put_array(&b, 0);
+    rj_cbor_put_array(&b, 0); /* chains */
+    rj_cbor_put_array(&b, 0); /* trails */
     hand_send(t, w, rj_buf_view(&b));
     rj_buf_done(&b);
 }

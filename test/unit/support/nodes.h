@@ -13,7 +13,7 @@
 enum {
     NODES_MAX = 3,
     WIRES_MAX = 4,
-    FRAME_TYPES = 20,
+    FRAME_TYPES = RJ_FRAME_APART + 1,
     HAND = -1,
     TURN_MS = 10,
     PIECE = 50000 /* bytes that a node reads at once */
