@@ -38,35 +38,94 @@ static struct rj_now latest(const struct sim_world *w, const struct sim_host *h)
     return now;
 }
 
+/* One of them knows that the other has another branch of something, and no log says since
+ * when. */
+static bool are_apart(struct sim_world *w, size_t a, size_t b, size_t space)
+{
+    for (size_t i = 0; i < SIM_CONNS_MAX; i++) {
+        const struct sim_conn *c = &w->conns[i];
+
+        for (size_t side = 0; side < 2 && c->used; side++)
+            if (c->host[side] == a && c->host[1 - side] == b &&
+                (sim_peek_apart(sim_space(&w->hosts[a], space), c->peer[side]) ||
+                 sim_peek_apart(sim_space(&w->hosts[b], space), c->peer[1 - side])))
+                return true;
+    }
+    return false;
+}
+
+static bool knows(struct sim_world *w, size_t a, size_t b, size_t space)
+{
+    struct rj_member_info m;
+
+    for (size_t i = 0; rj_space_member(sim_space(&w->hosts[a], space), i, &m); i++)
+        if (memcmp(m.device.b, sim_device_id(w, &w->hosts[b])->b, RJ_DIGEST_LEN) == 0)
+            return m.role != RJ_ROLE_NONE;
+    return false;
+}
+
+static bool is_apart(struct sim_world *w, size_t a, size_t space)
+{
+    for (size_t b = 0; b < w->hosts_n; b++)
+        if (b != a && is_member(&w->hosts[b], space) && are_apart(w, a, b, space))
+            return true;
+    return false;
+}
+
+static bool is_settled(struct sim_world *w, struct sim_host *h, size_t space, char *ret,
+                       size_t len)
+{
+    struct rj_space_info info;
+
+    rj_space_info(sim_space(h, space), latest(w, h), &info);
+    if ((!info.joining && sim_peek_waiting(sim_space(h, space)) == 0 &&
+         (info.refuse == RJ_OK || h->reader || w->wild_clocks)) ||
+        is_apart(w, h->index, space))
+        return true;
+    snprintf(ret, len, "%s: joining %d, parked %" PRIu64 ", refuse %s", h->name,
+             info.joining, info.parked_batches, rj_err_name(info.refuse));
+    return false;
+}
+
+static bool are_equal(struct sim_world *w, struct sim_host *a, struct sim_host *b,
+                      size_t space, char *ret, size_t len)
+{
+    struct rj_space_info one, other;
+
+    rj_space_info(sim_space(a, space), latest(w, a), &one);
+    rj_space_info(sim_space(b, space), latest(w, b), &other);
+    if (one.vector_hash == other.vector_hash && one.digest.lo == other.digest.lo &&
+        one.digest.hi == other.digest.hi)
+        return true;
+    snprintf(ret, len, "%s and %s: %s differ (writes %" PRIu64 ", %" PRIu64 ")", a->name,
+             b->name, one.vector_hash != other.vector_hash ? "vectors" : "digests",
+             one.writes, other.writes);
+    return false;
+}
+
+/* Whether two members have nothing in common: they are apart, or one became a member at
+ * nodes that the other is apart from. */
+static bool may_differ(struct sim_world *w, size_t a, size_t b, size_t space)
+{
+    return are_apart(w, a, b, space) ||
+           ((!knows(w, a, b, space) || !knows(w, b, a, space)) &&
+            (is_apart(w, a, space) || is_apart(w, b, space)));
+}
+
+/* All others have the same. */
 static bool agree_in(struct sim_world *w, size_t space, char *ret, size_t len)
 {
-    struct rj_space_info first = {.keys = 0}, info;
-    const struct sim_host *one = NULL;
-
     for (size_t i = 0; i < w->hosts_n; i++) {
         struct sim_host *h = &w->hosts[i];
 
         if (!is_member(h, space))
             continue;
-        rj_space_info(sim_space(h, space), latest(w, h), &info);
-        if (info.joining || sim_peek_waiting(sim_space(h, space)) > 0 ||
-            (info.refuse != RJ_OK && !h->reader && !w->wild_clocks)) {
-            snprintf(ret, len, "%s: joining %d, parked %" PRIu64 ", refuse %s", h->name,
-                     info.joining, info.parked_batches, rj_err_name(info.refuse));
+        if (!is_settled(w, h, space, ret, len))
             return false;
-        }
-        if (one == NULL) {
-            one = h;
-            first = info;
-        }
-        if (info.vector_hash != first.vector_hash || info.digest.lo != first.digest.lo ||
-            info.digest.hi != first.digest.hi) {
-            snprintf(ret, len, "%s and %s: %s differ (writes %" PRIu64 ", %" PRIu64 ")",
-                     one->name, h->name,
-                     info.vector_hash != first.vector_hash ? "vectors" : "digests",
-                     first.writes, info.writes);
-            return false;
-        }
+        for (size_t j = 0; j < i; j++)
+            if (is_member(&w->hosts[j], space) && !may_differ(w, i, j, space) &&
+                !are_equal(w, &w->hosts[j], h, space, ret, len))
+                return false;
     }
     return true;
 }
@@ -179,25 +238,95 @@ static void report_difference(struct sim_world *w, const struct sim_host *a,
              (int)strcspn(tb + line, "\n"), tb + line);
 }
 
+/* What each shows, beside the first that it is not apart from. */
 static void check_shown(struct sim_world *w, size_t space)
 {
     struct rj_buf first = {.limit = 0}, other = {.limit = 0};
-    const struct sim_host *one = NULL;
+
+    for (size_t i = 1; i < w->hosts_n && !w->failed; i++) {
+        size_t j = 0;
+
+        if (!is_member(&w->hosts[i], space))
+            continue;
+        while (j < i && (!is_member(&w->hosts[j], space) || may_differ(w, i, j, space)))
+            j++;
+        if (j == i)
+            continue;
+        rj_buf_clear(&first);
+        rj_buf_clear(&other);
+        dump(w, &w->hosts[j], space, &first);
+        dump(w, &w->hosts[i], space, &other);
+        if (!rj_bytes_equal(rj_buf_view(&first), rj_buf_view(&other)))
+            report_difference(w, &w->hosts[j], &w->hosts[i], &first, &other);
+    }
+    rj_buf_done(&first);
+    rj_buf_done(&other);
+}
+
+/* ---- branches that are not merged */
+
+static bool has_element(struct sim_world *w, struct sim_host *h, const struct sim_op *op)
+{
+    char name[24];
+    bool is = false;
+
+    (void)!rj_bucket_sismember(sim_bucket(w, h, op->space), sim_key(op->key),
+                               rj_bytes_from_str(sim_elem_name(op, name)), &is);
+    return is;
+}
+
+/* Notes what each host has of the set that only grows. */
+static void note_had(struct sim_world *w)
+{
+    for (size_t k = 0; w->ops != NULL && k < w->ops->n; k++) {
+        struct sim_op *op = &w->ops->items[k];
+
+        for (size_t i = 0; i < w->hosts_n; i++)
+            if (sim_key_class(op->key) == SIM_GROW &&
+                is_member(&w->hosts[i], op->space) && has_element(w, &w->hosts[i], op))
+                op->had |= (uint16_t)(1u << i);
+    }
+}
+
+/* Where branches stay apart nothing is lost anywhere: each host still has what it had,
+ * and what was written at it. */
+static void check_kept(struct sim_world *w, size_t space)
+{
+    for (size_t k = 0; w->ops != NULL && k < w->ops->n && !w->failed; k++) {
+        const struct sim_op *op = &w->ops->items[k];
+
+        for (size_t i = 0; i < w->hosts_n; i++) {
+            struct sim_host *h = &w->hosts[i];
+            bool wrote = op->host == i && op->fate == SIM_SAFE && !op->elsewhere;
+
+            if (op->space == space && sim_key_class(op->key) == SIM_GROW &&
+                is_member(h, space) && (wrote || (op->had >> i & 1) != 0) &&
+                !has_element(w, h, op))
+                sim_fail(w, "%s has lost op %" PRIu32 " of %s", h->name, op->id,
+                         w->hosts[op->host].name);
+        }
+    }
+}
+
+/* Whoever is apart from somebody has said so; and there is a reason. */
+static bool check_apart(struct sim_world *w, size_t space)
+{
+    struct rj_space_info info;
+    bool any = false;
 
     for (size_t i = 0; i < w->hosts_n && !w->failed; i++) {
         struct sim_host *h = &w->hosts[i];
 
-        if (!is_member(h, space))
+        if (!is_member(h, space) || !is_apart(w, i, space))
             continue;
-        rj_buf_clear(&other);
-        dump(w, h, space, one == NULL ? &first : &other);
-        if (one == NULL)
-            one = h;
-        else if (!rj_bytes_equal(rj_buf_view(&first), rj_buf_view(&other)))
-            report_difference(w, one, h, &first, &other);
+        any = true;
+        rj_space_info(sim_space(h, space), latest(w, h), &info);
+        if (!info.fork_refused)
+            sim_fail(w, "%s does not report that it is apart", h->name);
     }
-    rj_buf_done(&first);
-    rj_buf_done(&other);
+    if (any && !sim_splits_beyond(w))
+        sim_fail(w, "apart, though all logs reach back to all splits");
+    return any;
 }
 
 /* ---- at any time */
@@ -395,6 +524,27 @@ void sim_explain(struct sim_world *w)
                 sim_differ(w, &w->hosts[0], &w->hosts[i], space);
 }
 
+/* A joiner that is apart from who has the rest; counted. */
+static bool any_joins(struct sim_world *w)
+{
+    for (size_t i = 0; i < w->hosts_n; i++)
+        for (size_t space = 0; space < SIM_SPACES_MAX; space++)
+            if (is_member(&w->hosts[i], space) &&
+                sim_peek_joining(sim_space(&w->hosts[i], space)))
+                w->stats.stranded++;
+    return w->stats.stranded > 0;
+}
+
+/* Any one member has all that must be there. */
+static void check_all(struct sim_world *w, size_t space)
+{
+    for (size_t i = 0; i < w->hosts_n; i++)
+        if (is_member(&w->hosts[i], space)) {
+            sim_oracle_check(w, &w->hosts[i], space);
+            return;
+        }
+}
+
 void sim_heal_and_check(struct sim_world *w)
 {
     char why[200] = "";
@@ -402,6 +552,7 @@ void sim_heal_and_check(struct sim_world *w)
     if (w->failed)
         return;
     sim_log(w, "healing begins");
+    note_had(w);
     sim_faults_off(w);
     if (!sim_settle(w, HEAL_MS)) {
         link_twins(w);
@@ -421,13 +572,15 @@ void sim_heal_and_check(struct sim_world *w)
     excuse(w);
     for (size_t space = 0; space < SIM_SPACES_MAX && !w->failed; space++) {
         check_shown(w, space);
-        for (size_t i = 0; i < w->hosts_n; i++)
-            if (is_member(&w->hosts[i], space)) {
-                sim_oracle_check(w, &w->hosts[i], space);
-                break;
-            }
+        if (check_apart(w, space)) {
+            w->stats.apart = 1;
+            check_kept(w, space);
+        } else {
+            check_all(w, space);
+        }
     }
     sim_check_now(w);
     check_forgotten(w);
-    check_quiet(w);
+    if (!any_joins(w)) /* else somebody asks again and again */
+        check_quiet(w);
 }

@@ -22,6 +22,7 @@ extern const struct sim_named sim_named_transfer[];
 extern const struct sim_named sim_named_readmit[];
 extern const struct sim_named sim_named_trouble[];
 extern const struct sim_named sim_named_fork[];
+extern const struct sim_named sim_named_apart[];
 extern const struct sim_named sim_named_cast[];
 extern const struct sim_named sim_named_gone[];
 

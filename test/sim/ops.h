@@ -53,6 +53,7 @@ struct sim_op {
     bool renamed;       /* ... and there was a crash: its dot says nothing */
     bool elsewhere;     /* its host lost it; others are known to have it */
     bool saved;         /* is in the backup of its host */
+    uint16_t had;       /* SIM_GROW: hosts that had it when healing began, as bits */
     uint8_t origin[16]; /* its dot: (origin, seq] */
     uint64_t seq;
     uint32_t *saw; /* ids of earlier writes to the key that the host had */
@@ -117,6 +118,8 @@ enum rj_err sim_peek_lift(struct rj_space *s, const struct rj_digest *device);
  * part goes on too; and s does not know of that. */
 bool sim_peek_beyond(struct rj_space *s, const struct sim_split *split);
 uint64_t sim_peek_self(const struct rj_space *s, uint8_t origin[16]); /* how far it is */
+/* No state flows over that link, for its ends have branches that are not merged. */
+bool sim_peek_apart(const struct rj_space *s, uint64_t peer);
 /* It ends because of a fork. */
 bool sim_peek_renews(const struct rj_node *n);
 uint64_t sim_peek_incarnation(const struct rj_node *n);

@@ -88,6 +88,14 @@ bool sim_peek_beyond(struct rj_space *s, const struct sim_split *split)
     return false;
 }
 
+bool sim_peek_apart(const struct rj_space *s, uint64_t peer)
+{
+    struct rj_session *ss = rj_node_session(s->node, peer);
+    const struct rj_link *l = ss != NULL ? rj_session_link(ss, s) : NULL;
+
+    return l != NULL && l->apart;
+}
+
 uint64_t sim_peek_self(const struct rj_space *s, uint8_t origin[16])
 {
     memcpy(origin, s->origins.items[s->self].id.b, 16);
@@ -204,6 +212,8 @@ static void dump_links(struct rj_buf *out, const struct rj_space *s)
             dump_vv(out, s, "trunc", &l->trunc, NULL);
         if (l->trunc_unknown)
             rj_buf_append_str(out, " trunc-unknown");
+        if (l->apart)
+            rj_buf_append_str(out, " apart");
     }
 }
 

@@ -137,7 +137,7 @@ struct sim_past {
 /* ---- the world */
 
 struct sim_stats {
-    uint64_t events, ops, refused, sent_bytes, faults, crashes, stranded, beyond,
+    uint64_t events, ops, refused, sent_bytes, faults, crashes, stranded, apart, beyond,
         parked_peak;
 };
 
@@ -226,8 +226,7 @@ struct sim_host *sim_host_new(struct sim_world *w);
 struct sim_host *sim_host_clone(struct sim_world *w, struct sim_host *from);
 /* The same of a machine with its memory: both go on under one incarnation. */
 struct sim_host *sim_host_fork(struct sim_world *w, struct sim_host *from);
-/* A known limit (doc/architecture.md, "Forks"): some log does not reach back to a split
- * that its node does not know of. */
+/* Some log does not reach back to a split that its node does not know of. */
 bool sim_splits_beyond(struct sim_world *w);
 void sim_host_open(struct sim_world *w, struct sim_host *h);
 /* The process ends here and now; the disk loses what it may lose. */
