@@ -62,7 +62,7 @@ uint64_t rj_dots_count(const struct rj_dots *d)
     return count;
 }
 
-static enum rj_err reserve(struct rj_dots *d, size_t n)
+enum rj_err rj_dots_reserve(struct rj_dots *d, size_t n)
 {
     size_t cap = d->cap != 0 ? d->cap : 2, bytes;
     struct rj_span *spans;
@@ -101,7 +101,7 @@ enum rj_err rj_dots_add(struct rj_dots *d, struct rj_span span)
         end++;
     }
     if (end == at) {
-        if (reserve(d, d->n + 1) != RJ_OK)
+        if (rj_dots_reserve(d, d->n + 1) != RJ_OK)
             return RJ_ENOMEM;
         memmove(d->spans + at + 1, d->spans + at, (d->n - at) * sizeof(span));
         d->n++;
@@ -113,19 +113,18 @@ enum rj_err rj_dots_add(struct rj_dots *d, struct rj_span span)
     return RJ_OK;
 }
 
-/* Appends a span that is not before the last one. */
-static enum rj_err append(struct rj_dots *d, const struct rj_span *span)
+enum rj_err rj_dots_append(struct rj_dots *d, struct rj_span span)
 {
     struct rj_span *last = d->n > 0 ? &d->spans[d->n - 1] : NULL;
 
-    if (last != NULL && touches(last, span)) {
-        if (span->to > last->to)
-            last->to = span->to;
+    if (last != NULL && touches(last, &span)) {
+        if (span.to > last->to)
+            last->to = span.to;
         return RJ_OK;
     }
-    if (reserve(d, d->n + 1) != RJ_OK)
+    if (rj_dots_reserve(d, d->n + 1) != RJ_OK)
         return RJ_ENOMEM;
-    d->spans[d->n++] = *span;
+    d->spans[d->n++] = span;
     return RJ_OK;
 }
 
@@ -143,7 +142,7 @@ enum rj_err rj_dots_union(struct rj_dots *d, const struct rj_dots *a,
             left = a->spans[i].origin != b->spans[j].origin
                        ? a->spans[i].origin < b->spans[j].origin
                        : a->spans[i].from <= b->spans[j].from;
-        err = append(d, left ? &a->spans[i++] : &b->spans[j++]);
+        err = rj_dots_append(d, left ? a->spans[i++] : b->spans[j++]);
     }
     if (err != RJ_OK)
         rj_dots_clear(d);
@@ -161,14 +160,14 @@ static enum rj_err append_rest(struct rj_dots *d, struct rj_span left,
         const struct rj_span *hole = &b->spans[*j];
         struct rj_span part = {left.from, hole->from - 1, left.origin};
 
-        if (hole->from > left.from && append(d, &part) != RJ_OK)
+        if (hole->from > left.from && rj_dots_append(d, part) != RJ_OK)
             return RJ_ENOMEM;
         if (hole->to >= left.to)
             return RJ_OK; /* it may reach into the next of a */
         left.from = hole->to + 1;
         ++*j;
     }
-    return append(d, &left);
+    return rj_dots_append(d, left);
 }
 
 enum rj_err rj_dots_minus(struct rj_dots *d, const struct rj_dots *a,
@@ -200,7 +199,7 @@ enum rj_err rj_dots_map(struct rj_dots *d, const struct rj_dots *from,
     size_t i;
 
     rj_dots_clear(d);
-    if (reserve(d, from->n) != RJ_OK)
+    if (rj_dots_reserve(d, from->n) != RJ_OK)
         return RJ_ENOMEM;
     if (from->n > 0)
         memcpy(d->spans, from->spans, from->n * sizeof(*d->spans));

@@ -36,6 +36,10 @@ uint64_t rj_dots_count(const struct rj_dots *d);
 
 /* Adds a span, 1 <= from <= to. RJ_ENOMEM: unchanged. */
 RJ_NODISCARD enum rj_err rj_dots_add(struct rj_dots *d, struct rj_span span);
+/* The same for a span that does not begin before the last one there. */
+RJ_NODISCARD enum rj_err rj_dots_append(struct rj_dots *d, struct rj_span span);
+/* Room for n spans in all. RJ_ENOMEM. */
+RJ_NODISCARD enum rj_err rj_dots_reserve(struct rj_dots *d, size_t n);
 RJ_NODISCARD static inline enum rj_err rj_dots_note(struct rj_dots *d, struct rj_dot dot)
 {
     return rj_dots_add(d, (struct rj_span){dot.seq, dot.seq, dot.origin});

@@ -134,18 +134,18 @@ static void column_put(struct column *c, struct rj_buf *out)
 static enum rj_err gather(const struct rj_crdt *v, uint32_t origin, struct column *cols,
                           struct rj_dots *dots)
 {
-    struct rj_row *row = rj_rows_from(&v->rows, (struct rj_dot){.origin = origin});
+    const struct rj_row *row = rj_rows_from(&v->rows, (struct rj_dot){.origin = origin});
     enum rj_err err = RJ_OK;
 
-    for (; err == RJ_OK && row != NULL && row->dot.origin == origin;
-         row = rj_rows_after(row)) {
-        struct rj_bytes place = rj_place_name(row->place);
+    for (; err == RJ_OK && row != NULL && row->origin == origin;
+         row = rj_rows_after(&v->rows, row)) {
+        struct rj_told told = rj_row_tell(row);
 
-        err = rj_dots_note(dots, row->dot);
-        column_add(&cols[0], place.len);
-        column_add(&cols[1], row->len);
-        rj_buf_append(&cols[2].b, place);
-        rj_buf_append(&cols[3].b, rj_row_payload(row));
+        err = rj_dots_note(dots, told.dot);
+        column_add(&cols[0], told.place.len);
+        column_add(&cols[1], told.payload.len);
+        rj_buf_append(&cols[2].b, told.place);
+        rj_buf_append(&cols[3].b, told.payload);
     }
     return err;
 }
@@ -322,32 +322,31 @@ static enum rj_err get_row(struct rj_crdt *v, struct rows_reader *in, struct rj_
     uint64_t payload_len = column_next(&in->payload_len);
     const struct rj_type *type;
     enum rj_contest contest;
-    struct rj_bytes place, payload, rest;
-    struct rj_row *row;
+    struct rj_told told = {.dot = dot};
+    struct rj_bytes rest;
+    const struct rj_row *row;
+    enum rj_err err;
 
     if (place_len > rj_reader_left(&in->places) ||
         payload_len > rj_reader_left(&in->payloads))
         return RJ_ECORRUPT;
-    place = rj_reader_bytes(&in->places, (size_t)place_len);
-    payload = rj_reader_bytes(&in->payloads, (size_t)payload_len);
+    told.place = rj_reader_bytes(&in->places, (size_t)place_len);
+    told.payload = rj_reader_bytes(&in->payloads, (size_t)payload_len);
     if (in->place_len.r.failed || in->payload_len.r.failed)
         return RJ_ECORRUPT;
-    type = rj_type_at(v, place, &rest);
-    if (type == NULL || type->bare || payload.len > RJ_CRDT_VALUE_MAX ||
-        !(type->is_sound != NULL ? type->is_sound(rest, payload)
-                                 : rest.len <= RJ_CRDT_KEY_MAX && payload.len == 0))
+    type = rj_type_at(v, told.place, &rest);
+    if (type == NULL || type->bare || told.payload.len > RJ_CRDT_VALUE_MAX ||
+        !(type->is_sound != NULL ? type->is_sound(rest, told.payload)
+                                 : rest.len <= RJ_CRDT_KEY_MAX && told.payload.len == 0))
         return RJ_ECORRUPT;
-    row = rj_row_new(v->allocator, place, dot, payload);
-    if (row == NULL)
-        return RJ_ENOMEM;
-    rj_rows_put(&v->rows, row);
-    contest = rj_place_contest(v, place, &type);
-    if ((contest == RJ_CONTEST_ALL && row->place->first != row->place->last) ||
-        (contest == RJ_CONTEST_OWN &&
-         ((row->prev != NULL && row->prev->dot.origin == dot.origin) ||
-          (row->next != NULL && row->next->dot.origin == dot.origin))))
-        return RJ_ECORRUPT; /* one of them would have gone */
-    return RJ_OK;
+    contest = rj_place_contest(v, told.place, &type);
+    row = contest != RJ_CONTEST_NONE ? rj_rows_place(&v->rows, told.place) : NULL;
+    for (; row != NULL; row = rj_row_next(&v->rows, row)) {
+        if (contest == RJ_CONTEST_ALL || row->origin == dot.origin)
+            return RJ_ECORRUPT; /* one of them would have gone */
+    }
+    err = rj_rows_put(&v->rows, &told, NULL);
+    return err;
 }
 
 static struct column_reader column_of(struct rj_reader *r)

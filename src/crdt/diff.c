@@ -55,13 +55,9 @@ enum rj_err rj_crdt_digest(const struct rj_crdt *v, struct rj_crdt_buf *ret_dige
 /* Copies a row into another value that shares names with its own. */
 static enum rj_err copy_row(struct rj_crdt *to, const struct rj_row *row)
 {
-    struct rj_row *copy = rj_row_new(to->allocator, rj_place_name(row->place), row->dot,
-                                     rj_row_payload(row));
+    struct rj_told told = rj_row_tell(row);
 
-    if (copy == NULL)
-        return RJ_ENOMEM;
-    rj_rows_put(&to->rows, copy);
-    return RJ_OK;
+    return rj_rows_put(&to->rows, &told, NULL);
 }
 
 enum rj_err rj_crdt_context(const struct rj_crdt *v, struct rj_crdt_buf *ret_context)
@@ -75,8 +71,8 @@ enum rj_err rj_crdt_context(const struct rj_crdt *v, struct rj_crdt_buf *ret_con
     context = rj_crdt_blank(v);
     if (context != NULL)
         err = rj_dots_map(&context->seen, &v->seen, NULL);
-    for (; err == RJ_OK && row != NULL; row = rj_rows_after(row)) {
-        if (!rj_place_dies(v, rj_place_name(row->place)))
+    for (; err == RJ_OK && row != NULL; row = rj_rows_after(&v->rows, row)) {
+        if (!rj_place_dies(v, rj_row_place(row)))
             err = copy_row(context, row);
     }
     if (err == RJ_OK)
@@ -88,12 +84,7 @@ enum rj_err rj_crdt_context(const struct rj_crdt *v, struct rj_crdt_buf *ret_con
 /* Dots of v's rows. */
 static enum rj_err live_dots(const struct rj_crdt *v, struct rj_dots *live)
 {
-    const struct rj_row *row = rj_rows_from(&v->rows, (struct rj_dot){0});
-    enum rj_err err = RJ_OK;
-
-    for (; err == RJ_OK && row != NULL; row = rj_rows_after(row))
-        err = rj_dots_note(live, row->dot);
-    return err;
+    return rj_rows_dots(&v->rows, live);
 }
 
 /* The context of the difference: what the other has not seen, and what it may hold and is
@@ -131,8 +122,8 @@ static enum rj_err make_diff(const struct rj_crdt *v, const struct rj_dots *thei
     }
     err = v->type->lacks != NULL ? v->type->lacks(v, theirs, &delta->seen)
                                  : diff_seen(v, theirs, &delta->seen);
-    for (; err == RJ_OK && row != NULL; row = rj_rows_after(row)) {
-        if (!rj_dots_has(theirs, row->dot))
+    for (; err == RJ_OK && row != NULL; row = rj_rows_after(&v->rows, row)) {
+        if (!rj_dots_has(theirs, rj_row_dot(row)))
             err = copy_row(delta, row);
     }
     for (i = 0; err == RJ_OK && i < v->n_held; i++)
@@ -170,37 +161,36 @@ struct scoped {
     struct rj_dots theirs; /* what received has seen, numbered as in v */
 };
 
-static bool has_equal(const struct rj_place *place, const struct rj_row *row)
+static bool has_equal(const struct rj_rows *rows, const struct rj_row *other,
+                      const struct rj_row *row)
 {
-    const struct rj_row *other = place != NULL ? place->first : NULL;
-
     while (other != NULL && !rj_bytes_equal(rj_row_payload(other), rj_row_payload(row)))
-        other = other->next;
+        other = rj_row_next(rows, other);
     return other != NULL;
 }
 
 /* What won at one place. Where only one row stays, an equal one is no news, whosever. */
-static enum rj_err scoped_place(const struct scoped *s, const struct rj_place *theirs)
+static enum rj_err scoped_place(const struct scoped *s, const struct rj_rows *received,
+                                const struct rj_row *theirs)
 {
-    struct rj_bytes name = rj_place_name(theirs);
-    const struct rj_place *ours = rj_rows_place(&s->v->rows, name);
+    struct rj_bytes name = rj_row_place(theirs);
+    const struct rj_row *ours = rj_rows_place(&s->v->rows, name);
     const struct rj_row *row;
     const struct rj_type *type;
     bool single = rj_place_contest(s->v, name, &type) == RJ_CONTEST_ALL;
     enum rj_err err = RJ_OK;
 
-    if (single && ours != NULL && has_equal(theirs, ours->first))
+    if (single && ours != NULL && has_equal(received, theirs, ours))
         return RJ_OK;
-    for (row = ours != NULL ? ours->first : NULL; err == RJ_OK && row != NULL;
-         row = row->next) {
-        if (rj_dots_has(&s->theirs, row->dot))
+    for (row = ours; err == RJ_OK && row != NULL; row = rj_row_next(&s->v->rows, row)) {
+        if (rj_dots_has(&s->theirs, rj_row_dot(row)))
             continue;
         err = copy_row(s->delta, row);
         if (err == RJ_OK)
-            err = rj_dots_note(&s->delta->seen, row->dot);
+            err = rj_dots_note(&s->delta->seen, rj_row_dot(row));
     }
-    for (row = theirs->first; err == RJ_OK && row != NULL; row = row->next) {
-        struct rj_dot dot = {.seq = row->dot.seq, .origin = s->map[row->dot.origin]};
+    for (row = theirs; err == RJ_OK && row != NULL; row = rj_row_next(received, row)) {
+        struct rj_dot dot = {.seq = rj_row_dot(row).seq, .origin = s->map[row->origin]};
 
         if (rj_dots_has(&s->v->seen, dot) && rj_rows_find(&s->v->rows, dot) == NULL)
             err = rj_dots_note(&s->delta->seen, dot);
@@ -214,7 +204,7 @@ enum rj_err rj_crdt_diff_scoped(const struct rj_crdt *v, struct rj_bytes receive
     const struct rj_bytes all = {0};
     struct rj_crdt *r = NULL;
     struct scoped s = {.v = v, .theirs = {.allocator = v->allocator}};
-    const struct rj_place *place;
+    const struct rj_row *place;
     enum rj_err err = v->type->elements == NULL ? rj_code_decode(v, received, &r)
                                                 : RJ_EINVAL; /* it has no places */
 
@@ -227,8 +217,8 @@ enum rj_err rj_crdt_diff_scoped(const struct rj_crdt *v, struct rj_bytes receive
         err = s.delta != NULL ? RJ_OK : RJ_ENOMEM;
     }
     for (place = err == RJ_OK ? rj_rows_under(&r->rows, all) : NULL;
-         err == RJ_OK && place != NULL; place = rj_place_next(place, all))
-        err = scoped_place(&s, place);
+         err == RJ_OK && place != NULL; place = rj_place_next(&r->rows, place, all))
+        err = scoped_place(&s, &r->rows, place);
     if (err == RJ_OK)
         err = rj_code_encode(s.delta, ret_delta);
     rj_mem_free(v->allocator, s.map, r != NULL ? r->names->n * sizeof(*s.map) + 1 : 0);

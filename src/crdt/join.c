@@ -5,13 +5,16 @@
  * Almeida, Shoker, Baquero 2018, "Delta state replicated data types", section 5. */
 #include "crdt/seq.h"
 
+enum { SMALL = 4, AHEAD = 8 };
+
 struct joining {
     struct rj_crdt *v;
     const struct rj_crdt *other;
-    uint32_t *map;            /* other's index -> v's; NULL: they share their names */
-    struct rj_dots theirs;    /* other's context, numbered as in v */
-    struct rj_dots seen;      /* both */
-    struct rj_row *takes;     /* rows to come in, by `next` */
+    uint32_t *map;       /* other's index -> v's; NULL: they share their names */
+    struct rj_dots seen; /* both; of a small delta only what is new */
+    bool is_small;
+    struct rj_refs taken;     /* rows that came in */
+    struct rj_refs gone;      /* rows that they have seen and do not have */
     struct rj_crdt *held_in;  /* holds other's held removals, numbered as in v */
     struct rj_crdt *held_out; /* both sides', without what was seen */
     struct rj_crdt_report report;
@@ -42,40 +45,135 @@ static struct rj_dot map_dot(const struct joining *j, struct rj_dot dot)
     return dot;
 }
 
-/* Two rows with one dot are one row; whose maker breaks that is not believed. */
-static bool is_same(const struct rj_row *a, const struct rj_row *b)
+static enum rj_err unite_seen(struct joining *j)
 {
-    return rj_bytes_equal(rj_place_name(a->place), rj_place_name(b->place)) &&
-           rj_bytes_equal(rj_row_payload(a), rj_row_payload(b));
+    struct rj_dots theirs = {.allocator = j->v->allocator};
+    enum rj_err err = rj_dots_map(&theirs, &j->other->seen, j->map);
+
+    j->seen.allocator = j->v->allocator;
+    j->is_small = theirs.n <= SMALL && theirs.n + j->v->seen.n <= RJ_CRDT_SPANS_MAX &&
+                  j->v->n_held == 0 && j->other->n_held == 0;
+    if (err == RJ_OK && j->is_small) {
+        err = rj_dots_reserve(&j->v->seen, j->v->seen.n + theirs.n);
+        j->seen = theirs;
+        return err;
+    }
+    if (err == RJ_OK)
+        err = rj_dots_union(&j->seen, &j->v->seen, &theirs);
+    if (err == RJ_OK && j->seen.n > RJ_CRDT_SPANS_MAX)
+        err = RJ_ELIMIT;
+    rj_dots_done(&theirs);
+    return err;
 }
 
-/* Copies the rows that come in. */
-static enum rj_err choose_rows(struct joining *j)
+/* They have seen this row of v and do not have it. */
+static bool is_gone(const struct joining *j, const struct rj_row *row)
+{
+    const struct rj_crdt *other = j->other;
+    struct rj_dot dot = rj_row_dot(row);
+
+    if (j->map != NULL)
+        dot.origin = rj_roster_find(other->names, rj_roster_get(j->v->names, dot.origin));
+    return dot.origin != RJ_NAME_NONE && rj_dots_has(&other->seen, dot) &&
+           rj_rows_find(&other->rows, dot) == NULL;
+}
+
+/* A row has come in at a place where not all stay. True: it stays. */
+static enum rj_err contend(struct joining *j, const struct rj_row *row, bool *ret_stays)
+{
+    const struct rj_rows *rows = &j->v->rows;
+    const struct rj_type *type;
+    enum rj_contest contest = rj_place_contest(j->v, rj_row_place(row), &type);
+    const struct rj_row *other =
+        contest != RJ_CONTEST_NONE ? rj_rows_place(rows, rj_row_place(row)) : NULL;
+    enum rj_err err = RJ_OK;
+
+    *ret_stays = true;
+    for (; err == RJ_OK && other != NULL; other = rj_row_next(rows, other)) {
+        bool own = contest == RJ_CONTEST_OWN;
+
+        if (other == row || (own && other->origin != row->origin) || is_gone(j, other))
+            continue;
+        if (own ? rj_row_dot(other).seq > rj_row_dot(row).seq
+                : type->beats(j->v, other, row))
+            *ret_stays = false;
+        else if (own || type->beats(j->v, row, other))
+            err = rj_refs_add(&j->gone, rj_rows_ref(rows, rj_row_dot(other)));
+    }
+    return err;
+}
+
+/* Takes a row that v has not, for as long as the join does not fail. */
+static enum rj_err take(struct joining *j, const struct rj_told *told)
 {
     struct rj_crdt *v = j->v;
-    struct rj_row *row, *copy;
+    bool stays = false;
+    uint32_t ref;
+    enum rj_err err;
 
-    for (row = rj_rows_from(&j->other->rows, (struct rj_dot){0}); row != NULL;
-         row = rj_rows_after(row)) {
-        struct rj_dot dot = map_dot(j, row->dot);
-        struct rj_bytes place = rj_place_name(row->place);
-
-        if (rj_dots_has(&v->seen, dot)) {
-            const struct rj_row *mine = rj_rows_find(&v->rows, dot);
-
-            if (mine != NULL && !is_same(mine, row))
-                return RJ_ECORRUPT;
-            continue;
-        }
-        if (rj_held_covers(v, place, dot))
-            continue;
-        copy = rj_row_new(v->allocator, place, dot, rj_row_payload(row));
-        if (copy == NULL)
-            return RJ_ENOMEM;
-        copy->next = j->takes;
-        j->takes = copy;
+    if (rj_dots_has(&v->seen, told->dot)) {
+        j->report.stale++;
+        return RJ_OK;
     }
-    return RJ_OK;
+    if (rj_held_covers(v, told->place, told->dot))
+        return RJ_OK;
+    err = rj_rows_put(&v->rows, told, &ref);
+    if (err != RJ_OK)
+        return err;
+    j->report.taken++;
+    err = contend(j, rj_rows_get(&v->rows, ref), &stays);
+    if (err == RJ_OK && stays)
+        err = rj_refs_add(&j->taken, ref);
+    if (err == RJ_OK && stays)
+        return RJ_OK;
+    j->report.dropped++;
+    rj_rows_drop_all(&v->rows, &ref, 1);
+    return err;
+}
+
+/* Of the rows of a value those that v lacks, found by their dots alone. */
+static enum rj_err take_rows(struct joining *j)
+{
+    const struct rj_rows *rows = &j->other->rows;
+    struct rj_refs lacks = {.allocator = j->v->allocator};
+    enum rj_err err = RJ_OK;
+    size_t i, begun;
+
+    for (i = 0; err == RJ_OK && i < j->other->seen.n; i++) {
+        struct rj_span span = j->other->seen.spans[i];
+        struct rj_dot dot = map_dot(j, (struct rj_dot){.origin = span.origin});
+        struct rj_there there = {.rows = &j->v->rows, .origin = dot.origin};
+
+        err = rj_rows_missing(rows, span, &there, &lacks);
+    }
+    j->report.known = rj_rows_count(rows) - lacks.n;
+    for (begun = 0, i = 0; err == RJ_OK && i < lacks.n; i++) {
+        struct rj_told told;
+
+        for (; begun < lacks.n && begun < i + AHEAD; begun++)
+            rj_rows_expect(&j->v->rows, rj_row_place(rj_rows_get(rows, lacks.at[begun])));
+        told = rj_row_tell(rj_rows_get(rows, lacks.at[i]));
+        told.dot = map_dot(j, told.dot);
+        err = take(j, &told);
+    }
+    rj_refs_done(&lacks);
+    return err;
+}
+
+/* Finds the rows that they have seen and do not have. */
+static enum rj_err find_gone(struct joining *j)
+{
+    enum rj_err err = RJ_OK;
+    size_t i;
+
+    for (i = 0; err == RJ_OK && i < j->other->seen.n; i++) {
+        struct rj_span span = j->other->seen.spans[i];
+        struct rj_there there = {.rows = &j->other->rows, .origin = span.origin};
+
+        span.origin = map_dot(j, (struct rj_dot){.origin = span.origin}).origin;
+        err = rj_rows_missing(&j->v->rows, span, &there, &j->gone);
+    }
+    return err;
 }
 
 /* to gains from's held removals without the dots in `without`. */
@@ -120,143 +218,89 @@ static enum rj_err join_held(struct joining *j)
     return err;
 }
 
-static enum rj_err prepare(struct joining *j)
-{
-    enum rj_err err = map_names(j);
-
-    j->theirs.allocator = j->seen.allocator = j->v->allocator;
-    if (err == RJ_OK)
-        err = rj_dots_map(&j->theirs, &j->other->seen, j->map);
-    if (err == RJ_OK)
-        err = rj_dots_union(&j->seen, &j->v->seen, &j->theirs);
-    if (err == RJ_OK && j->seen.n > RJ_CRDT_SPANS_MAX)
-        err = RJ_ELIMIT;
-    if (err == RJ_OK)
-        err = choose_rows(j);
-    return err == RJ_OK ? join_held(j) : err;
-}
-
-/* ---- changing */
-
-/* Marks the rows that both have. */
-static void mark_common(struct joining *j)
-{
-    struct rj_row *row;
-
-    for (row = rj_rows_from(&j->other->rows, (struct rj_dot){0}); row != NULL;
-         row = rj_rows_after(row)) {
-        struct rj_dot dot = map_dot(j, row->dot);
-        struct rj_row *mine = rj_rows_find(&j->v->rows, dot);
-
-        if (mine != NULL) {
-            mine->mark = true;
-            j->report.known++;
-        } else if (rj_dots_has(&j->v->seen, dot)) {
-            j->report.stale++;
-        }
-    }
-}
-
-static void drop(struct joining *j, struct rj_row *row)
+static void drop(struct joining *j, const struct rj_row *row)
 {
     rj_rows_drop(&j->v->rows, row);
     j->report.dropped++;
 }
 
-/* Drops what they have seen and do not have; takes the marks off. */
-static void drop_gone(struct joining *j)
+/* Drops what of ours their held removals are about; own: makes sure that it can be. */
+static enum rj_err drop_held(struct joining *j, bool own)
 {
-    size_t i;
-
-    for (i = 0; i < j->theirs.n; i++) {
-        const struct rj_span *s = &j->theirs.spans[i];
-        struct rj_row *row =
-            rj_rows_from(&j->v->rows, (struct rj_dot){s->from, s->origin});
-
-        while (row != NULL && row->dot.origin == s->origin && row->dot.seq <= s->to) {
-            struct rj_row *next = rj_rows_after(row);
-
-            if (!row->mark)
-                drop(j, row);
-            else
-                row->mark = false;
-            row = next;
-        }
-    }
-}
-
-/* Drops what of ours their held removals are about. */
-static void drop_held(struct joining *j)
-{
+    struct rj_rows *rows = &j->v->rows;
+    enum rj_err err = RJ_OK;
     size_t i;
 
     for (i = 0; j->held_in != NULL && i < j->held_in->n_held; i++) {
         const struct rj_held *h = &j->held_in->held[i];
-        struct rj_place *place = h->under ? rj_rows_under(&j->v->rows, rj_held_place(h))
-                                          : rj_rows_place(&j->v->rows, rj_held_place(h));
+        struct rj_bytes at = rj_held_place(h);
+        const struct rj_row *place =
+            h->under ? rj_rows_under(rows, at) : rj_rows_place(rows, at);
 
-        while (place != NULL) {
-            struct rj_place *next_place =
-                h->under ? rj_place_next(place, rj_held_place(h)) : NULL;
-            bool dies = rj_place_dies(j->v, rj_place_name(place));
-            struct rj_row *row = dies ? place->first : NULL, *next;
+        while (err == RJ_OK && place != NULL) {
+            bool dies = rj_place_dies(j->v, rj_row_place(place));
+            const struct rj_row *row = dies ? place : NULL, *next;
 
-            for (; row != NULL; row = next) {
-                next = row->next;
-                if (rj_dots_has(&h->dots, row->dot))
+            if (own && dies)
+                err = rj_rows_own(rows, rj_row_dot(place));
+            place = h->under ? rj_place_next(rows, place, at) : NULL;
+            for (; !own && row != NULL; row = next) {
+                next = rj_row_next(rows, row);
+                if (rj_dots_has(&h->dots, rj_row_dot(row)))
                     drop(j, row);
             }
-            place = next_place;
         }
     }
+    return err;
 }
 
-/* row has just come in at its place: what it beats goes, or it goes itself. */
-static void settle(struct joining *j, struct rj_row *row)
+/* What will be dropped is v's own, not shared with a fork. */
+static enum rj_err own(struct joining *j)
 {
-    const struct rj_type *type;
-    struct rj_row *other = row->place->first, *next;
-    enum rj_contest contest = rj_place_contest(j->v, rj_place_name(row->place), &type);
+    struct rj_rows *rows = &j->v->rows;
+    enum rj_err err = RJ_OK;
+    size_t i;
 
-    if (contest == RJ_CONTEST_OWN) {
-        if (row->next != NULL && row->next->dot.origin == row->dot.origin)
-            drop(j, row);
-        else if (row->prev != NULL && row->prev->dot.origin == row->dot.origin)
-            drop(j, row->prev);
-        return;
-    }
-    for (; contest == RJ_CONTEST_ALL && other != NULL; other = next) {
-        next = other->next;
-        if (other == row)
-            continue;
-        if (type->beats(j->v, other, row)) {
-            drop(j, row);
-            return;
-        }
-        if (type->beats(j->v, row, other))
-            drop(j, other);
-    }
+    for (i = 0; err == RJ_OK && i < j->gone.n; i++)
+        err = rj_rows_own(rows, rj_row_dot(rj_rows_get(rows, j->gone.at[i])));
+    return err == RJ_OK ? drop_held(j, true) : err;
 }
+
+static enum rj_err prepare(struct joining *j)
+{
+    enum rj_err err = map_names(j);
+
+    j->taken.allocator = j->gone.allocator = j->v->allocator;
+    if (err == RJ_OK)
+        err = unite_seen(j);
+    if (err == RJ_OK)
+        err = find_gone(j);
+    if (err == RJ_OK)
+        err = take_rows(j);
+    if (err == RJ_OK)
+        err = join_held(j);
+    return err == RJ_OK && rj_rows_is_shared(&j->v->rows) ? own(j) : err;
+}
+
+/* ---- changing */
 
 static void commit(struct joining *j)
 {
     struct rj_crdt *v = j->v;
+    size_t i;
 
-    mark_common(j);
-    drop_gone(j);
-    drop_held(j);
-    while (j->takes != NULL) {
-        struct rj_row *row = j->takes;
-
-        j->takes = row->next;
-        row->next = NULL;
-        rj_rows_put(&v->rows, row);
-        j->report.taken++;
-        settle(j, row);
+    rj_rows_drop_all(&v->rows, j->gone.at, j->gone.n);
+    j->report.dropped += j->gone.n;
+    (void)!drop_held(j, false);
+    rj_rows_settle(&v->rows);
+    if (j->is_small) {
+        for (i = 0; i < j->seen.n; i++)
+            (void)!rj_dots_add(&v->seen, j->seen.spans[i]);
+    } else {
+        rj_dots_done(&v->seen);
+        v->seen = j->seen;
+        j->seen = (struct rj_dots){.allocator = v->allocator};
     }
-    rj_dots_done(&v->seen);
-    v->seen = j->seen;
-    j->seen = (struct rj_dots){0};
     if (j->held_out != NULL) {
         struct rj_crdt old = *v;
 
@@ -290,16 +334,13 @@ enum rj_err rj_crdt_join(struct rj_crdt *v, const struct rj_crdt *other,
         if (ret_report != NULL)
             *ret_report = j.report;
     }
-    while (j.takes != NULL) {
-        struct rj_row *row = j.takes;
-
-        j.takes = row->next;
-        rj_row_free(v->allocator, row);
-    }
+    if (err != RJ_OK)
+        rj_rows_drop_all(&v->rows, j.taken.at, j.taken.n);
     rj_mem_free(v->allocator, j.map,
                 j.map != NULL ? other->names->n * sizeof(*j.map) : 0);
-    rj_dots_done(&j.theirs);
     rj_dots_done(&j.seen);
+    rj_refs_done(&j.taken);
+    rj_refs_done(&j.gone);
     rj_crdt_free(j.held_in);
     rj_crdt_free(j.held_out);
     return err;

@@ -9,34 +9,32 @@
 #include <stdlib.h>
 
 static bool is_shown(const struct rj_crdt *v, const struct rj_type *type,
-                     struct rj_bytes prefix, const struct rj_place *place)
+                     struct rj_bytes prefix, const struct rj_row *place)
 {
     return type->is_shown == NULL || type->is_shown(v, prefix, place);
 }
 
 /* The first place from `place` on that shows an element. */
-static const struct rj_place *shown_from(const struct rj_crdt *v,
-                                         const struct rj_type *type,
-                                         struct rj_bytes prefix,
-                                         const struct rj_place *place)
+static const struct rj_row *shown_from(const struct rj_crdt *v,
+                                       const struct rj_type *type, struct rj_bytes prefix,
+                                       const struct rj_row *place)
 {
     while (place != NULL && !is_shown(v, type, prefix, place))
-        place = rj_place_next(place, prefix);
+        place = rj_place_next(&v->rows, place, prefix);
     return place;
 }
 
-static const struct rj_place *
+static const struct rj_row *
 first_shown(const struct rj_crdt *v, const struct rj_type *type, struct rj_bytes prefix)
 {
     return shown_from(v, type, prefix, rj_rows_under(&v->rows, prefix));
 }
 
-static const struct rj_place *next_shown(const struct rj_crdt *v,
-                                         const struct rj_type *type,
-                                         struct rj_bytes prefix,
-                                         const struct rj_place *place)
+static const struct rj_row *next_shown(const struct rj_crdt *v,
+                                       const struct rj_type *type, struct rj_bytes prefix,
+                                       const struct rj_row *place)
 {
-    return shown_from(v, type, prefix, rj_place_next(place, prefix));
+    return shown_from(v, type, prefix, rj_place_next(&v->rows, place, prefix));
 }
 
 static bool is_plain_set(const struct rj_type *type)
@@ -57,9 +55,9 @@ bool rj_read_is_alive(const struct rj_crdt *v, const struct rj_type *type,
 /* ---- JSON */
 
 static struct rj_bytes element_of(const struct rj_type *type, struct rj_bytes prefix,
-                                  const struct rj_place *place)
+                                  const struct rj_row *place)
 {
-    struct rj_bytes rest = rj_bytes_skip(rj_place_name(place), prefix.len);
+    struct rj_bytes rest = rj_bytes_skip(rj_row_place(place), prefix.len);
     struct rj_reader r = rj_reader_of(rest);
 
     return type->coded ? rj_cbor_get_bytes(&r) : rest;
@@ -73,7 +71,7 @@ static int by_bytes(const void *a, const void *b)
 static void put_sorted(const struct rj_crdt *v, const struct rj_type *type,
                        struct rj_bytes prefix, struct rj_buf *json)
 {
-    const struct rj_place *place = first_shown(v, type, prefix);
+    const struct rj_row *place = first_shown(v, type, prefix);
     struct rj_bytes *all;
     size_t n = 0, i;
 
@@ -100,7 +98,7 @@ static void put_sorted(const struct rj_crdt *v, const struct rj_type *type,
 static void put_places(const struct rj_crdt *v, const struct rj_type *type,
                        struct rj_bytes prefix, struct rj_buf *json)
 {
-    const struct rj_place *place = first_shown(v, type, prefix);
+    const struct rj_row *place = first_shown(v, type, prefix);
     const char *comma = "";
 
     for (; place != NULL; place = next_shown(v, type, prefix, place)) {
@@ -145,6 +143,8 @@ enum rj_err rj_crdt_json(const struct rj_crdt *v, struct rj_crdt_buf *ret_json)
     const struct rj_bytes all = {0};
     struct rj_buf out = rj_buf_open(ret_json);
 
+    if (rj_rows_sort(&v->rows) != RJ_OK)
+        rj_buf_fail(&out, RJ_ENOMEM);
     rj_read_json(v, v->type, all, &out);
     return rj_buf_close(&out, ret_json);
 }
@@ -199,7 +199,7 @@ enum rj_err rj_crdt_flag(const struct rj_crdt *v, const struct rj_crdt_where *wh
 enum rj_err rj_crdt_contains(const struct rj_crdt *v, const struct rj_crdt_where *where,
                              struct rj_bytes key, bool *ret_is)
 {
-    const struct rj_place *there;
+    const struct rj_row *there;
     const struct rj_type *type;
     struct rj_buf place;
     enum rj_err err = find(v, where, &place, &type);
@@ -228,7 +228,7 @@ enum rj_err rj_crdt_contains(const struct rj_crdt *v, const struct rj_crdt_where
 enum rj_err rj_crdt_count(const struct rj_crdt *v, const struct rj_crdt_where *where,
                           uint64_t *ret_n)
 {
-    const struct rj_place *at;
+    const struct rj_row *at;
     const struct rj_type *type;
     struct rj_buf place;
     enum rj_err err = find(v, where, &place, &type);
@@ -282,35 +282,38 @@ static const struct rj_row *next_row(const struct rj_crdt *v, uint64_t cursor)
 {
     const struct rj_bytes all = {0};
     const struct rj_row *last = (const struct rj_row *)(uintptr_t)cursor;
-    const struct rj_place *place;
+    const struct rj_row *place;
 
-    if (last != NULL && last->next != NULL)
-        return last->next;
-    place = last != NULL ? rj_place_next(last->place, all) : rj_rows_under(&v->rows, all);
-    return place != NULL ? place->first : NULL;
+    if (last != NULL && rj_row_next(&v->rows, last) != NULL)
+        return rj_row_next(&v->rows, last);
+    place =
+        last != NULL ? rj_place_next(&v->rows, last, all) : rj_rows_under(&v->rows, all);
+    return place;
 }
 
 enum rj_err rj_crdt_next(const struct rj_crdt *v, uint64_t *cursor,
                          struct rj_crdt_row *ret_row)
 {
-    const struct rj_row *row = next_row(v, *cursor);
+    const struct rj_row *row;
     const struct rj_type *type;
     struct rj_bytes rest = {0};
 
+    if (rj_rows_sort(&v->rows) != RJ_OK)
+        return RJ_ENOMEM;
+    row = next_row(v, *cursor);
     if (row == NULL)
         return RJ_ENOENT;
-    *ret_row = (struct rj_crdt_row){.replica = rj_roster_get(v->names, row->dot.origin),
-                                    .seq = row->dot.seq};
-    type = rj_type_at(v, rj_place_name(row->place), &rest);
+    *ret_row = (struct rj_crdt_row){.replica = rj_roster_get(v->names, row->origin),
+                                    .seq = rj_row_dot(row).seq};
+    type = rj_type_at(v, rj_row_place(row), &rest);
     if (type != NULL && type->read != NULL)
         type->read(rest, rj_row_payload(row), ret_row);
     else
         ret_row->key = rest;
     if (type != v->type) {
         ret_row->at = type != NULL ? type->number : RJ_CRDT_NONE;
-        ret_row->path =
-            rj_bytes_first(rj_place_name(row->place),
-                           row->place->len - rest.len - (type != NULL ? 1 : 0));
+        ret_row->path = rj_bytes_first(
+            rj_row_place(row), rj_row_place(row).len - rest.len - (type != NULL ? 1 : 0));
     }
     *cursor = (uint64_t)(uintptr_t)row;
     return RJ_OK;

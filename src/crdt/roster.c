@@ -14,7 +14,8 @@ static struct rj_bytes name_of(const struct rj_map_node *node)
     return rj_bytes_of(replica_of(node) + 1, replica_of(node)->len);
 }
 
-struct rj_roster *rj_roster_new(const struct rj_allocator *allocator)
+struct rj_roster *rj_roster_new(const struct rj_allocator *allocator,
+                                struct rj_bytes secret)
 {
     struct rj_roster *t = rj_mem_new(allocator, sizeof(*t));
 
@@ -22,6 +23,7 @@ struct rj_roster *rj_roster_new(const struct rj_allocator *allocator)
         return NULL;
     *t = (struct rj_roster){.users = 1, .allocator = allocator};
     rj_map_init(&t->map, name_of);
+    rj_hash_key_init(&t->key, secret);
     return t;
 }
 

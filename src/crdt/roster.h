@@ -5,6 +5,7 @@
 #ifndef RJ_CRDT_ROSTER_H
 #define RJ_CRDT_ROSTER_H
 
+#include "base/hash.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "causal/dots.h"
@@ -22,11 +23,14 @@ struct rj_roster {
     struct rj_replica **items; /* by index */
     uint32_t n, cap;
     uint32_t users;
+    struct rj_hash_key key; /* of tables of rows that share these names */
     const struct rj_allocator *allocator;
 };
 
-/* NULL: no memory. Freed when the last user lets go of it. */
-RJ_NODISCARD struct rj_roster *rj_roster_new(const struct rj_allocator *allocator);
+/* secret: what the key is made of, the less others know of it the better. NULL: no
+ * memory. Freed when the last user lets go of it. */
+RJ_NODISCARD struct rj_roster *rj_roster_new(const struct rj_allocator *allocator,
+                                             struct rj_bytes secret);
 struct rj_roster *rj_roster_share(struct rj_roster *t);
 void rj_roster_release(struct rj_roster *t); /* NULL is accepted */
 

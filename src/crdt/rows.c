@@ -1,215 +1,441 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Two balanced trees over the same rows, one by place and one by dot. Invariants: a place
- * in the tree has at least one row; rows of a place ascend by (origin, seq).
+/* The store of rows: a slab, and what leads to it by dot and by place. Invariants: each
+ * row is in one line, under its dot, and in the chain of its place, whose first row alone
+ * is in the slots (and in the order, if that is made).
  * Almeida, Shoker, Baquero 2018, "Delta state replicated data types", section 5: dot
  * stores, here as one flat relation. */
-#include "crdt/rows.h"
+#include "crdt/rows_store.h"
 
-#include "base/be.h"
+enum { KEEP = 8, IDLE = 1024, WASTE = 256 * 1024 };
 
-static struct rj_row *row_of(struct rj_map_node *node)
+#define MARK ((uint32_t)1 << 31)
+
+static const struct rj_bytes none = {0};
+
+static struct rj_row *row_at(const struct rj_rows *rows, uint32_t ref)
 {
-    return node != NULL ? RJ_MAP_ENTRY(node, struct rj_row, by_dot) : NULL;
+    return ref != 0 ? rj_slab_at(&rows->store->slab, ref) : NULL;
 }
 
-static struct rj_place *place_of(struct rj_map_node *node)
+static uint64_t hash_of(const struct rj_rows *rows, struct rj_bytes place)
 {
-    return node != NULL ? RJ_MAP_ENTRY(node, struct rj_place, by_name) : NULL;
+    return rj_slots_hash(&rows->store->slots, none, place);
 }
 
-static struct rj_bytes dot_key(const struct rj_map_node *node)
+/* ---- the whole */
+
+void rj_rows_init(struct rj_rows *rows, const struct rj_allocator *allocator,
+                  const struct rj_hash_key *key, bool ordered)
 {
-    return RJ_BYTES_OF(RJ_MAP_ENTRY_CONST(node, struct rj_row, by_dot)->key);
+    *rows = (struct rj_rows){.key = key, .allocator = allocator, .ordered = ordered};
 }
 
-static struct rj_bytes place_key(const struct rj_map_node *node)
+static bool make_store(struct rj_rows *rows)
 {
-    return rj_place_name(RJ_MAP_ENTRY_CONST(node, struct rj_place, by_name));
-}
+    const struct rj_allocator *a = rows->allocator;
+    struct rj_store *s = rows->store;
 
-static void put_key(uint8_t key[RJ_DOT_KEY_LEN], struct rj_dot dot)
-{
-    rj_be_store32(key, dot.origin);
-    rj_be_store64(key + 4, dot.seq);
-}
-
-void rj_rows_init(struct rj_rows *rows, const struct rj_allocator *allocator)
-{
-    rj_map_init(&rows->places, place_key);
-    rj_map_init(&rows->dots, dot_key);
-    rows->allocator = allocator;
-}
-
-static void free_place(const struct rj_allocator *allocator, struct rj_place *place)
-{
-    rj_mem_free(allocator, place, sizeof(*place) + place->len);
-}
-
-static void free_row(const struct rj_allocator *allocator, struct rj_row *row)
-{
-    rj_mem_free(allocator, row, sizeof(*row) + row->len);
+    if (s != NULL)
+        return true;
+    s = rj_mem_new(a, sizeof(*s));
+    if (s == NULL)
+        return false;
+    *s = (struct rj_store){.slab.allocator = a, .lines.allocator = a};
+    s->slots = (struct rj_slots){.slab = &s->slab, .key = rows->key, .allocator = a};
+    s->order = (struct rj_order){.slab = &s->slab, .allocator = a, .made = rows->ordered};
+    rows->store = s;
+    return true;
 }
 
 void rj_rows_done(struct rj_rows *rows)
 {
-    struct rj_map_node *node;
+    struct rj_store *s = rows->store;
 
-    while ((node = rj_map_take_any(&rows->dots)) != NULL)
-        free_row(rows->allocator, row_of(node));
-    while ((node = rj_map_take_any(&rows->places)) != NULL)
-        free_place(rows->allocator, place_of(node));
+    if (s == NULL)
+        return;
+    rj_order_done(&s->order);
+    rj_slots_done(&s->slots);
+    rj_lines_done(&s->lines);
+    rj_slab_done(&s->slab);
+    rj_mem_free(rows->allocator, s, sizeof(*s));
+    rows->store = NULL;
 }
 
-struct rj_row *rj_row_new(const struct rj_allocator *allocator, struct rj_bytes place,
-                          struct rj_dot dot, struct rj_bytes payload)
+void rj_rows_clear(struct rj_rows *rows)
 {
-    struct rj_place *p = rj_mem_new(allocator, sizeof(*p) + place.len);
-    struct rj_row *row =
-        p != NULL ? rj_mem_new(allocator, sizeof(*row) + payload.len) : NULL;
+    if (rj_rows_count(rows) > KEEP)
+        rj_rows_done(rows);
+    while (rj_rows_count(rows) > 0)
+        rj_rows_drop(rows, rj_rows_from(rows, (struct rj_dot){0}));
+}
 
-    if (row == NULL) {
-        if (p != NULL)
-            rj_mem_free(allocator, p, sizeof(*p) + place.len);
-        return NULL;
+enum rj_err rj_rows_fork(struct rj_rows *to, struct rj_rows *from)
+{
+    struct rj_store *s;
+
+    if (rj_rows_count(from) == 0)
+        return RJ_OK;
+    if (!make_store(to))
+        return RJ_ENOMEM;
+    s = to->store;
+    from->store->shared = s->shared = true;
+    if (rj_slab_fork(&s->slab, &from->store->slab) &&
+        rj_lines_fork(&s->lines, &from->store->lines) &&
+        rj_slots_fork(&s->slots, &from->store->slots) &&
+        rj_order_fork(&s->order, &from->store->order))
+        return RJ_OK;
+    rj_rows_done(to);
+    return RJ_ENOMEM;
+}
+
+bool rj_rows_is_shared(const struct rj_rows *rows)
+{
+    return rows->store != NULL && rows->store->shared;
+}
+
+size_t rj_rows_count(const struct rj_rows *rows)
+{
+    return rows->store != NULL ? rows->store->lines.count : 0;
+}
+
+size_t rj_rows_places(const struct rj_rows *rows)
+{
+    return rows->store != NULL ? rows->store->slots.count : 0;
+}
+
+/* ---- by dot */
+
+const struct rj_row *rj_rows_find(const struct rj_rows *rows, struct rj_dot dot)
+{
+    return rows->store != NULL ? row_at(rows, rj_lines_find(&rows->store->lines, dot))
+                               : NULL;
+}
+
+const struct rj_row *rj_rows_from(const struct rj_rows *rows, struct rj_dot dot)
+{
+    return rows->store != NULL ? row_at(rows, rj_lines_from(&rows->store->lines, dot))
+                               : NULL;
+}
+
+const struct rj_row *rj_rows_after(const struct rj_rows *rows, const struct rj_row *row)
+{
+    struct rj_dot dot = rj_row_dot(row);
+
+    dot.seq++;
+    return rj_rows_from(rows, dot);
+}
+
+static enum rj_err entry_dots(const struct rj_entry *e, uint32_t origin,
+                              struct rj_dots *d)
+{
+    unsigned i;
+
+    for (i = 0; i < RJ_PAGE_WORDS; i++) {
+        uint64_t word = e->live[i], base = (e->base * RJ_PAGE_WORDS + i) * 64;
+
+        while (word != 0) {
+            unsigned from = (unsigned)__builtin_ctzll(word);
+            uint64_t rest = ~(word >> from);
+            unsigned n = rest != 0 ? (unsigned)__builtin_ctzll(rest) : 64 - from;
+            struct rj_span span = {base + from, base + from + n - 1, origin};
+
+            if (rj_dots_append(d, span) != RJ_OK)
+                return RJ_ENOMEM;
+            word = from + n < 64 ? word >> (from + n) << (from + n) : 0;
+        }
     }
-    p->first = p->last = row;
-    p->len = (uint32_t)place.len;
-    if (place.len > 0)
-        memcpy(p + 1, place.ptr, place.len);
-    *row = (struct rj_row){.place = p, .dot = dot, .len = (uint32_t)payload.len};
-    if (payload.len > 0)
-        memcpy(row + 1, payload.ptr, payload.len);
-    put_key(row->key, dot);
+    return RJ_OK;
+}
+
+enum rj_err rj_rows_dots(const struct rj_rows *rows, struct rj_dots *d)
+{
+    const struct rj_lines *lines = rows->store != NULL ? &rows->store->lines : NULL;
+    enum rj_err err = RJ_OK;
+    uint32_t i, j;
+
+    for (i = 0; lines != NULL && i < lines->n; i++) {
+        const struct rj_line *line = &lines->at[i];
+
+        for (j = 0; err == RJ_OK && j < line->n; j++)
+            err = entry_dots(&line->at[j], line->origin, d);
+    }
+    return err;
+}
+
+/* ---- by place */
+
+const struct rj_row *rj_rows_at(const struct rj_rows *rows, struct rj_bytes prefix,
+                                struct rj_bytes name)
+{
+    const struct rj_slots *slots = rows->store != NULL ? &rows->store->slots : NULL;
+    const uint32_t *slot =
+        slots != NULL
+            ? rj_slots_find(slots, rj_slots_hash(slots, prefix, name), prefix, name)
+            : NULL;
+
+    return slot != NULL ? row_at(rows, *slot) : NULL;
+}
+
+const struct rj_row *rj_rows_place(const struct rj_rows *rows, struct rj_bytes place)
+{
+    return rj_rows_at(rows, none, place);
+}
+
+const struct rj_row *rj_row_next(const struct rj_rows *rows, const struct rj_row *row)
+{
+    return row_at(rows, row->next);
+}
+
+const struct rj_row *rj_rows_get(const struct rj_rows *rows, uint32_t ref)
+{
+    return row_at(rows, ref);
+}
+
+uint32_t rj_rows_ref(const struct rj_rows *rows, struct rj_dot dot)
+{
+    return rj_lines_find(&rows->store->lines, dot);
+}
+
+void rj_rows_expect(const struct rj_rows *rows, struct rj_bytes place)
+{
+    if (rows->store != NULL)
+        rj_slots_expect(&rows->store->slots, hash_of(rows, place));
+}
+
+enum rj_err rj_rows_sort(const struct rj_rows *rows)
+{
+    return rows->store == NULL || rj_order_make(&rows->store->order, &rows->store->slots)
+               ? RJ_OK
+               : RJ_ENOMEM;
+}
+
+static const struct rj_row *if_under(const struct rj_row *row, struct rj_bytes prefix)
+{
+    return row != NULL && rj_bytes_starts_with(rj_row_place(row), prefix) ? row : NULL;
+}
+
+/* Without an order: the first row of a place under prefix from this one on, by dot. */
+static const struct rj_row *any_under(const struct rj_rows *rows,
+                                      const struct rj_row *row, struct rj_bytes prefix)
+{
+    while (row != NULL && (if_under(row, prefix) == NULL ||
+                           rj_rows_place(rows, rj_row_place(row)) != row))
+        row = rj_rows_after(rows, row);
     return row;
 }
 
-void rj_row_free(const struct rj_allocator *allocator, struct rj_row *row)
+const struct rj_row *rj_rows_under(const struct rj_rows *rows, struct rj_bytes prefix)
 {
-    free_place(allocator, row->place);
-    free_row(allocator, row);
+    if (rows->store == NULL)
+        return NULL;
+    if (!rows->store->order.made)
+        return any_under(rows, rj_rows_from(rows, (struct rj_dot){0}), prefix);
+    return if_under(row_at(rows, rj_order_from(&rows->store->order, prefix)), prefix);
 }
 
-/* Rows come mostly in their order, or in the reverse. */
-static void link_row(struct rj_place *place, struct rj_row *row)
+const struct rj_row *rj_place_next(const struct rj_rows *rows, const struct rj_row *first,
+                                   struct rj_bytes prefix)
 {
-    struct rj_row *after = place->first;
-
-    if (memcmp(place->last->key, row->key, RJ_DOT_KEY_LEN) < 0)
-        after = NULL;
-    while (after != NULL && memcmp(after->key, row->key, RJ_DOT_KEY_LEN) < 0)
-        after = after->next;
-    row->next = after;
-    row->prev = after != NULL ? after->prev : place->last;
-    if (row->prev != NULL)
-        row->prev->next = row;
-    else
-        place->first = row;
-    if (after != NULL)
-        after->prev = row;
-    else
-        place->last = row;
+    if (!rows->store->order.made)
+        return any_under(rows, rj_rows_after(rows, first), prefix);
+    return if_under(row_at(rows, rj_order_next(&rows->store->order, first)), prefix);
 }
 
-void rj_rows_put(struct rj_rows *rows, struct rj_row *take_row)
+const struct rj_row *rj_place_prev(const struct rj_rows *rows, const struct rj_row *first,
+                                   struct rj_bytes prefix)
 {
-    struct rj_place *spare = take_row->place;
-    struct rj_place *there = place_of(rj_map_insert(&rows->places, &spare->by_name));
+    if (!rows->store->order.made)
+        return NULL;
+    return if_under(row_at(rows, rj_order_prev(&rows->store->order, first)), prefix);
+}
 
-    (void)!rj_map_insert(&rows->dots, &take_row->by_dot);
-    if (there == NULL)
+/* ---- putting in */
+
+/* Counts a change; an order that nobody asks for goes. */
+static void note_change(const struct rj_rows *rows)
+{
+    struct rj_store *s = rows->store;
+
+    if (s->order.made && !rows->ordered && ++s->order.idle > IDLE + s->slots.count / 8)
+        rj_order_done(&s->order);
+}
+
+/* Into the chain of its place, behind the first one there. */
+static bool link_row(struct rj_rows *rows, uint32_t ref)
+{
+    struct rj_store *s = rows->store;
+    struct rj_row *row = row_at(rows, ref);
+    uint64_t hash = hash_of(rows, rj_row_place(row));
+    const uint32_t *slot = rj_slots_find(&s->slots, hash, none, rj_row_place(row));
+    struct rj_row *first;
+
+    if (slot != NULL) {
+        if (!rj_slab_own(&s->slab, *slot))
+            return false;
+        first = row_at(rows, *slot);
+        row_at(rows, ref)->next = first->next;
+        first->next = ref;
+        return true;
+    }
+    if (s->order.made && !rj_order_put(&s->order, ref))
+        return false;
+    if (rj_slots_put(&s->slots, hash, ref))
+        return true;
+    if (s->order.made)
+        rj_order_change(&s->order, row, 0);
+    return false;
+}
+
+enum rj_err rj_rows_put(struct rj_rows *rows, const struct rj_told *told,
+                        uint32_t *ret_ref)
+{
+    size_t n = told->place.len, m = told->payload.len;
+    struct rj_row *row;
+    uint8_t *bytes;
+    uint32_t ref;
+
+    if (!make_store(rows))
+        return RJ_ENOMEM;
+    ref = rj_slab_new(&rows->store->slab, n, m);
+    if (ref == 0)
+        return RJ_ENOMEM;
+    row = row_at(rows, ref);
+    row->seq[0] = (uint32_t)told->dot.seq;
+    row->seq[1] = (uint32_t)(told->dot.seq >> 32);
+    row->origin = (uint16_t)told->dot.origin;
+    bytes = (uint8_t *)(row + 1) + (row->place_len == RJ_ROW_LONG ? 8 : 0);
+    if (n > 0)
+        memcpy(bytes, told->place.ptr, n);
+    if (m > 0)
+        memcpy(bytes + n, told->payload.ptr, m);
+    if (!rj_lines_put(&rows->store->lines, told->dot, ref)) {
+        rj_slab_free(&rows->store->slab, ref);
+        return RJ_ENOMEM;
+    }
+    if (!link_row(rows, ref)) {
+        rj_lines_remove(&rows->store->lines, told->dot);
+        rj_slab_free(&rows->store->slab, ref);
+        return RJ_ENOMEM;
+    }
+    note_change(rows);
+    if (ret_ref != NULL)
+        *ret_ref = ref;
+    return RJ_OK;
+}
+
+/* ---- taking out */
+
+enum rj_err rj_rows_own(struct rj_rows *rows, struct rj_dot dot)
+{
+    struct rj_store *s = rows->store;
+    uint32_t ref = rj_lines_find(&s->lines, dot);
+    const uint32_t *slot;
+    uint64_t hash;
+
+    if (!s->shared)
+        return RJ_OK;
+    hash = hash_of(rows, rj_row_place(row_at(rows, ref)));
+    slot = rj_slots_find(&s->slots, hash, none, rj_row_place(row_at(rows, ref)));
+    if (s->order.made && !rj_order_own(&s->order, row_at(rows, *slot)))
+        return RJ_ENOMEM;
+    for (ref = *slot; ref != 0; ref = row_at(rows, ref)->next) {
+        if (!rj_slab_own(&s->slab, ref) ||
+            !rj_lines_own(&s->lines, rj_row_dot(row_at(rows, ref))))
+            return RJ_ENOMEM;
+    }
+    return rj_slots_own(&s->slots, hash) ? RJ_OK : RJ_ENOMEM;
+}
+
+/* Takes all marked rows out of the chain that has this one; they hang on themselves then.
+ */
+static void sweep(struct rj_rows *rows, const struct rj_row *marked)
+{
+    struct rj_store *s = rows->store;
+    struct rj_bytes place = rj_row_place(marked);
+    uint64_t hash = hash_of(rows, place);
+    uint32_t *slot = rj_slots_find(&s->slots, hash, none, place);
+    uint32_t old = *slot, ref = old, first = 0, next;
+    struct rj_row *row, *last = NULL;
+
+    for (; ref != 0; ref = next) {
+        row = row_at(rows, ref);
+        next = row->next;
+        if ((row->seq[1] & MARK) != 0) {
+            row->next = ref;
+            continue;
+        }
+        if (last == NULL)
+            first = ref;
+        else if (last->next != ref)
+            last->next = ref;
+        last = row;
+    }
+    if (last != NULL && last->next != 0)
+        last->next = 0;
+    if (first == old)
         return;
-    free_place(rows->allocator, spare);
-    take_row->place = there;
-    link_row(there, take_row);
-}
-
-void rj_rows_drop(struct rj_rows *rows, struct rj_row *row)
-{
-    struct rj_place *place = row->place;
-
-    if (row->prev != NULL)
-        row->prev->next = row->next;
+    if (s->order.made)
+        rj_order_change(&s->order, row_at(rows, old), first);
+    if (first != 0)
+        *slot = first;
     else
-        place->first = row->next;
-    if (row->next != NULL)
-        row->next->prev = row->prev;
-    else
-        place->last = row->prev;
-    if (place->first == NULL) {
-        rj_map_remove(&rows->places, &place->by_name);
-        free_place(rows->allocator, place);
+        rj_slots_remove(&s->slots, hash, slot);
+}
+
+static void take_out(struct rj_rows *rows, uint32_t ref)
+{
+    struct rj_row *row = row_at(rows, ref);
+
+    if (row->next != ref)
+        sweep(rows, row);
+    row->seq[1] &= ~MARK;
+    rj_lines_remove(&rows->store->lines, rj_row_dot(row));
+    rj_slab_free(&rows->store->slab, ref);
+    note_change(rows);
+}
+
+void rj_rows_drop_all(struct rj_rows *rows, const uint32_t *refs, size_t n)
+{
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        row_at(rows, refs[i])->seq[1] |= MARK;
+    for (i = 0; i < n; i++) {
+        if (i + KEEP < n)
+            rj_rows_expect(rows, rj_row_place(row_at(rows, refs[i + KEEP])));
+        take_out(rows, refs[i]);
     }
-    rj_map_remove(&rows->dots, &row->by_dot);
-    free_row(rows->allocator, row);
 }
 
-struct rj_row *rj_rows_find(const struct rj_rows *rows, struct rj_dot dot)
+void rj_rows_drop(struct rj_rows *rows, const struct rj_row *row)
 {
-    uint8_t key[RJ_DOT_KEY_LEN];
+    uint32_t ref = rj_lines_find(&rows->store->lines, rj_row_dot(row));
 
-    put_key(key, dot);
-    return row_of(rj_map_find(&rows->dots, RJ_BYTES_OF(key)));
+    rj_rows_drop_all(rows, &ref, 1);
 }
 
-struct rj_row *rj_rows_from(const struct rj_rows *rows, struct rj_dot dot)
+/* ---- giving back */
+
+void rj_rows_settle(struct rj_rows *rows)
 {
-    uint8_t key[RJ_DOT_KEY_LEN];
+    struct rj_store *s = rows->store;
+    struct rj_rows fresh = *rows;
+    const struct rj_row *row;
+    enum rj_err err = RJ_OK;
 
-    put_key(key, dot);
-    return row_of(rj_map_lower_bound(&rows->dots, RJ_BYTES_OF(key)));
-}
+    if (s == NULL || s->slab.free < WASTE || s->slab.free < s->slab.total / 4 * 3)
+        return;
+    fresh.store = NULL;
+    for (row = rj_rows_from(rows, (struct rj_dot){0}); err == RJ_OK && row != NULL;
+         row = rj_rows_after(rows, row)) {
+        struct rj_told told = rj_row_tell(row);
 
-struct rj_row *rj_rows_after(const struct rj_row *row)
-{
-    return row_of(rj_map_next(&row->by_dot));
-}
-
-struct rj_place *rj_rows_place(const struct rj_rows *rows, struct rj_bytes name)
-{
-    return place_of(rj_map_find(&rows->places, name));
-}
-
-/* prefix || name against key. */
-static int compare_joined(struct rj_bytes prefix, struct rj_bytes name,
-                          struct rj_bytes key)
-{
-    int order = rj_bytes_compare(prefix, rj_bytes_first(key, prefix.len));
-
-    return order != 0 ? order : rj_bytes_compare(name, rj_bytes_skip(key, prefix.len));
-}
-
-struct rj_place *rj_rows_at(const struct rj_rows *rows, struct rj_bytes prefix,
-                            struct rj_bytes name)
-{
-    struct rj_map_node *node = rows->places.root;
-
-    while (node != NULL) {
-        int order = compare_joined(prefix, name, place_key(node));
-
-        if (order == 0)
-            break;
-        node = node->child[order > 0];
+        err = rj_rows_put(&fresh, &told, NULL);
     }
-    return place_of(node);
-}
-
-static struct rj_place *if_under(struct rj_place *place, struct rj_bytes prefix)
-{
-    return place != NULL && rj_bytes_starts_with(rj_place_name(place), prefix) ? place
-                                                                               : NULL;
-}
-
-struct rj_place *rj_rows_under(const struct rj_rows *rows, struct rj_bytes prefix)
-{
-    return if_under(place_of(rj_map_lower_bound(&rows->places, prefix)), prefix);
-}
-
-struct rj_place *rj_place_next(const struct rj_place *place, struct rj_bytes prefix)
-{
-    return if_under(place_of(rj_map_next(&place->by_name)), prefix);
-}
-
-struct rj_place *rj_place_prev(const struct rj_place *place, struct rj_bytes prefix)
-{
-    return if_under(place_of(rj_map_prev(&place->by_name)), prefix);
+    if (err != RJ_OK) { /* another time */
+        rj_rows_done(&fresh);
+        return;
+    }
+    rj_rows_done(rows);
+    *rows = fresh;
 }

@@ -5,75 +5,154 @@
  *
  * A place is a byte string: of a plain type the element or key itself; in a map of maps
  * the keys on the way and the type at their end go before it (crdt/place.h). Two ways
- * lead to a row: by place (in byte order) and by dot. */
+ * lead to a row: by dot, and by place: a place is known by its first row, the others
+ * there hang from it. An order by place is made when somebody asks for it.
+ *
+ * Rows are borrowed: until the next put or drop, but for what is said there. */
 #ifndef RJ_CRDT_ROWS_H
 #define RJ_CRDT_ROWS_H
 
-#include "base/map.h"
+#include "base/hash.h"
 #include "base/mem.h"
-#include "causal/dot.h"
+#include "causal/dots.h"
 
-enum { RJ_DOT_KEY_LEN = 12 }; /* origin and sequence, big-endian */
+enum { RJ_ROW_LONG = 255 }; /* of a length: it is not told in one byte */
 
+/* A row where it lies (rows_slab.c); place and payload follow. */
 struct rj_row {
-    struct rj_map_node by_dot;
-    struct rj_place *place;
-    struct rj_row *next, *prev; /* at the same place, ascending by (origin, seq) */
-    struct rj_dot dot;
-    uint8_t key[RJ_DOT_KEY_LEN];
-    bool mark;    /* for a join, false otherwise */
-    uint32_t len; /* of the payload, which follows */
+    uint32_t seq[2]; /* low, high; its highest bit: about to go */
+    uint32_t next;   /* the reference of another row at this place; 0: none */
+    uint16_t origin;
+    uint8_t place_len, payload_len; /* RJ_ROW_LONG: both follow first, 4 bytes each */
 };
 
-struct rj_place {
-    struct rj_map_node by_name;
-    struct rj_row *first, *last;
-    uint32_t len; /* of the name, which follows */
+/* A row as it is told, wherever it lies. */
+struct rj_told {
+    struct rj_dot dot;
+    struct rj_bytes place, payload;
 };
+
+struct rj_store;
 
 struct rj_rows {
-    struct rj_map places, dots;
+    struct rj_store *store; /* NULL: no row yet */
+    const struct rj_hash_key *key;
     const struct rj_allocator *allocator;
+    bool ordered; /* the order by place is always kept */
 };
+
+static inline struct rj_dot rj_row_dot(const struct rj_row *row)
+{
+    return (struct rj_dot){((uint64_t)row->seq[1] << 32 | row->seq[0]) & RJ_SEQ_MAX,
+                           row->origin};
+}
+
+static inline struct rj_bytes rj_row_place(const struct rj_row *row)
+{
+    const uint32_t *lens = (const uint32_t *)(const void *)(row + 1);
+
+    return row->place_len != RJ_ROW_LONG ? rj_bytes_of(lens, row->place_len)
+                                         : rj_bytes_of(lens + 2, lens[0]);
+}
 
 static inline struct rj_bytes rj_row_payload(const struct rj_row *row)
 {
-    return rj_bytes_of(row + 1, row->len);
+    const uint32_t *lens = (const uint32_t *)(const void *)(row + 1);
+
+    return row->place_len != RJ_ROW_LONG
+               ? rj_bytes_of((const uint8_t *)lens + row->place_len, row->payload_len)
+               : rj_bytes_of((const uint8_t *)(lens + 2) + lens[0], lens[1]);
 }
 
-static inline struct rj_bytes rj_place_name(const struct rj_place *place)
+static inline struct rj_told rj_row_tell(const struct rj_row *row)
 {
-    return rj_bytes_of(place + 1, place->len);
+    return (struct rj_told){rj_row_dot(row), rj_row_place(row), rj_row_payload(row)};
 }
 
-void rj_rows_init(struct rj_rows *rows, const struct rj_allocator *allocator);
+/* key is borrowed: that of the roster. ordered: places are asked for by prefix while rows
+ * change, so their order is kept from the start. */
+void rj_rows_init(struct rj_rows *rows, const struct rj_allocator *allocator,
+                  const struct rj_hash_key *key, bool ordered);
 void rj_rows_done(struct rj_rows *rows);
+/* Empties it; keeps memory where that is little. */
+void rj_rows_clear(struct rj_rows *rows);
+/* to, which is new, gets all rows of from; what both hold is shared until one of them
+ * changes it. RJ_ENOMEM: to is empty. O(pages). */
+RJ_NODISCARD enum rj_err rj_rows_fork(struct rj_rows *to, struct rj_rows *from);
 
-/* A row that is not in yet, with a place of its own, so that putting it in cannot fail.
- * NULL: no memory. */
-RJ_NODISCARD struct rj_row *rj_row_new(const struct rj_allocator *allocator,
-                                       struct rj_bytes place, struct rj_dot dot,
-                                       struct rj_bytes payload);
-void rj_row_free(const struct rj_allocator *allocator, struct rj_row *row);
-/* Puts it in; its dot must not be there. */
-void rj_rows_put(struct rj_rows *rows, struct rj_row *take_row);
-/* Takes it out and frees it, and its place with the last row. */
-void rj_rows_drop(struct rj_rows *rows, struct rj_row *row);
+/* A part of it may be a fork's as well. */
+bool rj_rows_is_shared(const struct rj_rows *rows);
+size_t rj_rows_count(const struct rj_rows *rows);
+/* Number of places. */
+size_t rj_rows_places(const struct rj_rows *rows);
+/* Adds the dots of all rows to d, which is empty. RJ_ENOMEM. */
+RJ_NODISCARD enum rj_err rj_rows_dots(const struct rj_rows *rows, struct rj_dots *d);
+
+/* References of rows; growing. Zero-initialise. */
+struct rj_refs {
+    uint32_t *at;
+    size_t n, cap;
+    const struct rj_allocator *allocator;
+};
+
+RJ_NODISCARD enum rj_err rj_refs_add(struct rj_refs *refs, uint32_t ref);
+void rj_refs_done(struct rj_refs *refs);
+
+/* Rows of one origin elsewhere: in a store, or (rows NULL) as a set of dots. */
+struct rj_there {
+    const struct rj_rows *rows;
+    const struct rj_dots *dots;
+    uint32_t origin; /* its number there */
+};
+
+/* Adds the rows of span that are not there, whose dots ascend. 64 at a time. RJ_ENOMEM.
+ */
+RJ_NODISCARD enum rj_err rj_rows_missing(const struct rj_rows *rows, struct rj_span span,
+                                         const struct rj_there *there,
+                                         struct rj_refs *ret);
+
+/* Puts a copy in; its dot must not be there. *ret_ref (NULL: not wanted) names it as long
+ * as it is in and the store is not settled. RJ_ENOMEM. */
+RJ_NODISCARD enum rj_err rj_rows_put(struct rj_rows *rows, const struct rj_told *row,
+                                     uint32_t *ret_ref);
+const struct rj_row *rj_rows_get(const struct rj_rows *rows, uint32_t ref);
+uint32_t rj_rows_ref(const struct rj_rows *rows,
+                     struct rj_dot dot); /* of one that is in */
+/* Makes sure that a drop of any row where this one is cannot fail: what is shared is
+ * copied. RJ_ENOMEM. */
+RJ_NODISCARD enum rj_err rj_rows_own(struct rj_rows *rows, struct rj_dot dot);
+/* Takes a row out. Other rows stay where they are. Of a store that was forked:
+ * rj_rows_own comes first. */
+void rj_rows_drop(struct rj_rows *rows, const struct rj_row *row);
+/* The same for n rows by their references. */
+void rj_rows_drop_all(struct rj_rows *rows, const uint32_t *refs, size_t n);
+/* Has the memory looked up where a place is, ahead of a put. */
+void rj_rows_expect(const struct rj_rows *rows, struct rj_bytes place);
+/* Gives memory back where most of it is free. Rows move. */
+void rj_rows_settle(struct rj_rows *rows);
 
 /* By dot. NULL: not there. */
-struct rj_row *rj_rows_find(const struct rj_rows *rows, struct rj_dot dot);
+const struct rj_row *rj_rows_find(const struct rj_rows *rows, struct rj_dot dot);
 /* The first row of that dot or after it, in the order of (origin, seq); the next one. */
-struct rj_row *rj_rows_from(const struct rj_rows *rows, struct rj_dot dot);
-struct rj_row *rj_rows_after(const struct rj_row *row);
+const struct rj_row *rj_rows_from(const struct rj_rows *rows, struct rj_dot dot);
+const struct rj_row *rj_rows_after(const struct rj_rows *rows, const struct rj_row *row);
 
-/* By place. NULL: no rows there. */
-struct rj_place *rj_rows_place(const struct rj_rows *rows, struct rj_bytes name);
+/* By place: the first row there, and from each the next one. NULL: none. */
+const struct rj_row *rj_rows_place(const struct rj_rows *rows, struct rj_bytes place);
+const struct rj_row *rj_row_next(const struct rj_rows *rows, const struct rj_row *row);
 /* The place prefix || name. */
-struct rj_place *rj_rows_at(const struct rj_rows *rows, struct rj_bytes prefix,
-                            struct rj_bytes name);
-/* The first place that begins with prefix; the next, the one before. NULL: none. */
-struct rj_place *rj_rows_under(const struct rj_rows *rows, struct rj_bytes prefix);
-struct rj_place *rj_place_next(const struct rj_place *place, struct rj_bytes prefix);
-struct rj_place *rj_place_prev(const struct rj_place *place, struct rj_bytes prefix);
+const struct rj_row *rj_rows_at(const struct rj_rows *rows, struct rj_bytes prefix,
+                                struct rj_bytes name);
+/* Makes the order by place, if it is not there. RJ_ENOMEM. O(n log n). It is kept as long
+ * as it is asked for now and then. */
+RJ_NODISCARD enum rj_err rj_rows_sort(const struct rj_rows *rows);
+/* The first row of the first place that begins with prefix; of the next place, of the one
+ * before (which needs the order). NULL: none. In the order of places if there is one,
+ * else in some order. */
+const struct rj_row *rj_rows_under(const struct rj_rows *rows, struct rj_bytes prefix);
+const struct rj_row *rj_place_next(const struct rj_rows *rows, const struct rj_row *first,
+                                   struct rj_bytes prefix);
+const struct rj_row *rj_place_prev(const struct rj_rows *rows, const struct rj_row *first,
+                                   struct rj_bytes prefix);
 
 #endif

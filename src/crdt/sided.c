@@ -23,26 +23,26 @@ bool rj_fact_get(struct rj_bytes place, enum rj_sided shape, struct rj_fact *ret
            ret->element.len <= RJ_CRDT_KEY_MAX && ret->tag.len <= RJ_CRDT_KEY_MAX;
 }
 
-static bool fact_at(const struct rj_place *place, struct rj_bytes prefix,
+static bool fact_at(const struct rj_row *place, struct rj_bytes prefix,
                     enum rj_sided shape, struct rj_fact *fact)
 {
-    return rj_fact_get(rj_bytes_skip(rj_place_name(place), prefix.len), shape, fact);
+    return rj_fact_get(rj_bytes_skip(rj_row_place(place), prefix.len), shape, fact);
 }
 
-bool rj_fact_next(const struct rj_place **place, struct rj_bytes prefix,
-                  enum rj_sided shape, struct rj_fact *fact)
+bool rj_fact_next(const struct rj_crdt *v, const struct rj_row **place,
+                  struct rj_bytes prefix, enum rj_sided shape, struct rj_fact *fact)
 {
     struct rj_bytes element = fact->element;
 
-    *place = rj_place_next(*place, prefix);
+    *place = rj_place_next(&v->rows, *place, prefix);
     return *place != NULL && fact_at(*place, prefix, shape, fact) &&
            rj_bytes_equal(fact->element, element);
 }
 
-bool rj_fact_first(const struct rj_place *place, struct rj_bytes prefix,
-                   enum rj_sided shape, struct rj_fact *fact)
+bool rj_fact_first(const struct rj_crdt *v, const struct rj_row *place,
+                   struct rj_bytes prefix, enum rj_sided shape, struct rj_fact *fact)
 {
-    const struct rj_place *prev = rj_place_prev(place, prefix);
+    const struct rj_row *prev = rj_place_prev(&v->rows, place, prefix);
     struct rj_fact other;
 
     if (!fact_at(place, prefix, shape, fact))
@@ -55,7 +55,7 @@ bool rj_fact_first(const struct rj_place *place, struct rj_bytes prefix,
 static bool latest(const struct rj_site *s, struct rj_bytes element, uint64_t *ret_stamp)
 {
     struct rj_buf name = {.allocator = s->v->allocator};
-    const struct rj_place *place = NULL;
+    const struct rj_row *place = NULL;
     struct rj_fact fact;
     bool found = false;
 
@@ -68,7 +68,7 @@ static bool latest(const struct rj_site *s, struct rj_bytes element, uint64_t *r
             if (!found || fact.stamp > *ret_stamp)
                 *ret_stamp = fact.stamp;
             found = true;
-        } while (rj_fact_next(&place, s->prefix, RJ_SIDED_STAMPED, &fact));
+        } while (rj_fact_next(s->v, &place, s->prefix, RJ_SIDED_STAMPED, &fact));
     }
     rj_buf_done(&name);
     return found;

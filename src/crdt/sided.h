@@ -25,11 +25,11 @@ bool rj_fact_get(struct rj_bytes place, enum rj_sided shape, struct rj_fact *ret
 /* ADD and REMOVE of all keys with the change's tag and stamp. */
 RJ_NODISCARD enum rj_err rj_sided_change(const struct rj_site *s, enum rj_sided shape);
 /* The next fact about the element of *place; false: there is none. */
-bool rj_fact_next(const struct rj_place **place, struct rj_bytes prefix,
-                  enum rj_sided shape, struct rj_fact *fact);
+bool rj_fact_next(const struct rj_crdt *v, const struct rj_row **place,
+                  struct rj_bytes prefix, enum rj_sided shape, struct rj_fact *fact);
 /* place is the first of its element, and fact is what it says. */
-bool rj_fact_first(const struct rj_place *place, struct rj_bytes prefix,
-                   enum rj_sided shape, struct rj_fact *fact);
+bool rj_fact_first(const struct rj_crdt *v, const struct rj_row *place,
+                   struct rj_bytes prefix, enum rj_sided shape, struct rj_fact *fact);
 void rj_fact_read(struct rj_bytes place, enum rj_sided shape,
                   struct rj_crdt_row *ret_row);
 
@@ -57,6 +57,7 @@ void rj_fact_read(struct rj_bytes place, enum rj_sided shape,
     const struct rj_type id = {                                                          \
         .number = its_number,                                                            \
         .name = its_name,                                                                \
+        .walks = true,                                                                   \
         .change = change,                                                                \
         .beats = rj_row_is_lesser,                                                       \
         .is_sound = is_sound,                                                            \

@@ -15,7 +15,7 @@ static enum rj_err place_of(const struct rj_site *s, struct rj_bytes name,
     return rj_buf_err(full);
 }
 
-const struct rj_place *rj_site_place(const struct rj_site *s, struct rj_bytes name)
+const struct rj_row *rj_site_place(const struct rj_site *s, struct rj_bytes name)
 {
     return rj_rows_at(&s->v->rows, s->prefix, name);
 }
@@ -44,73 +44,64 @@ enum rj_err rj_site_event(const struct rj_site *s)
 }
 
 /* A change may name one key twice: its later row stands for both. */
-static void drop_earlier(const struct rj_site *s, const struct rj_row *row)
+static void drop_earlier(const struct rj_site *s, struct rj_bytes place)
 {
-    struct rj_place *place = rj_rows_place(&s->delta->rows, rj_place_name(row->place));
-    struct rj_row *other = place != NULL ? place->first : NULL;
+    struct rj_rows *rows = &s->delta->rows;
+    const struct rj_row *row = rj_rows_place(rows, place);
 
-    while (other != NULL && other->dot.origin != row->dot.origin)
-        other = other->next;
-    if (other != NULL)
-        rj_rows_drop(&s->delta->rows, other);
+    while (row != NULL && row->origin != s->v->self)
+        row = rj_row_next(rows, row);
+    if (row != NULL)
+        rj_rows_drop(rows, row);
 }
 
 enum rj_err rj_site_put(const struct rj_site *s, struct rj_bytes name,
                         struct rj_bytes payload)
 {
-    struct rj_dot dot = {0};
-    struct rj_row *row = NULL;
+    struct rj_told told = {.payload = payload};
     struct rj_buf full;
-    enum rj_err err = rj_site_next(s, &dot);
+    enum rj_err err = rj_site_next(s, &told.dot);
 
     if (err != RJ_OK)
         return err;
     if (payload.len > RJ_CRDT_VALUE_MAX)
         return RJ_ELIMIT;
     err = place_of(s, name, &full);
+    told.place = rj_buf_view(&full);
     if (err == RJ_OK)
-        row = rj_row_new(s->v->allocator, rj_buf_view(&full), dot, payload);
-    rj_buf_done(&full);
-    if (err == RJ_OK)
-        err = row != NULL ? rj_dots_note(&s->delta->seen, dot) : RJ_ENOMEM;
-    if (err != RJ_OK) {
-        if (row != NULL)
-            rj_row_free(s->v->allocator, row);
-        return err;
+        err = rj_dots_note(&s->delta->seen, told.dot);
+    if (err == RJ_OK) {
+        drop_earlier(s, told.place);
+        err = rj_rows_put(&s->delta->rows, &told, NULL);
     }
-    drop_earlier(s, row);
-    s->delta->made++;
-    rj_rows_put(&s->delta->rows, row);
-    return RJ_OK;
+    if (err == RJ_OK)
+        s->delta->made++;
+    rj_buf_done(&full);
+    return err;
 }
 
 enum rj_err rj_site_kill_row(const struct rj_site *s, const struct rj_row *row)
 {
-    if (s->caused != NULL && !rj_dots_has(s->caused, row->dot))
+    if (s->caused != NULL && !rj_dots_has(s->caused, rj_row_dot(row)))
         return RJ_OK;
     s->delta->took = true;
-    return rj_dots_note(&s->delta->seen, row->dot);
+    return rj_dots_note(&s->delta->seen, rj_row_dot(row));
 }
 
 enum rj_err rj_site_copy(const struct rj_site *s, const struct rj_row *row)
 {
-    struct rj_row *copy = rj_row_new(s->v->allocator, rj_place_name(row->place), row->dot,
-                                     rj_row_payload(row));
-    enum rj_err err = copy != NULL ? rj_dots_note(&s->delta->seen, row->dot) : RJ_ENOMEM;
+    struct rj_told told = rj_row_tell(row);
+    enum rj_err err = rj_dots_note(&s->delta->seen, told.dot);
 
-    if (err == RJ_OK)
-        rj_rows_put(&s->delta->rows, copy);
-    else if (copy != NULL)
-        rj_row_free(s->v->allocator, copy);
-    return err;
+    return err == RJ_OK ? rj_rows_put(&s->delta->rows, &told, NULL) : err;
 }
 
-static enum rj_err kill_place(const struct rj_site *s, const struct rj_place *place)
+static enum rj_err kill_place(const struct rj_site *s, const struct rj_row *place)
 {
-    const struct rj_row *row = place != NULL ? place->first : NULL;
+    const struct rj_row *row = place;
     enum rj_err err = RJ_OK;
 
-    for (; err == RJ_OK && row != NULL; row = row->next)
+    for (; err == RJ_OK && row != NULL; row = rj_row_next(&s->v->rows, row))
         err = rj_site_kill_row(s, row);
     return err;
 }
@@ -145,10 +136,11 @@ enum rj_err rj_site_kill(const struct rj_site *s, struct rj_bytes name)
 
 enum rj_err rj_site_kill_under(const struct rj_site *s)
 {
-    const struct rj_place *place = rj_rows_under(&s->v->rows, s->prefix);
+    const struct rj_row *place = rj_rows_under(&s->v->rows, s->prefix);
     enum rj_err err = RJ_OK;
 
-    for (; err == RJ_OK && place != NULL; place = rj_place_next(place, s->prefix))
+    for (; err == RJ_OK && place != NULL;
+         place = rj_place_next(&s->v->rows, place, s->prefix))
         err = kill_place(s, place);
     return err == RJ_OK ? hold(s, s->prefix, true) : err;
 }
@@ -156,12 +148,12 @@ enum rj_err rj_site_kill_under(const struct rj_site *s)
 enum rj_err rj_site_grow(const struct rj_site *s, struct rj_bytes name)
 {
     const struct rj_bytes nothing = {0};
-    const struct rj_place *there = rj_site_place(s, name);
+    const struct rj_row *there = rj_site_place(s, name);
     enum rj_err err;
 
     if (there != NULL && s->prefix.len == 0)
-        return rj_rows_find(&s->delta->rows, there->first->dot) == NULL
-                   ? rj_site_copy(s, there->first)
+        return rj_rows_find(&s->delta->rows, rj_row_dot(there)) == NULL
+                   ? rj_site_copy(s, there)
                    : RJ_OK;
     err = kill_place(s, there);
     return err == RJ_OK ? rj_site_put(s, name, nothing) : err;

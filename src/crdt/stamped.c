@@ -34,7 +34,7 @@ void rj_stamped_put(struct rj_buf *out, bool with_flag, const struct rj_stamped 
 
 static struct version version_of(const struct rj_row *row, bool with_flag)
 {
-    struct version version = {.dot = row->dot};
+    struct version version = {.dot = rj_row_dot(row)};
 
     (void)rj_stamped_get(rj_row_payload(row), with_flag, &version.what);
     return version;
@@ -68,12 +68,12 @@ bool rj_stamped_beats(const struct rj_crdt *v, const struct rj_row *a,
     return order_of(v, &x, &y) > 0;
 }
 
-const struct rj_row *rj_stamped_top(const struct rj_crdt *v, const struct rj_place *place,
+const struct rj_row *rj_stamped_top(const struct rj_crdt *v, const struct rj_row *place,
                                     bool with_flag)
 {
-    const struct rj_row *row = place != NULL ? place->first : NULL, *top = row;
+    const struct rj_row *row = place, *top = row;
 
-    for (; row != NULL; row = row->next) {
+    for (; row != NULL; row = rj_row_next(&v->rows, row)) {
         if (row != top && rj_stamped_beats(v, row, top, with_flag))
             top = row;
     }
@@ -89,7 +89,7 @@ static bool is_equal(const struct rj_stamped *a, const struct rj_stamped *b)
 enum rj_err rj_stamped_write(const struct rj_site *s, struct rj_bytes name,
                              bool with_flag, struct rj_stamped what)
 {
-    const struct rj_place *place = rj_site_place(s, name);
+    const struct rj_row *place = rj_site_place(s, name);
     const struct rj_row *top = rj_stamped_top(s->v, place, with_flag), *row;
     struct version new = {0}, old = {0};
     struct rj_buf payload = {.allocator = s->v->allocator};
@@ -106,8 +106,7 @@ enum rj_err rj_stamped_write(const struct rj_site *s, struct rj_bytes name,
         (s->v->rules.tie != RJ_CRDT_TIE_MIN_REPLICA ||
          rj_roster_compare(s->v->names, old.dot.origin, new.dot.origin) <= 0))
         return rj_site_copy(s, top); /* it is there */
-    for (row = place != NULL ? place->first : NULL; err == RJ_OK && row != NULL;
-         row = row->next) {
+    for (row = place; err == RJ_OK && row != NULL; row = rj_row_next(&s->v->rows, row)) {
         old = version_of(row, with_flag);
         if (order_of(s->v, &new, &old) > 0 || is_equal(&old.what, &what))
             err = rj_site_kill_row(s, row);

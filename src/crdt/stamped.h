@@ -22,7 +22,7 @@ bool rj_stamped_get(struct rj_bytes payload, bool with_flag, struct rj_stamped *
 /* Appends it; sticky. */
 void rj_stamped_put(struct rj_buf *out, bool with_flag, const struct rj_stamped *what);
 /* The row that is shown. */
-const struct rj_row *rj_stamped_top(const struct rj_crdt *v, const struct rj_place *place,
+const struct rj_row *rj_stamped_top(const struct rj_crdt *v, const struct rj_row *place,
                                     bool with_flag);
 /* Writes what at prefix || name, under the stamp of the change. */
 RJ_NODISCARD enum rj_err rj_stamped_write(const struct rj_site *s, struct rj_bytes name,

@@ -78,7 +78,7 @@ static struct tip tip_of(const struct rj_row *row)
     struct tip tip = {0};
 
     (void)get_payload(rj_row_payload(row), false, &tip);
-    tip.seq = row->dot.seq;
+    tip.seq = rj_row_dot(row).seq;
     return tip;
 }
 
@@ -108,11 +108,11 @@ static struct tip floor_of(const struct rj_crdt *v, struct rj_bytes prefix,
 {
     uint8_t p[FLOOR_MAX];
     size_t n = floor_place(p, replica, name);
-    const struct rj_place *place = rj_rows_at(&v->rows, prefix, rj_bytes_of(p, n));
+    const struct rj_row *place = rj_rows_at(&v->rows, prefix, rj_bytes_of(p, n));
     struct tip floor = {0};
 
     if (n > 0 && place != NULL)
-        (void)get_payload(rj_row_payload(place->first), true, &floor);
+        (void)get_payload(rj_row_payload(place), true, &floor);
     return floor;
 }
 
@@ -129,27 +129,29 @@ bool rj_sums_beats(const struct rj_crdt *v, const struct rj_row *a,
         return x.seq > y.seq;
     if (x.sum != y.sum)
         return x.sum > y.sum;
-    if (a->dot.origin == b->dot.origin)
-        return a->dot.seq > b->dot.seq;
+    if (rj_row_dot(a).origin == rj_row_dot(b).origin)
+        return rj_row_dot(a).seq > rj_row_dot(b).seq;
     return rj_row_is_lesser(v, a, b);
 }
 
 enum rj_err rj_sums_reset(const struct rj_site *s)
 {
     const struct rj_crdt *from = s->known != NULL ? s->known : s->v;
-    const struct rj_place *place = rj_rows_under(&from->rows, s->prefix);
+    const struct rj_row *place = rj_rows_under(&from->rows, s->prefix);
     uint8_t at[FLOOR_MAX], payload[PAYLOAD_MAX];
     const struct rj_row *row;
     enum rj_err err = RJ_OK;
 
-    for (; err == RJ_OK && place != NULL; place = rj_place_next(place, s->prefix)) {
-        struct rj_bytes name = rj_bytes_skip(rj_place_name(place), s->prefix.len);
+    for (; err == RJ_OK && place != NULL;
+         place = rj_place_next(&from->rows, place, s->prefix)) {
+        struct rj_bytes name = rj_bytes_skip(rj_row_place(place), s->prefix.len);
 
         if (rj_sums_is_floor(name))
             continue;
-        for (row = place->first; err == RJ_OK && row != NULL; row = row->next) {
+        for (row = place; err == RJ_OK && row != NULL;
+             row = rj_row_next(&from->rows, row)) {
             struct tip tip = tip_of(row);
-            struct rj_bytes replica = rj_roster_get(from->names, row->dot.origin);
+            struct rj_bytes replica = rj_roster_get(from->names, rj_row_dot(row).origin);
             size_t at_len = floor_place(at, replica, name), n;
 
             if (floor_of(s->v, s->prefix, name, replica).seq >= tip.seq)
@@ -178,9 +180,9 @@ static rj_int128 live(const struct rj_row *row, struct tip floor, bool *ret_aliv
 rj_int128 rj_sums_live(const struct rj_crdt *v, struct rj_bytes prefix,
                        const struct rj_row *tip, bool *ret_alive)
 {
-    struct rj_bytes name = rj_bytes_skip(rj_place_name(tip->place), prefix.len);
+    struct rj_bytes name = rj_bytes_skip(rj_row_place(tip), prefix.len);
 
-    struct rj_bytes replica = rj_roster_get(v->names, tip->dot.origin);
+    struct rj_bytes replica = rj_roster_get(v->names, rj_row_dot(tip).origin);
 
     return live(tip, floor_of(v, prefix, name, replica), ret_alive);
 }
@@ -188,13 +190,13 @@ rj_int128 rj_sums_live(const struct rj_crdt *v, struct rj_bytes prefix,
 rj_int128 rj_sums_total(const struct rj_crdt *v, struct rj_bytes prefix,
                         struct rj_bytes name, bool *ret_alive)
 {
-    const struct rj_place *place = rj_rows_at(&v->rows, prefix, name);
-    const struct rj_row *row = place != NULL ? place->first : NULL;
+    const struct rj_row *place = rj_rows_at(&v->rows, prefix, name);
+    const struct rj_row *row = place;
     rj_int128 sum = 0;
 
     *ret_alive = false;
-    for (; row != NULL; row = row->next) {
-        struct rj_bytes replica = rj_roster_get(v->names, row->dot.origin);
+    for (; row != NULL; row = rj_row_next(&v->rows, row)) {
+        struct rj_bytes replica = rj_roster_get(v->names, rj_row_dot(row).origin);
         bool alive;
 
         sum += live(row, floor_of(v, prefix, name, replica), &alive);
@@ -206,11 +208,11 @@ rj_int128 rj_sums_total(const struct rj_crdt *v, struct rj_bytes prefix,
 static const struct rj_row *row_of(const struct rj_crdt *v, struct rj_bytes prefix,
                                    struct rj_bytes name, uint32_t origin)
 {
-    const struct rj_place *place = rj_rows_at(&v->rows, prefix, name);
-    const struct rj_row *row = place != NULL ? place->first : NULL;
+    const struct rj_row *place = rj_rows_at(&v->rows, prefix, name);
+    const struct rj_row *row = place;
 
-    while (row != NULL && row->dot.origin != origin)
-        row = row->next;
+    while (row != NULL && rj_row_dot(row).origin != origin)
+        row = rj_row_next(&v->rows, row);
     return row;
 }
 
@@ -244,7 +246,7 @@ enum rj_err rj_sums_add(const struct rj_site *s, struct rj_bytes name, rj_int128
     if (n_sum == 0)
         return RJ_ERANGE;
     if (row != NULL)
-        err = rj_dots_note(&s->delta->seen, row->dot);
+        err = rj_dots_note(&s->delta->seen, rj_row_dot(row));
     return err == RJ_OK ? rj_site_put(s, name, rj_bytes_of(payload, n + n_sum)) : err;
 }
 

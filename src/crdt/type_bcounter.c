@@ -25,13 +25,13 @@ static size_t moved_to(uint8_t p[1 + RJ_CRDT_NAME_MAX], struct rj_bytes to)
 static rj_int128 rights(const struct rj_crdt *v, struct rj_bytes prefix,
                         struct rj_bytes who)
 {
-    const struct rj_place *place = rj_rows_under(&v->rows, prefix);
+    const struct rj_row *place = rj_rows_under(&v->rows, prefix);
     uint32_t origin = rj_roster_find(v->names, who);
     rj_int128 sum = 0;
     bool alive;
 
-    for (; place != NULL; place = rj_place_next(place, prefix)) {
-        struct rj_bytes name = rj_bytes_skip(rj_place_name(place), prefix.len);
+    for (; place != NULL; place = rj_place_next(&v->rows, place, prefix)) {
+        struct rj_bytes name = rj_bytes_skip(rj_row_place(place), prefix.len);
 
         if (rj_sums_is_floor(name))
             continue;
@@ -63,13 +63,15 @@ static enum rj_err move(const struct rj_site *s)
 /* The rows that stay, for the delta. */
 static enum rj_err tell_all(const struct rj_site *s)
 {
-    const struct rj_place *place = rj_rows_under(&s->v->rows, s->prefix);
+    const struct rj_row *place = rj_rows_under(&s->v->rows, s->prefix);
     const struct rj_row *row;
     enum rj_err err = RJ_OK;
 
-    for (; err == RJ_OK && place != NULL; place = rj_place_next(place, s->prefix)) {
-        for (row = place->first; err == RJ_OK && row != NULL; row = row->next) {
-            if (!rj_dots_has(&s->delta->seen, row->dot))
+    for (; err == RJ_OK && place != NULL;
+         place = rj_place_next(&s->v->rows, place, s->prefix)) {
+        for (row = place; err == RJ_OK && row != NULL;
+             row = rj_row_next(&s->v->rows, row)) {
+            if (!rj_dots_has(&s->delta->seen, rj_row_dot(row)))
                 err = rj_site_copy(s, row);
         }
     }

@@ -21,11 +21,11 @@ static enum rj_err change(const struct rj_site *s)
 
 static bool is_on(const struct rj_crdt *v, struct rj_bytes prefix)
 {
-    const struct rj_place *place = rj_rows_place(&v->rows, prefix);
-    const struct rj_row *row = place != NULL ? place->first : NULL;
+    const struct rj_row *place = rj_rows_place(&v->rows, prefix);
+    const struct rj_row *row = place;
 
     while (row != NULL && rj_row_payload(row).ptr[0] != 0)
-        row = row->next;
+        row = rj_row_next(&v->rows, row);
     return row == NULL;
 }
 

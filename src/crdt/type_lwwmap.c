@@ -42,7 +42,7 @@ static enum rj_err change(const struct rj_site *s)
     return err;
 }
 
-static struct rj_bytes entry(const struct rj_crdt *v, const struct rj_place *place)
+static struct rj_bytes entry(const struct rj_crdt *v, const struct rj_row *place)
 {
     const struct rj_row *top = rj_stamped_top(v, place, false);
     struct rj_stamped what = {0};

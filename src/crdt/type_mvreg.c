@@ -11,17 +11,17 @@ static enum rj_err resolve(const struct rj_site *s)
 {
     const struct rj_bytes here = {0};
     const struct rj_row *row, *top;
-    const struct rj_place *place = rj_site_place(s, here);
+    const struct rj_row *place = rj_site_place(s, here);
     enum rj_err err = RJ_OK;
 
     if (place == NULL)
         return RJ_OK;
-    top = place->first;
-    for (row = top; row != NULL; row = row->next) {
+    top = place;
+    for (row = top; row != NULL; row = rj_row_next(&s->v->rows, row)) {
         if (rj_bytes_compare(rj_row_payload(row), rj_row_payload(top)) > 0)
             top = row;
     }
-    for (row = place->first; err == RJ_OK && row != NULL; row = row->next) {
+    for (row = place; err == RJ_OK && row != NULL; row = rj_row_next(&s->v->rows, row)) {
         if (!rj_bytes_equal(rj_row_payload(row), rj_row_payload(top)))
             err = rj_site_kill_row(s, row);
     }
@@ -49,22 +49,22 @@ static int by_bytes(const void *a, const void *b)
 }
 
 /* Values in order; equal ones once. */
-static void put_values(const struct rj_place *place, const struct rj_allocator *allocator,
+static void put_values(const struct rj_crdt *v, const struct rj_row *place,
                        struct rj_buf *json)
 {
     const struct rj_row *row;
     struct rj_bytes *values;
     size_t n = 0, size, i;
 
-    for (row = place->first; row != NULL; row = row->next)
+    for (row = place; row != NULL; row = rj_row_next(&v->rows, row))
         n++;
     size = n * sizeof(*values);
-    values = rj_mem_new(allocator, size);
+    values = rj_mem_new(v->allocator, size);
     if (values == NULL) {
         rj_buf_fail(json, RJ_ENOMEM);
         return;
     }
-    for (row = place->first, i = 0; row != NULL; row = row->next)
+    for (row = place, i = 0; row != NULL; row = rj_row_next(&v->rows, row))
         values[i++] = rj_row_payload(row);
     qsort(values, n, sizeof(*values), by_bytes);
     for (i = 0; i < n; i++) {
@@ -73,16 +73,16 @@ static void put_values(const struct rj_place *place, const struct rj_allocator *
         rj_buf_append_str(json, i > 0 ? "," : "");
         rj_json_put_str(json, values[i]);
     }
-    rj_mem_free(allocator, values, size);
+    rj_mem_free(v->allocator, values, size);
 }
 
 static void show(const struct rj_crdt *v, struct rj_bytes prefix, struct rj_buf *json)
 {
-    const struct rj_place *place = rj_rows_place(&v->rows, prefix);
+    const struct rj_row *place = rj_rows_place(&v->rows, prefix);
 
     rj_buf_u8(json, '[');
     if (place != NULL)
-        put_values(place, v->allocator, json);
+        put_values(v, place, json);
     rj_buf_u8(json, ']');
 }
 

@@ -12,14 +12,15 @@
 /* Types with a reset of their own: once for each place that `from` has of them. */
 static enum rj_err reset_below(const struct rj_site *s, const struct rj_crdt *from)
 {
-    const struct rj_place *place = rj_rows_under(&from->rows, s->prefix);
+    const struct rj_row *place = rj_rows_under(&from->rows, s->prefix);
     struct rj_bytes done = {0};
     enum rj_err err = RJ_OK;
     struct rj_site below = *s;
     struct rj_where w;
 
-    for (; err == RJ_OK && place != NULL; place = rj_place_next(place, s->prefix)) {
-        if (!rj_place_get(rj_place_name(place), &w) || w.type->reset == NULL ||
+    for (; err == RJ_OK && place != NULL;
+         place = rj_place_next(&from->rows, place, s->prefix)) {
+        if (!rj_place_get(rj_row_place(place), &w) || w.type->reset == NULL ||
             rj_bytes_equal(done, w.prefix))
             continue;
         done = below.prefix = w.prefix;
@@ -31,14 +32,15 @@ static enum rj_err reset_below(const struct rj_site *s, const struct rj_crdt *fr
 /* Resets all that lies below s->prefix, which is keys. */
 static enum rj_err remove_below(const struct rj_site *s)
 {
-    const struct rj_place *place = rj_rows_under(&s->v->rows, s->prefix);
+    const struct rj_row *place = rj_rows_under(&s->v->rows, s->prefix);
     enum rj_err err = reset_below(s, s->known != NULL ? s->known : s->v);
 
-    for (; err == RJ_OK && place != NULL; place = rj_place_next(place, s->prefix)) {
-        bool dies = rj_place_dies(s->v, rj_place_name(place));
-        const struct rj_row *row = dies ? place->first : NULL;
+    for (; err == RJ_OK && place != NULL;
+         place = rj_place_next(&s->v->rows, place, s->prefix)) {
+        bool dies = rj_place_dies(s->v, rj_row_place(place));
+        const struct rj_row *row = dies ? place : NULL;
 
-        for (; err == RJ_OK && row != NULL; row = row->next)
+        for (; err == RJ_OK && row != NULL; row = rj_row_next(&s->v->rows, row))
             err = rj_site_kill_row(s, row);
     }
     return err == RJ_OK && s->caused != NULL
@@ -109,25 +111,26 @@ static void put_way(struct rj_buf *json, const struct path *last, const struct p
 }
 
 /* The first place that is not below prefix. */
-static const struct rj_place *skip(const struct rj_place *place, struct rj_bytes prefix)
+static const struct rj_row *skip(const struct rj_crdt *v, const struct rj_row *place,
+                                 struct rj_bytes prefix)
 {
     const struct rj_bytes all = {0};
 
-    while (place != NULL && rj_bytes_starts_with(rj_place_name(place), prefix))
-        place = rj_place_next(place, all);
+    while (place != NULL && rj_bytes_starts_with(rj_row_place(place), prefix))
+        place = rj_place_next(&v->rows, place, all);
     return place;
 }
 
 static void show(const struct rj_crdt *v, struct rj_bytes prefix, struct rj_buf *json)
 {
-    const struct rj_place *place = rj_rows_under(&v->rows, prefix);
+    const struct rj_row *place = rj_rows_under(&v->rows, prefix);
     struct path last = {.n = 0}, next;
     struct rj_where w;
     size_t i;
 
     rj_buf_u8(json, '{');
-    while (place != NULL && rj_place_get(rj_place_name(place), &w)) {
-        place = skip(place, w.prefix);
+    while (place != NULL && rj_place_get(rj_row_place(place), &w)) {
+        place = skip(v, place, w.prefix);
         path_of(&w, &next);
         /* A key with two types shows the one with the lesser number. */
         if (!rj_read_is_alive(v, w.type, w.prefix) ||
@@ -146,6 +149,7 @@ const struct rj_type rj_type_ormap = {
     .number = RJ_CRDT_ORMAP,
     .name = "ormap",
     .alone = true, /* a path leads through maps */
+    .walks = true,
     .change = change,
     .show = show,
 };

@@ -5,21 +5,20 @@
 #include "crdt/sided.h"
 
 static bool is_shown(const struct rj_crdt *v, struct rj_bytes prefix,
-                     const struct rj_place *place)
+                     const struct rj_row *place)
 {
     struct rj_bytes tag = {0}; /* the last that was added and may yet be removed */
     struct rj_fact fact;
     bool added = false;
 
-    (void)v;
-    if (!rj_fact_first(place, prefix, RJ_SIDED_TAGGED, &fact))
+    if (!rj_fact_first(v, place, prefix, RJ_SIDED_TAGGED, &fact))
         return false;
     do {
         if (added && !rj_bytes_equal(fact.tag, tag))
             return true;
         added = !fact.removed;
         tag = fact.tag;
-    } while (rj_fact_next(&place, prefix, RJ_SIDED_TAGGED, &fact));
+    } while (rj_fact_next(v, &place, prefix, RJ_SIDED_TAGGED, &fact));
     return added;
 }
 

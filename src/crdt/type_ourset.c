@@ -16,7 +16,7 @@ static enum rj_err change(const struct rj_site *s)
     return rj_stamped_write(s, s->op->keys[0], true, what);
 }
 
-static struct rj_stamped top_of(const struct rj_crdt *v, const struct rj_place *place)
+static struct rj_stamped top_of(const struct rj_crdt *v, const struct rj_row *place)
 {
     struct rj_stamped what = {0};
 
@@ -25,13 +25,13 @@ static struct rj_stamped top_of(const struct rj_crdt *v, const struct rj_place *
 }
 
 static bool is_shown(const struct rj_crdt *v, struct rj_bytes prefix,
-                     const struct rj_place *place)
+                     const struct rj_row *place)
 {
     (void)prefix;
     return !top_of(v, place).removed;
 }
 
-static struct rj_bytes entry(const struct rj_crdt *v, const struct rj_place *place)
+static struct rj_bytes entry(const struct rj_crdt *v, const struct rj_row *place)
 {
     return top_of(v, place).value;
 }

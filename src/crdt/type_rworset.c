@@ -25,14 +25,14 @@ static enum rj_err change(const struct rj_site *s)
 }
 
 static bool is_shown(const struct rj_crdt *v, struct rj_bytes prefix,
-                     const struct rj_place *place)
+                     const struct rj_row *place)
 {
-    const struct rj_row *row = place->first;
+    const struct rj_row *row = place;
 
     (void)v;
     (void)prefix;
     while (row != NULL && rj_row_payload(row).ptr[0] != 0)
-        row = row->next;
+        row = rj_row_next(&v->rows, row);
     return row == NULL;
 }
 

@@ -4,17 +4,16 @@
 #include "crdt/sided.h"
 
 static bool is_shown(const struct rj_crdt *v, struct rj_bytes prefix,
-                     const struct rj_place *place)
+                     const struct rj_row *place)
 {
     struct rj_fact fact;
 
-    (void)v;
-    if (!rj_fact_first(place, prefix, RJ_SIDED_PLAIN, &fact))
+    if (!rj_fact_first(v, place, prefix, RJ_SIDED_PLAIN, &fact))
         return false;
     do {
         if (fact.removed)
             return false;
-    } while (rj_fact_next(&place, prefix, RJ_SIDED_PLAIN, &fact));
+    } while (rj_fact_next(v, &place, prefix, RJ_SIDED_PLAIN, &fact));
     return true;
 }
 

@@ -70,7 +70,7 @@ bool rj_place_dies(const struct rj_crdt *v, struct rj_bytes place)
 bool rj_row_is_lesser(const struct rj_crdt *v, const struct rj_row *a,
                       const struct rj_row *b)
 {
-    return rj_roster_compare(v->names, a->dot.origin, b->dot.origin) < 0;
+    return rj_roster_compare(v->names, rj_row_dot(a).origin, rj_row_dot(b).origin) < 0;
 }
 
 /* ---- names */

@@ -9,7 +9,7 @@
 #include "base/hash.h"
 #include "crdt/seq.h"
 
-enum { FORMAT = 1 };
+enum { FORMAT = 1, SMALL = 16 };
 
 /* ---- making */
 
@@ -42,8 +42,17 @@ static struct rj_crdt *make(const struct rj_type *type,
         return NULL;
     *v = (struct rj_crdt){.type = type, .allocator = allocator, .self = RJ_NAME_NONE};
     v->seen.allocator = allocator;
-    rj_rows_init(&v->rows, allocator);
     return v;
+}
+
+enum rj_err rj_crdt_set_names(struct rj_crdt *v, struct rj_roster *take_names)
+{
+    rj_roster_release(v->names);
+    v->names = take_names;
+    if (take_names == NULL)
+        return RJ_ENOMEM;
+    rj_rows_init(&v->rows, v->allocator, &v->names->key, v->type->walks);
+    return RJ_OK;
 }
 
 static bool are_rules(const struct rj_crdt_rules *rules)
@@ -69,12 +78,15 @@ enum rj_err rj_crdt_new(const struct rj_crdt_opts *opts, struct rj_crdt **ret_va
     v->clock = opts->clock;
     v->check = opts->check;
     v->user = opts->user;
-    v->names = rj_roster_new(v->allocator);
-    if (v->names == NULL)
+    err = rj_crdt_set_names(
+        v,
+        rj_roster_new(v->allocator, opts->secret.len > 0 ? opts->secret : opts->replica));
+    if (err != RJ_OK)
         goto out;
     if (v->type->elements != NULL) {
         v->seq = rj_seq_new(v->type->elements, v->names, v->allocator);
-        if (v->seq == NULL)
+        err = v->seq != NULL ? RJ_OK : RJ_ENOMEM;
+        if (err != RJ_OK)
             goto out;
     }
     err =
@@ -98,7 +110,22 @@ struct rj_crdt *rj_crdt_blank(const struct rj_crdt *v)
         return NULL;
     d->rules = v->rules;
     d->fingerprint = v->fingerprint;
-    d->names = rj_roster_share(v->names);
+    (void)!rj_crdt_set_names(d, rj_roster_share(v->names));
+    return d;
+}
+
+struct rj_crdt *rj_crdt_emptied(struct rj_crdt *take_delta)
+{
+    struct rj_crdt *d = take_delta;
+
+    if (d->n_held > 0 || d->seen.cap > SMALL || rj_rows_count(&d->rows) > SMALL) {
+        rj_crdt_free(d);
+        return NULL;
+    }
+    rj_rows_clear(&d->rows);
+    rj_dots_clear(&d->seen);
+    d->made = 0;
+    d->took = false;
     return d;
 }
 
@@ -121,6 +148,7 @@ void rj_crdt_free(struct rj_crdt *v)
 {
     if (v == NULL)
         return;
+    rj_crdt_free(v->scratch);
     rj_rows_done(&v->rows);
     rj_seq_free(v->seq);
     rj_dots_done(&v->seen);
@@ -169,7 +197,7 @@ enum rj_err rj_crdt_rename(struct rj_crdt *v, struct rj_bytes replica, bool own)
 static bool row_is_in(const struct rj_crdt *v, struct rj_bytes replica,
                       const struct rj_row *row)
 {
-    struct rj_dot dot = {.seq = row->dot.seq,
+    struct rj_dot dot = {.seq = rj_row_dot(row).seq,
                          .origin = rj_roster_find(v->names, replica)};
 
     return dot.origin != RJ_NAME_NONE && rj_rows_find(&v->rows, dot) != NULL;
@@ -181,12 +209,12 @@ bool rj_crdt_equal(const struct rj_crdt *a, const struct rj_crdt *b)
     enum rj_crdt_order order;
     size_t i;
 
-    if (a->fingerprint != b->fingerprint || a->rows.dots.count != b->rows.dots.count ||
-        a->n_held != b->n_held || rj_crdt_compare(a, b, &order) != RJ_OK ||
-        order != RJ_CRDT_EQUAL)
+    if (a->fingerprint != b->fingerprint ||
+        rj_rows_count(&a->rows) != rj_rows_count(&b->rows) || a->n_held != b->n_held ||
+        rj_crdt_compare(a, b, &order) != RJ_OK || order != RJ_CRDT_EQUAL)
         return false;
-    for (; row != NULL; row = rj_rows_after(row)) {
-        if (!row_is_in(b, rj_roster_get(a->names, row->dot.origin), row))
+    for (; row != NULL; row = rj_rows_after(&a->rows, row)) {
+        if (!row_is_in(b, rj_roster_get(a->names, row->origin), row))
             return false;
     }
     for (i = 0; i < a->n_held; i++) {

@@ -55,7 +55,8 @@ struct rj_crdt {
     uint64_t fingerprint;
     struct rj_dots seen; /* the causal context */
     struct rj_rows rows;
-    struct rj_held *held; /* ascending by (place, under) */
+    struct rj_crdt *scratch; /* the last delta, emptied; NULL: none */
+    struct rj_held *held;    /* ascending by (place, under) */
     size_t n_held, cap_held;
     uint64_t made; /* of a delta: dots that it gave out */
     bool took;     /* of a delta: it takes rows away */
@@ -82,6 +83,7 @@ struct rj_type {
     const char *name;
     bool alone; /* it cannot stand in a map */
     bool bare;  /* it has no rows: what was seen is the value */
+    bool walks; /* a change or a reading of one place looks for those beside it */
     bool sums;  /* the latest row of a replica at a place says all that its others say */
     /* Adds to s->delta what s->op does. RJ_EINVAL: not one of its changes. */
     enum rj_err (*change)(const struct rj_site *s);
@@ -104,11 +106,11 @@ struct rj_type {
     /* A number. RJ_ERANGE. */
     enum rj_err (*count)(const struct rj_crdt *v, struct rj_bytes prefix, int64_t *ret);
     bool (*is_on)(const struct rj_crdt *v, struct rj_bytes prefix);
-    /* A map: what the key at this place holds. */
-    struct rj_bytes (*entry)(const struct rj_crdt *v, const struct rj_place *place);
+    /* A map: what the key at this place (here and below: its first row) holds. */
+    struct rj_bytes (*entry)(const struct rj_crdt *v, const struct rj_row *place);
     /* Sets and maps: this place shows an element. NULL: each does. */
     bool (*is_shown)(const struct rj_crdt *v, struct rj_bytes prefix,
-                     const struct rj_place *place);
+                     const struct rj_row *place);
     /* The element whose place (without prefix) begins with a CBOR byte string. */
     bool coded;
     /* A key of a map is shown for it. NULL: when something is shown, a flag is on. */
@@ -144,6 +146,12 @@ bool rj_row_is_lesser(const struct rj_crdt *v, const struct rj_row *a,
 
 /* ---- value.c */
 
+/* Its names in the stead of those that it has, while it is empty. RJ_ENOMEM: they are
+ * NULL. */
+RJ_NODISCARD enum rj_err rj_crdt_set_names(struct rj_crdt *v,
+                                           struct rj_roster *take_names);
+/* Empties a delta, to be filled again. NULL: it was great and is freed. */
+struct rj_crdt *rj_crdt_emptied(struct rj_crdt *take_delta);
 /* An empty value of v's type that shares its names. NULL: no memory. */
 RJ_NODISCARD struct rj_crdt *rj_crdt_blank(const struct rj_crdt *v);
 /* Adds dots to the held removals of a place. RJ_ENOMEM, RJ_ELIMIT. */
@@ -181,8 +189,8 @@ RJ_NODISCARD enum rj_err rj_site_kill_row(const struct rj_site *s,
                                           const struct rj_row *row);
 /* Tells of a row that is there. */
 RJ_NODISCARD enum rj_err rj_site_copy(const struct rj_site *s, const struct rj_row *row);
-/* The rows at prefix || name. NULL: none. */
-const struct rj_place *rj_site_place(const struct rj_site *s, struct rj_bytes name);
+/* The first row at prefix || name. NULL: none. */
+const struct rj_row *rj_site_place(const struct rj_site *s, struct rj_bytes name);
 /* The dot that the next rj_site_put will give. Errors as there. */
 RJ_NODISCARD enum rj_err rj_site_next(const struct rj_site *s, struct rj_dot *ret_dot);
 /* The time stamp of the change, own being that of what it replaces (NULL: nothing).

@@ -22,9 +22,9 @@ enum rj_err rj_code_decode(const struct rj_crdt *v, struct rj_bytes bytes,
 
     if (other == NULL)
         return RJ_ENOMEM;
-    rj_roster_release(other->names);
-    other->names = rj_roster_new(v->allocator);
-    if (other->names != NULL)
+    err = rj_crdt_set_names(
+        other, rj_roster_new(v->allocator, RJ_BYTES_OF(v->names->key.secret)));
+    if (err == RJ_OK)
         err = rj_code_get(other, bytes);
     if (err == RJ_OK)
         *ret = other;
@@ -70,7 +70,7 @@ enum rj_err rj_code_encode(const struct rj_crdt *v, struct rj_crdt_buf *ret)
 enum rj_err rj_crdt_write(struct rj_crdt *v, const struct rj_crdt_op *op,
                           struct rj_crdt_buf *ret_delta)
 {
-    struct rj_crdt *delta = NULL;
+    struct rj_crdt *delta;
     enum rj_err err;
 
     if (op == NULL || op->size != sizeof(*op) || op->n_keys > RJ_CRDT_KEYS_MAX)
@@ -80,15 +80,16 @@ enum rj_err rj_crdt_write(struct rj_crdt *v, const struct rj_crdt_op *op,
         return err;
     if (v->type->elements != NULL)
         return rj_seq_write(v, op, ret_delta);
-    delta = rj_crdt_blank(v);
+    delta = v->scratch != NULL ? v->scratch : rj_crdt_blank(v);
     if (delta == NULL)
         return RJ_ENOMEM;
+    v->scratch = NULL;
     err = build(v, op, delta);
     if (err == RJ_OK && ret_delta != NULL)
         err = rj_code_encode(delta, ret_delta);
     if (err == RJ_OK)
         err = rj_crdt_join(v, delta, NULL);
-    rj_crdt_free(delta);
+    v->scratch = rj_crdt_emptied(delta);
     return err;
 }
 

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows by place: references in open addressing, in segments that are chosen by the first
+ * bits of a keyed hash. A segment that is 7/8 full doubles, and from 1,024 slots on
+ * splits in two by the next bit: so a table grows piece by piece, and no change waits for
+ * all of it. Where a split would not help (someone who knows the key aimed at one
+ * segment) it doubles on. Removal shifts back what follows. Fagin et al. 1979,
+ * "Extendible hashing"; Knuth, TAOCP 3, 6.4, algorithm R. */
+#include "crdt/rows_store.h"
+
+enum { CAP_FIRST = 8, CAP_SPLIT = 1024, FAIR = 64, CHUNK = 256 };
+
+/* ---- hashing: what is long in chunks, each after the hash of those before */
+
+uint64_t rj_slots_hash(const struct rj_slots *s, struct rj_bytes prefix,
+                       struct rj_bytes name)
+{
+    uint8_t chunk[8 + CHUNK];
+    uint64_t hash = 0;
+    size_t n;
+
+    if (prefix.len == 0 && name.len <= CHUNK)
+        return rj_hash_64(s->key, name);
+    do {
+        struct rj_bytes part = rj_bytes_first(prefix, CHUNK), more;
+
+        n = part.len;
+        if (n > 0)
+            memcpy(chunk + 8, part.ptr, n);
+        prefix = rj_bytes_skip(prefix, n);
+        more = rj_bytes_first(name, CHUNK - n);
+        if (more.len > 0)
+            memcpy(chunk + 8 + n, more.ptr, more.len);
+        name = rj_bytes_skip(name, more.len);
+        n += more.len;
+        memcpy(chunk, &hash, sizeof(hash));
+        hash = rj_hash_64(
+            s->key, rj_bytes_of(hash != 0 ? chunk : chunk + 8, hash != 0 ? n + 8 : n));
+    } while (prefix.len + name.len > 0);
+    return hash;
+}
+
+static uint64_t hash_of(const struct rj_slots *s, uint32_t ref)
+{
+    const struct rj_bytes none = {0};
+
+    return rj_slots_hash(s, none, rj_row_place(rj_slab_at(s->slab, ref)));
+}
+
+/* ---- segments */
+
+static size_t segment_size(uint32_t cap)
+{
+    return sizeof(struct rj_segment) + cap * sizeof(uint32_t);
+}
+
+static struct rj_segment *new_segment(const struct rj_slots *s, uint32_t cap,
+                                      uint32_t depth)
+{
+    struct rj_segment *g = rj_mem_new(s->allocator, segment_size(cap));
+
+    if (g == NULL)
+        return NULL;
+    *g = (struct rj_segment){.users = 1, .cap = cap, .depth = depth};
+    memset(g->ref, 0, cap * sizeof(uint32_t));
+    return g;
+}
+
+static void release(const struct rj_slots *s, struct rj_segment *g)
+{
+    if (--g->users == 0)
+        rj_mem_free(s->allocator, g, segment_size(g->cap));
+}
+
+static size_t index_of(const struct rj_slots *s, uint64_t hash)
+{
+    return s->depth != 0 ? (size_t)(hash >> (64 - s->depth)) : 0;
+}
+
+/* Puts g where old was: a run of the directory. */
+static void replace(struct rj_slots *s, uint64_t hash, struct rj_segment *g)
+{
+    size_t run = (size_t)1 << (s->depth - g->depth);
+    size_t first = index_of(s, hash) / run * run, i;
+
+    for (i = first; i < first + run; i++)
+        s->dir[i] = g;
+}
+
+static void place(struct rj_segment *g, uint64_t hash, uint32_t ref)
+{
+    uint32_t i = (uint32_t)hash & (g->cap - 1);
+
+    while (g->ref[i] != 0)
+        i = (i + 1) & (g->cap - 1);
+    g->ref[i] = ref;
+    g->used++;
+}
+
+static bool double_segment(struct rj_slots *s, struct rj_segment *g, uint64_t hash)
+{
+    struct rj_segment *wide =
+        g->cap < (uint32_t)1 << 30 ? new_segment(s, g->cap * 2, g->depth) : NULL;
+    uint32_t i;
+
+    if (wide == NULL)
+        return false;
+    for (i = 0; i < g->cap; i++) {
+        if (g->ref[i] != 0)
+            place(wide, hash_of(s, g->ref[i]), g->ref[i]);
+    }
+    replace(s, hash, wide);
+    release(s, g);
+    return true;
+}
+
+static bool double_dir(struct rj_slots *s)
+{
+    size_t n = (size_t)1 << s->depth, i;
+    struct rj_segment **dir = rj_mem_new(s->allocator, 2 * n * sizeof(*dir));
+
+    if (dir == NULL)
+        return false;
+    for (i = 0; i < 2 * n; i++)
+        dir[i] = s->dir[i / 2];
+    rj_mem_free(s->allocator, s->dir, n * sizeof(*dir));
+    s->dir = dir;
+    s->depth++;
+    return true;
+}
+
+static bool split_segment(struct rj_slots *s, struct rj_segment *g, uint64_t hash)
+{
+    uint64_t bit = (uint64_t)1 << (63 - g->depth), h;
+    struct rj_segment *low = new_segment(s, g->cap, g->depth + 1);
+    struct rj_segment *high = new_segment(s, g->cap, g->depth + 1);
+    uint32_t i;
+
+    if (low == NULL || high == NULL || (g->depth == s->depth && !double_dir(s))) {
+        if (low != NULL)
+            release(s, low);
+        if (high != NULL)
+            release(s, high);
+        return false;
+    }
+    for (i = 0; i < g->cap; i++) {
+        if (g->ref[i] == 0)
+            continue;
+        h = hash_of(s, g->ref[i]);
+        place((h & bit) != 0 ? high : low, h, g->ref[i]);
+    }
+    replace(s, hash & ~bit, low);
+    replace(s, hash | bit, high);
+    release(s, g);
+    return true;
+}
+
+static bool make_room(struct rj_slots *s, struct rj_segment *g, uint64_t hash)
+{
+    bool fair = g->depth < 32 && ((size_t)FAIR << (g->depth + 1)) <= s->count;
+
+    return g->cap >= CAP_SPLIT && fair ? split_segment(s, g, hash)
+                                       : double_segment(s, g, hash);
+}
+
+static bool own(struct rj_slots *s, struct rj_segment *g, uint64_t hash)
+{
+    struct rj_segment *copy;
+
+    if (g->users == 1)
+        return true;
+    copy = rj_mem_new(s->allocator, segment_size(g->cap));
+    if (copy == NULL)
+        return false;
+    memcpy(copy, g, segment_size(g->cap));
+    copy->users = 1;
+    replace(s, hash, copy);
+    g->users--;
+    return true;
+}
+
+/* ---- places */
+
+static bool is_at(const struct rj_slots *s, uint32_t ref, struct rj_bytes prefix,
+                  struct rj_bytes name)
+{
+    struct rj_bytes at = rj_row_place(rj_slab_at(s->slab, ref));
+
+    return at.len == prefix.len + name.len &&
+           (prefix.len == 0 || memcmp(at.ptr, prefix.ptr, prefix.len) == 0) &&
+           (name.len == 0 || memcmp(at.ptr + prefix.len, name.ptr, name.len) == 0);
+}
+
+uint32_t *rj_slots_find(const struct rj_slots *s, uint64_t hash, struct rj_bytes prefix,
+                        struct rj_bytes name)
+{
+    struct rj_segment *g = s->dir != NULL ? s->dir[index_of(s, hash)] : NULL;
+    uint32_t i;
+
+    if (g == NULL)
+        return NULL;
+    for (i = (uint32_t)hash & (g->cap - 1); g->ref[i] != 0; i = (i + 1) & (g->cap - 1)) {
+        if (is_at(s, g->ref[i], prefix, name))
+            return &g->ref[i];
+    }
+    return NULL;
+}
+
+void rj_slots_expect(const struct rj_slots *s, uint64_t hash)
+{
+    const struct rj_segment *g = s->dir != NULL ? s->dir[index_of(s, hash)] : NULL;
+
+    if (g != NULL)
+        __builtin_prefetch(&g->ref[(uint32_t)hash & (g->cap - 1)]);
+}
+
+bool rj_slots_put(struct rj_slots *s, uint64_t hash, uint32_t ref)
+{
+    struct rj_segment *g;
+
+    if (s->dir == NULL) {
+        s->dir = rj_mem_new(s->allocator, sizeof(*s->dir));
+        if (s->dir == NULL)
+            return false;
+        s->dir[0] = new_segment(s, CAP_FIRST, 0);
+        if (s->dir[0] == NULL) {
+            rj_mem_free(s->allocator, s->dir, sizeof(*s->dir));
+            s->dir = NULL;
+            return false;
+        }
+    }
+    g = s->dir[index_of(s, hash)];
+    while (g->used >= g->cap - g->cap / 8) {
+        if (!make_room(s, g, hash))
+            return false;
+        g = s->dir[index_of(s, hash)];
+    }
+    if (!own(s, g, hash))
+        return false;
+    place(s->dir[index_of(s, hash)], hash, ref);
+    s->count++;
+    return true;
+}
+
+/* An entry may fill the hole iff its home is not behind the hole on its way. */
+void rj_slots_remove(struct rj_slots *s, uint64_t hash, const uint32_t *slot)
+{
+    struct rj_segment *g = s->dir[index_of(s, hash)];
+    uint32_t mask = g->cap - 1, hole = (uint32_t)(slot - g->ref), i;
+
+    for (i = (hole + 1) & mask; g->ref[i] != 0; i = (i + 1) & mask) {
+        uint32_t home = (uint32_t)hash_of(s, g->ref[i]) & mask;
+
+        if (((i - home) & mask) >= ((i - hole) & mask)) {
+            g->ref[hole] = g->ref[i];
+            hole = i;
+        }
+    }
+    g->ref[hole] = 0;
+    g->used--;
+    s->count--;
+}
+
+bool rj_slots_own(struct rj_slots *s, uint64_t hash)
+{
+    return s->dir == NULL || own(s, s->dir[index_of(s, hash)], hash);
+}
+
+/* ---- the whole */
+
+void rj_slots_done(struct rj_slots *s)
+{
+    size_t n = (size_t)1 << s->depth, i, run;
+
+    for (i = 0; s->dir != NULL && i < n; i += run) {
+        run = (size_t)1 << (s->depth - s->dir[i]->depth);
+        release(s, s->dir[i]);
+    }
+    rj_mem_free(s->allocator, s->dir, n * sizeof(*s->dir));
+    s->dir = NULL;
+    s->depth = 0;
+    s->count = 0;
+}
+
+bool rj_slots_fork(struct rj_slots *to, const struct rj_slots *from)
+{
+    size_t n = (size_t)1 << from->depth, i, run;
+
+    if (from->dir == NULL)
+        return true;
+    to->dir = rj_mem_new(to->allocator, n * sizeof(*to->dir));
+    if (to->dir == NULL)
+        return false;
+    memcpy(to->dir, from->dir, n * sizeof(*to->dir));
+    to->depth = from->depth;
+    to->count = from->count;
+    for (i = 0; i < n; i += run) {
+        run = (size_t)1 << (to->depth - to->dir[i]->depth);
+        to->dir[i]->users++;
+    }
+    return true;
+}
