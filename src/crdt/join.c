@@ -14,7 +14,7 @@ struct joining {
     struct rj_dots seen; /* both; of a small delta only what is new */
     bool is_small;
     struct rj_refs taken;     /* rows that came in */
-    struct rj_refs gone;      /* rows that they have seen and do not have */
+    struct rj_missing gone;   /* rows that they have seen and do not have */
     struct rj_crdt *held_in;  /* holds other's held removals, numbered as in v */
     struct rj_crdt *held_out; /* both sides', without what was seen */
     struct rj_crdt_report report;
@@ -98,12 +98,41 @@ static enum rj_err contend(struct joining *j, const struct rj_row *row, bool *re
                 : type->beats(j->v, other, row))
             *ret_stays = false;
         else if (own || type->beats(j->v, row, other))
-            err = rj_refs_add(&j->gone, rj_rows_ref(rows, rj_row_dot(other)));
+            err = rj_refs_add(&j->gone.rows, rj_rows_ref(rows, rj_row_dot(other)));
     }
     return err;
 }
 
-/* Takes a row that v has not, for as long as the join does not fail. */
+/* What of theirs v has not seen, numbered as theirs. */
+static enum rj_err find_unseen(const struct joining *j, struct rj_dots *ret)
+{
+    size_t i;
+
+    for (i = 0; i < j->other->seen.n; i++) {
+        struct rj_span span = j->other->seen.spans[i];
+        uint32_t mine = map_dot(j, (struct rj_dot){.origin = span.origin}).origin;
+        size_t at = rj_dots_at(&j->v->seen, mine, span.from);
+
+        for (; span.from <= span.to; at++) {
+            const struct rj_span *s =
+                at < j->v->seen.n && j->v->seen.spans[at].origin == mine
+                    ? &j->v->seen.spans[at]
+                    : NULL;
+            struct rj_span rest = span;
+
+            if (s != NULL && s->from <= rest.to)
+                rest.to = s->from - 1;
+            if (rest.to >= rest.from && rj_dots_append(ret, rest) != RJ_OK)
+                return RJ_ENOMEM;
+            if (s == NULL || s->to >= span.to)
+                break;
+            span.from = s->to + 1;
+        }
+    }
+    return RJ_OK;
+}
+
+/* Takes a row that v has not seen, for as long as the join does not fail. */
 static enum rj_err take(struct joining *j, const struct rj_told *told)
 {
     struct rj_crdt *v = j->v;
@@ -111,10 +140,6 @@ static enum rj_err take(struct joining *j, const struct rj_told *told)
     uint32_t ref;
     enum rj_err err;
 
-    if (rj_dots_has(&v->seen, told->dot)) {
-        j->report.stale++;
-        return RJ_OK;
-    }
     if (rj_held_covers(v, told->place, told->dot))
         return RJ_OK;
     err = rj_rows_put(&v->rows, told, &ref);
@@ -131,32 +156,48 @@ static enum rj_err take(struct joining *j, const struct rj_told *told)
     return err;
 }
 
-/* Of the rows of a value those that v lacks, found by their dots alone. */
-static enum rj_err take_rows(struct joining *j)
+/* Takes those rows of other. */
+static enum rj_err take_all(struct joining *j, const struct rj_refs *refs)
 {
-    const struct rj_rows *rows = &j->other->rows;
-    struct rj_refs lacks = {.allocator = j->v->allocator};
+    const struct rj_rows *from = &j->other->rows, *to = &j->v->rows;
     enum rj_err err = RJ_OK;
-    size_t i, begun;
+    size_t i, begun = 0;
 
-    for (i = 0; err == RJ_OK && i < j->other->seen.n; i++) {
-        struct rj_span span = j->other->seen.spans[i];
-        struct rj_dot dot = map_dot(j, (struct rj_dot){.origin = span.origin});
-        struct rj_there there = {.rows = &j->v->rows, .origin = dot.origin};
-
-        err = rj_rows_missing(rows, span, &there, &lacks);
-    }
-    j->report.known = rj_rows_count(rows) - lacks.n;
-    for (begun = 0, i = 0; err == RJ_OK && i < lacks.n; i++) {
+    for (i = 0; err == RJ_OK && i < refs->n; i++) {
         struct rj_told told;
 
-        for (; begun < lacks.n && begun < i + AHEAD; begun++)
-            rj_rows_expect(&j->v->rows, rj_row_place(rj_rows_get(rows, lacks.at[begun])));
-        told = rj_row_tell(rj_rows_get(rows, lacks.at[i]));
+        if (i + 2 * AHEAD < refs->n)
+            __builtin_prefetch(rj_rows_get(from, refs->at[i + 2 * AHEAD]));
+        for (; begun < refs->n && begun < i + AHEAD; begun++)
+            rj_rows_expect(to, rj_row_place(rj_rows_get(from, refs->at[begun])));
+        told = rj_row_tell(rj_rows_get(from, refs->at[i]));
         told.dot = map_dot(j, told.dot);
         err = take(j, &told);
     }
-    rj_refs_done(&lacks);
+    return err;
+}
+
+/* Of the rows of a value those that v has not seen, found by their dots alone. */
+static enum rj_err take_rows(struct joining *j)
+{
+    const struct rj_rows *rows = &j->other->rows;
+    const struct rj_dots none = {0};
+    struct rj_missing fresh = {.rows.allocator = j->v->allocator};
+    struct rj_dots unseen = {.allocator = j->v->allocator};
+    enum rj_err err = find_unseen(j, &unseen);
+    size_t i;
+
+    for (i = 0; err == RJ_OK && i < unseen.n; i++) {
+        struct rj_there there = {.dots = &none};
+
+        err = rj_rows_missing(rows, unseen.spans[i], &there, &fresh);
+    }
+    j->report.known = j->gone.n_both;
+    j->report.stale = rj_rows_count(rows) - j->gone.n_both - fresh.rows.n;
+    if (err == RJ_OK)
+        err = take_all(j, &fresh.rows);
+    rj_refs_done(&fresh.rows);
+    rj_dots_done(&unseen);
     return err;
 }
 
@@ -261,8 +302,8 @@ static enum rj_err own(struct joining *j)
     enum rj_err err = RJ_OK;
     size_t i;
 
-    for (i = 0; err == RJ_OK && i < j->gone.n; i++)
-        err = rj_rows_own(rows, rj_row_dot(rj_rows_get(rows, j->gone.at[i])));
+    for (i = 0; err == RJ_OK && i < j->gone.rows.n; i++)
+        err = rj_rows_own(rows, rj_row_dot(rj_rows_get(rows, j->gone.rows.at[i])));
     return err == RJ_OK ? drop_held(j, true) : err;
 }
 
@@ -270,7 +311,7 @@ static enum rj_err prepare(struct joining *j)
 {
     enum rj_err err = map_names(j);
 
-    j->taken.allocator = j->gone.allocator = j->v->allocator;
+    j->taken.allocator = j->gone.rows.allocator = j->v->allocator;
     if (err == RJ_OK)
         err = unite_seen(j);
     if (err == RJ_OK)
@@ -289,8 +330,8 @@ static void commit(struct joining *j)
     struct rj_crdt *v = j->v;
     size_t i;
 
-    rj_rows_drop_all(&v->rows, j->gone.at, j->gone.n);
-    j->report.dropped += j->gone.n;
+    rj_rows_drop_all(&v->rows, j->gone.rows.at, j->gone.rows.n);
+    j->report.dropped += j->gone.rows.n;
     (void)!drop_held(j, false);
     rj_rows_settle(&v->rows);
     if (j->is_small) {
@@ -340,7 +381,7 @@ enum rj_err rj_crdt_join(struct rj_crdt *v, const struct rj_crdt *other,
                 j.map != NULL ? other->names->n * sizeof(*j.map) : 0);
     rj_dots_done(&j.seen);
     rj_refs_done(&j.taken);
-    rj_refs_done(&j.gone);
+    rj_refs_done(&j.gone.rows);
     rj_crdt_free(j.held_in);
     rj_crdt_free(j.held_out);
     return err;

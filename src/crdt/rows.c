@@ -6,7 +6,7 @@
  * stores, here as one flat relation. */
 #include "crdt/rows_store.h"
 
-enum { KEEP = 8, IDLE = 1024, WASTE = 256 * 1024 };
+enum { KEEP = 8, AHEAD = 8, IDLE = 1024, WASTE = 256 * 1024 };
 
 #define MARK ((uint32_t)1 << 31)
 
@@ -398,11 +398,14 @@ void rj_rows_drop_all(struct rj_rows *rows, const uint32_t *refs, size_t n)
 {
     size_t i;
 
-    for (i = 0; i < n; i++)
-        row_at(rows, refs[i])->seq[1] |= MARK;
     for (i = 0; i < n; i++) {
-        if (i + KEEP < n)
-            rj_rows_expect(rows, rj_row_place(row_at(rows, refs[i + KEEP])));
+        if (i + AHEAD < n)
+            __builtin_prefetch(row_at(rows, refs[i + AHEAD]));
+        row_at(rows, refs[i])->seq[1] |= MARK;
+    }
+    for (i = 0; i < n; i++) {
+        if (i + AHEAD < n)
+            rj_rows_expect(rows, rj_row_place(row_at(rows, refs[i + AHEAD])));
         take_out(rows, refs[i]);
     }
 }

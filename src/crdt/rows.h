@@ -105,11 +105,16 @@ struct rj_there {
     uint32_t origin; /* its number there */
 };
 
-/* Adds the rows of span that are not there, whose dots ascend. 64 at a time. RJ_ENOMEM.
- */
+/* What one side has and the other lacks. */
+struct rj_missing {
+    struct rj_refs rows;
+    uint64_t n_both; /* rows that are on both sides */
+};
+
+/* Adds the rows of span that are not there. O(pages + what is missing). RJ_ENOMEM. */
 RJ_NODISCARD enum rj_err rj_rows_missing(const struct rj_rows *rows, struct rj_span span,
                                          const struct rj_there *there,
-                                         struct rj_refs *ret);
+                                         struct rj_missing *ret);
 
 /* Puts a copy in; its dot must not be there. *ret_ref (NULL: not wanted) names it as long
  * as it is in and the store is not settled. RJ_ENOMEM. */

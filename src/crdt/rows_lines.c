@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows by dot: of each origin a sorted array of entries, one for 256 sequences that have
- * a live row, with a bitmap of these and a page of their references, in order, no more of
- * them than are live (or will soon be). Dense dots cost little more than 4 bytes each,
- * scattered ones an entry; bitmaps lie side by side, so states are compared 64 rows at a
- * time. (A rank in a bitmap as an index: Bagwell 2001, "Ideal hash trees"; bitmaps by
- * range: Lemire et al. 2016, "Roaring bitmaps".) */
+ * a live row, with a bitmap of these and a page of their references: one for each
+ * sequence, or, where that is less than half full, those of live ones in their order.
+ * Dense dots cost little more than 4 bytes each, scattered ones an entry; bitmaps lie
+ * side by side, so states are compared 64 rows at a time. (A rank in a bitmap as an
+ * index: Bagwell 2001, "Ideal hash trees"; bitmaps by range: Lemire et al. 2016, "Roaring
+ * bitmaps".) */
 #include "crdt/rows_store.h"
 
 enum { PAGE_FIRST = 4, PAGE_MAX = 1 << RJ_PAGE_BITS, DEAD_MIN = 8 };
@@ -77,10 +78,10 @@ static uint32_t rank(const struct rj_entry *e, unsigned bit)
 {
     unsigned word = bit / 64, i;
     uint64_t below = e->live[word] & (((uint64_t)1 << (bit % 64)) - 1);
-    uint32_t n = (uint32_t)__builtin_popcountll(below);
+    uint32_t n = rj_ones(below);
 
     for (i = 0; i < word; i++)
-        n += (uint32_t)__builtin_popcountll(e->live[i]);
+        n += rj_ones(e->live[i]);
     return n;
 }
 
@@ -90,20 +91,26 @@ static uint32_t live_count(const struct rj_entry *e)
     unsigned i;
 
     for (i = 0; i < RJ_PAGE_WORDS; i++)
-        n += (uint32_t)__builtin_popcountll(e->live[i]);
+        n += rj_ones(e->live[i]);
     return n;
 }
 
-uint32_t rj_entry_ref(const struct rj_entry *e, unsigned bit)
+/* Where in its page the reference for that bit stands. */
+static uint32_t index_of(const struct rj_entry *e, unsigned bit)
 {
-    return e->page->ref[rank(e, bit)];
+    return e->cap == PAGE_MAX ? bit : rank(e, bit);
+}
+
+const uint32_t *rj_entry_ref(const struct rj_entry *e, unsigned bit)
+{
+    return &e->page->ref[index_of(e, bit)];
 }
 
 uint32_t rj_lines_find(const struct rj_lines *l, struct rj_dot dot)
 {
     const struct rj_entry *e = entry_of(l, dot);
 
-    return e != NULL && is_live(e, bit_of(dot)) ? rj_entry_ref(e, bit_of(dot)) : 0;
+    return e != NULL && is_live(e, bit_of(dot)) ? *rj_entry_ref(e, bit_of(dot)) : 0;
 }
 
 /* The first live bit from `bit` on; PAGE_MAX: none. */
@@ -133,7 +140,7 @@ uint32_t rj_lines_from(const struct rj_lines *l, struct rj_dot dot)
                 next_live(e, e->base == base ? (unsigned)(seq & (PAGE_MAX - 1)) : 0);
 
             if (bit < PAGE_MAX)
-                return rj_entry_ref(e, bit);
+                return *rj_entry_ref(e, bit);
         }
     }
     return 0;
@@ -146,34 +153,40 @@ static size_t page_size(uint32_t cap)
     return sizeof(struct rj_page) + cap * sizeof(uint32_t);
 }
 
-static void release(const struct rj_lines *l, struct rj_page *page)
+static void release(const struct rj_lines *l, struct rj_entry *e)
 {
-    if (page != NULL && --page->users == 0)
-        rj_mem_free(l->allocator, page, page_size(page->cap));
+    if (e->page != NULL && --e->page->users == 0)
+        rj_mem_free(l->allocator, e->page, page_size(e->cap));
+    e->page = NULL;
+    e->cap = 0;
 }
 
-/* The entry's own page, with room for cap references, of which n are used. */
-static bool set_page(const struct rj_lines *l, struct rj_entry *e, uint32_t n,
-                     uint32_t cap)
+/* Copies the references of live rows from one page to another of any form. */
+static void copy_refs(const struct rj_entry *e, struct rj_page *to, uint32_t cap)
 {
-    struct rj_page *page;
+    uint32_t from = 0;
+    unsigned bit, n = 0;
 
-    if (e->page != NULL && e->page->users == 1) {
-        page =
-            rj_mem_resize(l->allocator, e->page, page_size(e->page->cap), page_size(cap));
-        if (page == NULL)
-            return false;
-    } else {
-        page = rj_mem_new(l->allocator, page_size(cap));
-        if (page == NULL)
-            return false;
-        page->users = 1;
-        if (e->page != NULL)
-            memcpy(page->ref, e->page->ref, n * sizeof(uint32_t));
-        release(l, e->page);
+    for (bit = next_live(e, 0); bit < PAGE_MAX; bit = next_live(e, bit + 1)) {
+        uint32_t ref = e->page->ref[e->cap == PAGE_MAX ? bit : from++];
+
+        to->ref[cap == PAGE_MAX ? bit : n++] = ref;
     }
-    page->cap = cap;
+}
+
+/* Gives the entry a page of its own, with room for cap references. */
+static bool set_page(const struct rj_lines *l, struct rj_entry *e, uint32_t cap)
+{
+    struct rj_page *page = rj_mem_new(l->allocator, page_size(cap));
+
+    if (page == NULL)
+        return false;
+    page->users = 1;
+    if (e->page != NULL)
+        copy_refs(e, page, cap);
+    release(l, e);
     e->page = page;
+    e->cap = cap;
     return true;
 }
 
@@ -181,8 +194,7 @@ bool rj_lines_own(struct rj_lines *l, struct rj_dot dot)
 {
     struct rj_entry *e = entry_of(l, dot);
 
-    return e == NULL || e->page == NULL || e->page->users == 1 ||
-           set_page(l, e, live_count(e), e->page->cap);
+    return e == NULL || e->page == NULL || e->page->users == 1 || set_page(l, e, e->cap);
 }
 
 /* ---- entries */
@@ -262,16 +274,16 @@ bool rj_lines_put(struct rj_lines *l, struct rj_dot dot, uint32_t ref)
     if (e == NULL)
         return false;
     n = live_count(e);
-    cap = e->page != NULL ? e->page->cap : 0;
+    cap = e->cap;
     if (n == cap)
         cap = n == 0 ? PAGE_FIRST : 2 * n;
-    if ((e->page == NULL || cap != e->page->cap || e->page->users > 1) &&
-        !set_page(l, e, n, cap))
+    if ((e->page == NULL || cap != e->cap || e->page->users > 1) && !set_page(l, e, cap))
         return false;
     if (n == 0)
         line->dead--;
-    at = rank(e, bit);
-    memmove(&e->page->ref[at + 1], &e->page->ref[at], (n - at) * sizeof(uint32_t));
+    at = index_of(e, bit);
+    if (cap < PAGE_MAX)
+        memmove(&e->page->ref[at + 1], &e->page->ref[at], (n - at) * sizeof(uint32_t));
     e->page->ref[at] = ref;
     e->live[bit / 64] |= (uint64_t)1 << (bit % 64);
     l->count++;
@@ -282,20 +294,19 @@ void rj_lines_remove(struct rj_lines *l, struct rj_dot dot)
 {
     struct rj_line *line = &l->at[line_at(l, dot.origin)];
     struct rj_entry *e = &line->at[rj_line_at(line, dot.seq >> RJ_PAGE_BITS)];
-    uint32_t n = live_count(e) - 1, at = rank(e, bit_of(dot));
+    uint32_t n = live_count(e) - 1, at = index_of(e, bit_of(dot));
 
+    if (n > 0 && e->cap < PAGE_MAX)
+        memmove(&e->page->ref[at], &e->page->ref[at + 1], (n - at) * sizeof(uint32_t));
     e->live[bit_of(dot) / 64] &= ~((uint64_t)1 << (bit_of(dot) % 64));
     l->count--;
     if (n == 0) {
-        release(l, e->page);
-        e->page = NULL;
+        release(l, e);
         line->dead++;
         compact(line);
-        return;
+    } else if (n >= PAGE_FIRST && n <= e->cap / 4) {
+        (void)!set_page(l, e, e->cap / 2);
     }
-    memmove(&e->page->ref[at], &e->page->ref[at + 1], (n - at) * sizeof(uint32_t));
-    if (n >= PAGE_FIRST && n <= e->page->cap / 4)
-        (void)!set_page(l, e, n, e->page->cap / 2);
 }
 
 /* ---- the whole */
@@ -306,7 +317,7 @@ void rj_lines_done(struct rj_lines *l)
 
     for (i = 0; i < l->n; i++) {
         for (j = 0; j < l->at[i].n; j++)
-            release(l, l->at[i].at[j].page);
+            release(l, &l->at[i].at[j]);
         rj_mem_free(l->allocator, l->at[i].at, l->at[i].cap * sizeof(struct rj_entry));
     }
     rj_mem_free(l->allocator, l->at, l->cap * sizeof(*l->at));

@@ -2,7 +2,7 @@
 /* What one store has and another lacks: the bitmaps of live dots, word by word. */
 #include "crdt/rows_store.h"
 
-enum { REFS_FIRST = 8, PAGE = 1 << RJ_PAGE_BITS };
+enum { REFS_FIRST = 8, AHEAD = 8, PAGE = 1 << RJ_PAGE_BITS };
 
 enum rj_err rj_refs_add(struct rj_refs *refs, uint32_t ref)
 {
@@ -63,6 +63,21 @@ static void set_bits(uint64_t words[RJ_PAGE_WORDS], uint64_t from, uint64_t to)
     }
 }
 
+/* Leaves of e what lies in span. */
+static void cut(struct rj_entry *e, const struct rj_span *span)
+{
+    uint64_t first = e->base << RJ_PAGE_BITS, last = first + PAGE - 1;
+    uint64_t meant[RJ_PAGE_WORDS] = {0};
+    unsigned i;
+
+    if (span->from <= first && span->to >= last)
+        return;
+    set_bits(meant, span->from > first ? span->from - first : 0,
+             span->to < last ? span->to - first : PAGE - 1);
+    for (i = 0; i < RJ_PAGE_WORDS; i++)
+        e->live[i] &= meant[i];
+}
+
 /* What is there of the page with that base, which is not before the last one asked for.
  */
 static void words_there(struct cursor *c, uint64_t base, uint64_t words[RJ_PAGE_WORDS])
@@ -91,32 +106,48 @@ static void words_there(struct cursor *c, uint64_t base, uint64_t words[RJ_PAGE_
         memcpy(words, c->line->at[c->at].live, RJ_PAGE_WORDS * sizeof(*words));
 }
 
-static enum rj_err add_missing(const struct rj_entry *e, const struct rj_span *span,
-                               const uint64_t there[RJ_PAGE_WORDS], struct rj_refs *ret)
+/* Notes as index and bit what is in e and not there; counts what is in both. */
+static enum rj_err note_missing(const struct rj_entry *e, uint32_t index,
+                                const uint64_t there[RJ_PAGE_WORDS],
+                                struct rj_missing *ret)
 {
-    uint64_t first = e->base << RJ_PAGE_BITS, last = first + PAGE - 1;
-    uint64_t meant[RJ_PAGE_WORDS] = {0};
     enum rj_err err = RJ_OK;
     unsigned i;
 
-    set_bits(meant, span->from > first ? span->from - first : 0,
-             span->to < last ? span->to - first : PAGE - 1);
     for (i = 0; i < RJ_PAGE_WORDS; i++) {
-        uint64_t word = e->live[i] & meant[i] & ~there[i];
+        uint64_t word = e->live[i] & ~there[i];
 
         for (; err == RJ_OK && word != 0; word &= word - 1)
-            err = rj_refs_add(ret,
-                              rj_entry_ref(e, i * 64 + (unsigned)__builtin_ctzll(word)));
+            err = rj_refs_add(&ret->rows, index << RJ_PAGE_BITS | i * 64 |
+                                              (uint32_t)__builtin_ctzll(word));
     }
     return err;
 }
 
+static const uint32_t *ref_of(const struct rj_line *line, uint32_t note)
+{
+    return rj_entry_ref(&line->at[note >> RJ_PAGE_BITS], note & (PAGE - 1));
+}
+
+/* From the note of index `from` on notes become references. */
+static void look_up(const struct rj_line *line, struct rj_refs *refs, size_t from)
+{
+    size_t i;
+
+    for (i = from; i < refs->n; i++) {
+        if (i + AHEAD < refs->n)
+            __builtin_prefetch(ref_of(line, refs->at[i + AHEAD]));
+        refs->at[i] = *ref_of(line, refs->at[i]);
+    }
+}
+
 enum rj_err rj_rows_missing(const struct rj_rows *rows, struct rj_span span,
-                            const struct rj_there *there, struct rj_refs *ret)
+                            const struct rj_there *there, struct rj_missing *ret)
 {
     const struct rj_line *line =
         rows->store != NULL ? rj_lines_of(&rows->store->lines, span.origin) : NULL;
     struct cursor c = cursor_at(there, span.from);
+    size_t begun = ret->rows.n;
     enum rj_err err = RJ_OK;
     uint32_t i;
 
@@ -125,13 +156,19 @@ enum rj_err rj_rows_missing(const struct rj_rows *rows, struct rj_span span,
     for (i = rj_line_at(line, span.from >> RJ_PAGE_BITS);
          err == RJ_OK && i < line->n && line->at[i].base <= span.to >> RJ_PAGE_BITS;
          i++) {
-        const struct rj_entry *e = &line->at[i];
-        uint64_t words[RJ_PAGE_WORDS];
+        struct rj_entry e = line->at[i];
+        uint64_t words[RJ_PAGE_WORDS], missing = 0;
+        unsigned w;
 
-        words_there(&c, e->base, words);
-        if (((e->live[0] & ~words[0]) | (e->live[1] & ~words[1]) |
-             (e->live[2] & ~words[2]) | (e->live[3] & ~words[3])) != 0)
-            err = add_missing(e, &span, words, ret);
+        cut(&e, &span);
+        words_there(&c, e.base, words);
+        for (w = 0; w < RJ_PAGE_WORDS; w++) {
+            ret->n_both += rj_ones(e.live[w] & words[w]);
+            missing |= e.live[w] & ~words[w];
+        }
+        if (missing != 0)
+            err = note_missing(&e, i, words, ret);
     }
+    look_up(line, &ret->rows, begun);
     return err;
 }

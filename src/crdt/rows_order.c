@@ -45,7 +45,7 @@ static size_t gather(const struct rj_order *o, const struct rj_slots *slots,
     uint32_t j;
 
     for (i = 0; slots->dir != NULL && i < (size_t)1 << slots->depth; i += run) {
-        const struct rj_segment *g = slots->dir[i];
+        const struct rj_segment *g = slots->dir[i].segment;
 
         run = (size_t)1 << (slots->depth - g->depth);
         for (j = 0; j < g->cap; j++) {

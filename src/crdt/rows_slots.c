@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows by place: references in open addressing, in segments that are chosen by the first
- * bits of a keyed hash. A segment that is 7/8 full doubles, and from 1,024 slots on
- * splits in two by the next bit: so a table grows piece by piece, and no change waits for
+ * bits of a keyed hash. Beside each reference stands a byte of the hash, so that rows of
+ * other places are hardly ever looked at; a removed one leaves a mark where others were
+ * put behind it. A segment that is 7/8 full is made anew, doubled, or from 1,024 slots on
+ * split in two by the next bit: so a table grows piece by piece, and no change waits for
  * all of it. Where a split would not help (someone who knows the key aimed at one
- * segment) it doubles on. Removal shifts back what follows. Fagin et al. 1979,
- * "Extendible hashing"; Knuth, TAOCP 3, 6.4, algorithm R. */
+ * segment) it doubles on. Fagin et al. 1979, "Extendible hashing". */
 #include "crdt/rows_store.h"
 
 enum { CAP_FIRST = 8, CAP_SPLIT = 1024, FAIR = 64, CHUNK = 256 };
+enum { FREE = 0, LEFT = 1, TAGS = 2 }; /* bytes: never used, left, the first of a hash */
 
 /* ---- hashing: what is long in chunks, each after the hash of those before */
 
@@ -50,7 +52,19 @@ static uint64_t hash_of(const struct rj_slots *s, uint32_t ref)
 
 static size_t segment_size(uint32_t cap)
 {
-    return sizeof(struct rj_segment) + cap * sizeof(uint32_t);
+    return sizeof(struct rj_segment) + cap * (sizeof(uint32_t) + 1);
+}
+
+static uint8_t *tags_of(struct rj_segment *g)
+{
+    return (uint8_t *)(g->ref + g->cap);
+}
+
+static uint8_t tag_of(uint64_t hash)
+{
+    uint8_t tag = (uint8_t)(hash >> 32);
+
+    return tag < TAGS ? tag + TAGS : tag;
 }
 
 static struct rj_segment *new_segment(const struct rj_slots *s, uint32_t cap,
@@ -60,8 +74,10 @@ static struct rj_segment *new_segment(const struct rj_slots *s, uint32_t cap,
 
     if (g == NULL)
         return NULL;
-    *g = (struct rj_segment){.users = 1, .cap = cap, .depth = depth};
-    memset(g->ref, 0, cap * sizeof(uint32_t));
+    memset(g, 0, segment_size(cap));
+    g->users = 1;
+    g->cap = cap;
+    g->depth = depth;
     return g;
 }
 
@@ -83,32 +99,35 @@ static void replace(struct rj_slots *s, uint64_t hash, struct rj_segment *g)
     size_t first = index_of(s, hash) / run * run, i;
 
     for (i = first; i < first + run; i++)
-        s->dir[i] = g;
+        s->dir[i] = (struct rj_bucket){g, g->cap};
 }
 
 static void place(struct rj_segment *g, uint64_t hash, uint32_t ref)
 {
+    uint8_t *tags = tags_of(g);
     uint32_t i = (uint32_t)hash & (g->cap - 1);
 
-    while (g->ref[i] != 0)
+    while (tags[i] >= TAGS)
         i = (i + 1) & (g->cap - 1);
-    g->ref[i] = ref;
+    g->filled += tags[i] == FREE;
     g->used++;
+    g->ref[i] = ref;
+    tags[i] = tag_of(hash);
 }
 
-static bool double_segment(struct rj_slots *s, struct rj_segment *g, uint64_t hash)
+static bool rebuild(struct rj_slots *s, struct rj_segment *g, uint64_t hash, uint32_t cap)
 {
-    struct rj_segment *wide =
-        g->cap < (uint32_t)1 << 30 ? new_segment(s, g->cap * 2, g->depth) : NULL;
+    struct rj_segment *fresh =
+        cap <= (uint32_t)1 << 30 ? new_segment(s, cap, g->depth) : NULL;
     uint32_t i;
 
-    if (wide == NULL)
+    if (fresh == NULL)
         return false;
     for (i = 0; i < g->cap; i++) {
         if (g->ref[i] != 0)
-            place(wide, hash_of(s, g->ref[i]), g->ref[i]);
+            place(fresh, hash_of(s, g->ref[i]), g->ref[i]);
     }
-    replace(s, hash, wide);
+    replace(s, hash, fresh);
     release(s, g);
     return true;
 }
@@ -116,7 +135,7 @@ static bool double_segment(struct rj_slots *s, struct rj_segment *g, uint64_t ha
 static bool double_dir(struct rj_slots *s)
 {
     size_t n = (size_t)1 << s->depth, i;
-    struct rj_segment **dir = rj_mem_new(s->allocator, 2 * n * sizeof(*dir));
+    struct rj_bucket *dir = rj_mem_new(s->allocator, 2 * n * sizeof(*dir));
 
     if (dir == NULL)
         return false;
@@ -158,8 +177,10 @@ static bool make_room(struct rj_slots *s, struct rj_segment *g, uint64_t hash)
 {
     bool fair = g->depth < 32 && ((size_t)FAIR << (g->depth + 1)) <= s->count;
 
+    if (g->used <= g->cap / 8 * 5)
+        return rebuild(s, g, hash, g->cap);
     return g->cap >= CAP_SPLIT && fair ? split_segment(s, g, hash)
-                                       : double_segment(s, g, hash);
+                                       : rebuild(s, g, hash, g->cap * 2);
 }
 
 static bool own(struct rj_slots *s, struct rj_segment *g, uint64_t hash)
@@ -193,13 +214,16 @@ static bool is_at(const struct rj_slots *s, uint32_t ref, struct rj_bytes prefix
 uint32_t *rj_slots_find(const struct rj_slots *s, uint64_t hash, struct rj_bytes prefix,
                         struct rj_bytes name)
 {
-    struct rj_segment *g = s->dir != NULL ? s->dir[index_of(s, hash)] : NULL;
+    struct rj_segment *g = s->dir != NULL ? s->dir[index_of(s, hash)].segment : NULL;
+    const uint8_t *tags;
+    uint8_t tag = tag_of(hash);
     uint32_t i;
 
     if (g == NULL)
         return NULL;
-    for (i = (uint32_t)hash & (g->cap - 1); g->ref[i] != 0; i = (i + 1) & (g->cap - 1)) {
-        if (is_at(s, g->ref[i], prefix, name))
+    tags = tags_of(g);
+    for (i = (uint32_t)hash & (g->cap - 1); tags[i] != FREE; i = (i + 1) & (g->cap - 1)) {
+        if (tags[i] == tag && is_at(s, g->ref[i], prefix, name))
             return &g->ref[i];
     }
     return NULL;
@@ -207,10 +231,15 @@ uint32_t *rj_slots_find(const struct rj_slots *s, uint64_t hash, struct rj_bytes
 
 void rj_slots_expect(const struct rj_slots *s, uint64_t hash)
 {
-    const struct rj_segment *g = s->dir != NULL ? s->dir[index_of(s, hash)] : NULL;
+    const struct rj_bucket *b = s->dir != NULL ? &s->dir[index_of(s, hash)] : NULL;
+    uint32_t home;
 
-    if (g != NULL)
-        __builtin_prefetch(&g->ref[(uint32_t)hash & (g->cap - 1)]);
+    if (b == NULL)
+        return;
+    home = (uint32_t)hash & (b->cap - 1);
+    __builtin_prefetch(b->segment);
+    __builtin_prefetch(&b->segment->ref[home]);
+    __builtin_prefetch((const uint8_t *)(b->segment->ref + b->cap) + home);
 }
 
 bool rj_slots_put(struct rj_slots *s, uint64_t hash, uint32_t ref)
@@ -221,48 +250,48 @@ bool rj_slots_put(struct rj_slots *s, uint64_t hash, uint32_t ref)
         s->dir = rj_mem_new(s->allocator, sizeof(*s->dir));
         if (s->dir == NULL)
             return false;
-        s->dir[0] = new_segment(s, CAP_FIRST, 0);
-        if (s->dir[0] == NULL) {
+        g = new_segment(s, CAP_FIRST, 0);
+        s->dir[0] = (struct rj_bucket){g, CAP_FIRST};
+        if (g == NULL) {
             rj_mem_free(s->allocator, s->dir, sizeof(*s->dir));
             s->dir = NULL;
             return false;
         }
     }
-    g = s->dir[index_of(s, hash)];
-    while (g->used >= g->cap - g->cap / 8) {
+    g = s->dir[index_of(s, hash)].segment;
+    while (g->filled >= g->cap - g->cap / 8) {
         if (!make_room(s, g, hash))
             return false;
-        g = s->dir[index_of(s, hash)];
+        g = s->dir[index_of(s, hash)].segment;
     }
     if (!own(s, g, hash))
         return false;
-    place(s->dir[index_of(s, hash)], hash, ref);
+    place(s->dir[index_of(s, hash)].segment, hash, ref);
     s->count++;
     return true;
 }
 
-/* An entry may fill the hole iff its home is not behind the hole on its way. */
 void rj_slots_remove(struct rj_slots *s, uint64_t hash, const uint32_t *slot)
 {
-    struct rj_segment *g = s->dir[index_of(s, hash)];
-    uint32_t mask = g->cap - 1, hole = (uint32_t)(slot - g->ref), i;
+    struct rj_segment *g = s->dir[index_of(s, hash)].segment;
+    uint32_t mask = g->cap - 1, i = (uint32_t)(slot - g->ref);
+    uint8_t *tags = tags_of(g);
 
-    for (i = (hole + 1) & mask; g->ref[i] != 0; i = (i + 1) & mask) {
-        uint32_t home = (uint32_t)hash_of(s, g->ref[i]) & mask;
-
-        if (((i - home) & mask) >= ((i - hole) & mask)) {
-            g->ref[hole] = g->ref[i];
-            hole = i;
+    g->ref[i] = 0;
+    tags[i] = LEFT;
+    if (tags[(i + 1) & mask] == FREE) { /* nobody was put behind it */
+        for (; tags[i] == LEFT; i = (i - 1) & mask) {
+            tags[i] = FREE;
+            g->filled--;
         }
     }
-    g->ref[hole] = 0;
     g->used--;
     s->count--;
 }
 
 bool rj_slots_own(struct rj_slots *s, uint64_t hash)
 {
-    return s->dir == NULL || own(s, s->dir[index_of(s, hash)], hash);
+    return s->dir == NULL || own(s, s->dir[index_of(s, hash)].segment, hash);
 }
 
 /* ---- the whole */
@@ -272,8 +301,8 @@ void rj_slots_done(struct rj_slots *s)
     size_t n = (size_t)1 << s->depth, i, run;
 
     for (i = 0; s->dir != NULL && i < n; i += run) {
-        run = (size_t)1 << (s->depth - s->dir[i]->depth);
-        release(s, s->dir[i]);
+        run = (size_t)1 << (s->depth - s->dir[i].segment->depth);
+        release(s, s->dir[i].segment);
     }
     rj_mem_free(s->allocator, s->dir, n * sizeof(*s->dir));
     s->dir = NULL;
@@ -294,8 +323,8 @@ bool rj_slots_fork(struct rj_slots *to, const struct rj_slots *from)
     to->depth = from->depth;
     to->count = from->count;
     for (i = 0; i < n; i += run) {
-        run = (size_t)1 << (to->depth - to->dir[i]->depth);
-        to->dir[i]->users++;
+        run = (size_t)1 << (to->depth - to->dir[i].segment->depth);
+        to->dir[i].segment->users++;
     }
     return true;
 }

@@ -59,14 +59,15 @@ RJ_NODISCARD bool rj_slab_fork(struct rj_slab *to, const struct rj_slab *from);
 enum { RJ_PAGE_WORDS = 4, RJ_PAGE_BITS = 8 };
 
 struct rj_page {
-    uint32_t users, cap;
-    uint32_t ref[]; /* of the live rows of 256 sequences, ascending */
+    uint32_t users;
+    uint32_t ref[]; /* by sequence if cap is 256, else of live rows, ascending */
 };
 
 struct rj_entry {
     uint64_t base; /* sequence / 256 */
     uint64_t live[RJ_PAGE_WORDS];
     struct rj_page *page; /* NULL: no live row */
+    uint32_t cap;         /* references that it has room for */
 };
 
 /* The rows of one origin. */
@@ -83,12 +84,21 @@ struct rj_lines {
     const struct rj_allocator *allocator;
 };
 
+/* As many machines have it in one instruction, but not all that this is built for. */
+static inline uint32_t rj_ones(uint64_t w)
+{
+    w -= w >> 1 & 0x5555555555555555u;
+    w = (w & 0x3333333333333333u) + (w >> 2 & 0x3333333333333333u);
+    w = (w + (w >> 4)) & 0x0f0f0f0f0f0f0f0fu;
+    return (uint32_t)(w * 0x0101010101010101u >> 56);
+}
+
 /* NULL: none. */
 const struct rj_line *rj_lines_of(const struct rj_lines *l, uint32_t origin);
 /* Index of the first entry of that base or a greater one. */
 uint32_t rj_line_at(const struct rj_line *line, uint64_t base);
-/* The reference of the row for that bit, which is live. */
-uint32_t rj_entry_ref(const struct rj_entry *e, unsigned bit);
+/* Where the reference of the row for that bit stands, which is live. */
+const uint32_t *rj_entry_ref(const struct rj_entry *e, unsigned bit);
 /* 0: not there. */
 uint32_t rj_lines_find(const struct rj_lines *l, struct rj_dot dot);
 /* The first row at dot or behind it. 0: none. */
@@ -103,11 +113,17 @@ RJ_NODISCARD bool rj_lines_fork(struct rj_lines *to, const struct rj_lines *from
 
 struct rj_segment {
     uint32_t users, cap, used, depth;
-    uint32_t ref[]; /* 0: free */
+    uint32_t filled; /* slots in use, and those that were */
+    uint32_t ref[];  /* 0: none; behind them a byte for each, see there */
+};
+
+struct rj_bucket {
+    struct rj_segment *segment;
+    uint32_t cap; /* its */
 };
 
 struct rj_slots {
-    struct rj_segment **dir; /* by the first `depth` bits of the hash; NULL: empty */
+    struct rj_bucket *dir; /* by the first `depth` bits of the hash; NULL: empty */
     uint32_t depth;
     size_t count;
     const struct rj_slab *slab;
