@@ -2,6 +2,7 @@
 /* What another lacks: against its digest by dots alone, against what it sent (scoped) at
  * the places that it named. Almeida, Shoker, Baquero 2018, "Delta state replicated data
  * types", section 6; Ivanov 2016, "CRDTs in NavCloud" (scoped diff). */
+#include "crdt/code.h"
 #include "crdt/seq.h"
 
 /* Their numbers of names to v's; the caller frees it. */
@@ -42,93 +43,62 @@ enum rj_err rj_context_get(const struct rj_crdt *v, struct rj_bytes bytes,
     return err;
 }
 
-enum rj_err rj_crdt_digest(const struct rj_crdt *v, struct rj_crdt_buf *ret_digest)
-{
-    struct rj_buf out = rj_buf_open(ret_digest);
-    enum rj_err err = rj_code_put_digest(v, &out);
-
-    if (err != RJ_OK)
-        rj_buf_fail(&out, err);
-    return rj_buf_close(&out, ret_digest);
-}
-
-/* Copies a row into another value that shares names with its own. */
-static enum rj_err copy_row(struct rj_crdt *to, const struct rj_row *row)
-{
-    struct rj_told told = rj_row_tell(row);
-
-    return rj_rows_put(&to->rows, &told, NULL);
-}
-
 enum rj_err rj_crdt_context(const struct rj_crdt *v, struct rj_crdt_buf *ret_context)
 {
+    struct rj_dots told = {.allocator = v->allocator};
+    struct rj_telling t = {.v = v, .seen = &v->seen, .rows = &v->rows, .which = &told};
     const struct rj_row *row = rj_rows_from(&v->rows, (struct rj_dot){0});
-    struct rj_crdt *context;
-    enum rj_err err = RJ_ENOMEM;
+    enum rj_err err = RJ_OK;
 
     if (v->type->elements != NULL)
         return rj_crdt_digest(v, ret_context); /* its runs do not go */
-    context = rj_crdt_blank(v);
-    if (context != NULL)
-        err = rj_dots_map(&context->seen, &v->seen, NULL);
     for (; err == RJ_OK && row != NULL; row = rj_rows_after(&v->rows, row)) {
+        struct rj_dot dot = rj_row_dot(row);
+
         if (!rj_place_dies(v, rj_row_place(row)))
-            err = copy_row(context, row);
+            err = rj_dots_append(&told, (struct rj_span){dot.seq, dot.seq, dot.origin});
     }
     if (err == RJ_OK)
-        err = rj_code_encode(context, ret_context);
-    rj_crdt_free(context);
+        err = rj_code_tell(&t, ret_context);
+    rj_dots_done(&told);
     return err;
 }
 
-/* Dots of v's rows. */
-static enum rj_err live_dots(const struct rj_crdt *v, struct rj_dots *live)
-{
-    return rj_rows_dots(&v->rows, live);
-}
-
-/* The context of the difference: what the other has not seen, and what it may hold and is
- * gone here; that is: all that v has seen but for rows that the other has seen. */
-static enum rj_err diff_seen(const struct rj_crdt *v, const struct rj_dots *theirs,
-                             struct rj_dots *ret_seen)
+/* What the other has not seen, and what it may hold and is gone here; that is: all that v
+ * has seen but for rows that the other has seen. Those of the other rows are told. */
+static enum rj_err diff_rows(const struct rj_crdt *v, const struct rj_dots *theirs,
+                             struct rj_dots *ret_rows, struct rj_dots *ret_seen)
 {
     struct rj_dots live = {.allocator = v->allocator};
-    struct rj_dots unseen = {.allocator = v->allocator};
     struct rj_dots shared = {.allocator = v->allocator};
-    enum rj_err err = live_dots(v, &live);
+    enum rj_err err = rj_rows_dots(&v->rows, &live);
 
     if (err == RJ_OK)
-        err = rj_dots_minus(&unseen, &live, theirs);
+        err = rj_dots_minus(ret_rows, &live, theirs);
     if (err == RJ_OK)
-        err = rj_dots_minus(&shared, &live, &unseen);
+        err = rj_dots_minus(&shared, &live, ret_rows);
     if (err == RJ_OK)
         err = rj_dots_minus(ret_seen, &v->seen, &shared);
     rj_dots_done(&live);
-    rj_dots_done(&unseen);
     rj_dots_done(&shared);
     return err;
 }
 
-static enum rj_err make_diff(const struct rj_crdt *v, const struct rj_dots *theirs,
-                             struct rj_crdt *delta)
+/* Of a sequence: its runs that the other has not seen. */
+static enum rj_err diff_runs(const struct rj_crdt *v, const struct rj_dots *theirs,
+                             struct rj_crdt_buf *ret_delta)
 {
-    const struct rj_row *row = rj_rows_from(&v->rows, (struct rj_dot){0});
-    enum rj_err err;
-    size_t i;
+    struct rj_crdt *delta = rj_crdt_blank(v);
+    enum rj_err err = RJ_ENOMEM;
 
-    if (v->type->elements != NULL) {
+    if (delta != NULL)
+        err = rj_dots_minus(&delta->seen, &v->seen, theirs);
+    if (err == RJ_OK) {
         delta->seq = v->seq;
-        return rj_dots_minus(&delta->seen, &v->seen, theirs);
+        err = rj_code_encode(delta, ret_delta);
+        delta->seq = NULL; /* it is v's */
     }
-    err = v->type->lacks != NULL ? v->type->lacks(v, theirs, &delta->seen)
-                                 : diff_seen(v, theirs, &delta->seen);
-    for (; err == RJ_OK && row != NULL; row = rj_rows_after(&v->rows, row)) {
-        if (!rj_dots_has(theirs, rj_row_dot(row)))
-            err = copy_row(delta, row);
-    }
-    for (i = 0; err == RJ_OK && i < v->n_held; i++)
-        err = rj_held_add(delta, rj_held_place(&v->held[i]), v->held[i].under,
-                          &v->held[i].dots);
+    rj_crdt_free(delta);
     return err;
 }
 
@@ -136,19 +106,27 @@ enum rj_err rj_crdt_diff(const struct rj_crdt *v, struct rj_bytes digest,
                          struct rj_crdt_buf *ret_delta)
 {
     struct rj_dots theirs = {.allocator = v->allocator};
-    struct rj_crdt *delta = NULL;
+    struct rj_dots rows = {.allocator = v->allocator};
+    struct rj_dots seen = {.allocator = v->allocator};
+    struct rj_telling t = {.v = v,
+                           .seen = &seen,
+                           .rows = &v->rows,
+                           .which = &rows,
+                           .held = v->held,
+                           .n_held = v->n_held};
     enum rj_err err = rj_code_get_digest(v, digest, &theirs);
 
-    if (err == RJ_OK) {
-        delta = rj_crdt_blank(v);
-        err = delta != NULL ? make_diff(v, &theirs, delta) : RJ_ENOMEM;
+    if (err == RJ_OK && v->type->elements != NULL) {
+        err = diff_runs(v, &theirs, ret_delta);
+    } else if (err == RJ_OK) {
+        err = v->type->lacks != NULL ? v->type->lacks(v, &theirs, &seen)
+                                     : diff_rows(v, &theirs, &rows, &seen);
+        if (err == RJ_OK)
+            err = rj_code_tell(&t, ret_delta);
     }
-    if (err == RJ_OK)
-        err = rj_code_encode(delta, ret_delta);
-    if (delta != NULL)
-        delta->seq = NULL; /* it was v's */
-    rj_crdt_free(delta);
     rj_dots_done(&theirs);
+    rj_dots_done(&rows);
+    rj_dots_done(&seen);
     return err;
 }
 
@@ -156,9 +134,10 @@ enum rj_err rj_crdt_diff(const struct rj_crdt *v, struct rj_bytes digest,
 
 struct scoped {
     const struct rj_crdt *v;
-    struct rj_crdt *delta;
-    uint32_t *map;         /* received's index -> v's */
-    struct rj_dots theirs; /* what received has seen, numbered as in v */
+    const struct rj_crdt *received;
+    uint32_t *map;             /* received's index -> v's */
+    struct rj_dots theirs;     /* what received has seen, numbered as in v */
+    struct rj_dots rows, seen; /* of the answer */
 };
 
 static bool has_equal(const struct rj_rows *rows, const struct rj_row *other,
@@ -170,14 +149,12 @@ static bool has_equal(const struct rj_rows *rows, const struct rj_row *other,
 }
 
 /* What won at one place. Where only one row stays, an equal one is no news, whosever. */
-static enum rj_err scoped_place(const struct scoped *s, const struct rj_rows *received,
-                                const struct rj_row *theirs)
+static enum rj_err scoped_place(struct scoped *s, const struct rj_row *theirs)
 {
-    struct rj_bytes name = rj_row_place(theirs);
-    const struct rj_row *ours = rj_rows_place(&s->v->rows, name);
-    const struct rj_row *row;
+    const struct rj_rows *received = &s->received->rows;
+    const struct rj_row *ours = rj_rows_place(&s->v->rows, rj_row_place(theirs)), *row;
     const struct rj_type *type;
-    bool single = rj_place_contest(s->v, name, &type) == RJ_CONTEST_ALL;
+    bool single = rj_place_contest(s->v, rj_row_place(theirs), &type) == RJ_CONTEST_ALL;
     enum rj_err err = RJ_OK;
 
     if (single && ours != NULL && has_equal(received, theirs, ours))
@@ -185,45 +162,51 @@ static enum rj_err scoped_place(const struct scoped *s, const struct rj_rows *re
     for (row = ours; err == RJ_OK && row != NULL; row = rj_row_next(&s->v->rows, row)) {
         if (rj_dots_has(&s->theirs, rj_row_dot(row)))
             continue;
-        err = copy_row(s->delta, row);
+        err = rj_dots_note(&s->rows, rj_row_dot(row));
         if (err == RJ_OK)
-            err = rj_dots_note(&s->delta->seen, rj_row_dot(row));
+            err = rj_dots_note(&s->seen, rj_row_dot(row));
     }
     for (row = theirs; err == RJ_OK && row != NULL; row = rj_row_next(received, row)) {
         struct rj_dot dot = {.seq = rj_row_dot(row).seq, .origin = s->map[row->origin]};
 
         if (rj_dots_has(&s->v->seen, dot) && rj_rows_find(&s->v->rows, dot) == NULL)
-            err = rj_dots_note(&s->delta->seen, dot);
+            err = rj_dots_note(&s->seen, dot);
     }
     return err;
+}
+
+static enum rj_err answer(struct scoped *s, struct rj_crdt_buf *ret_delta)
+{
+    const struct rj_bytes all = {0};
+    const struct rj_crdt *r = s->received;
+    struct rj_telling t = {
+        .v = s->v, .seen = &s->seen, .rows = &s->v->rows, .which = &s->rows};
+    const struct rj_row *place = rj_rows_under(&r->rows, all);
+    enum rj_err err = map_names(s->v, r, &s->map);
+
+    if (err == RJ_OK)
+        err = rj_dots_map(&s->theirs, &r->seen, s->map);
+    for (; err == RJ_OK && place != NULL; place = rj_place_next(&r->rows, place, all))
+        err = scoped_place(s, place);
+    return err == RJ_OK ? rj_code_tell(&t, ret_delta) : err;
 }
 
 enum rj_err rj_crdt_diff_scoped(const struct rj_crdt *v, struct rj_bytes received,
                                 struct rj_crdt_buf *ret_delta)
 {
-    const struct rj_bytes all = {0};
+    struct scoped s = {.v = v};
     struct rj_crdt *r = NULL;
-    struct scoped s = {.v = v, .theirs = {.allocator = v->allocator}};
-    const struct rj_row *place;
     enum rj_err err = v->type->elements == NULL ? rj_code_decode(v, received, &r)
                                                 : RJ_EINVAL; /* it has no places */
 
+    s.theirs.allocator = s.rows.allocator = s.seen.allocator = v->allocator;
+    s.received = r;
     if (err == RJ_OK)
-        err = map_names(v, r, &s.map);
-    if (err == RJ_OK)
-        err = rj_dots_map(&s.theirs, &r->seen, s.map);
-    if (err == RJ_OK) {
-        s.delta = rj_crdt_blank(v);
-        err = s.delta != NULL ? RJ_OK : RJ_ENOMEM;
-    }
-    for (place = err == RJ_OK ? rj_rows_under(&r->rows, all) : NULL;
-         err == RJ_OK && place != NULL; place = rj_place_next(&r->rows, place, all))
-        err = scoped_place(&s, &r->rows, place);
-    if (err == RJ_OK)
-        err = rj_code_encode(s.delta, ret_delta);
+        err = answer(&s, ret_delta);
     rj_mem_free(v->allocator, s.map, r != NULL ? r->names->n * sizeof(*s.map) + 1 : 0);
     rj_dots_done(&s.theirs);
-    rj_crdt_free(s.delta);
+    rj_dots_done(&s.rows);
+    rj_dots_done(&s.seen);
     rj_crdt_free(r);
     return err;
 }

@@ -3,6 +3,7 @@
  * other side has not seen its dot; contexts are united. All memory is found first; after
  * that nothing can fail, so a join that fails changes nothing.
  * Almeida, Shoker, Baquero 2018, "Delta state replicated data types", section 5. */
+#include "crdt/code.h"
 #include "crdt/seq.h"
 
 enum { SMALL = 4, AHEAD = 8 };
@@ -66,16 +67,32 @@ static enum rj_err unite_seen(struct joining *j)
     return err;
 }
 
-/* They have seen this row of v and do not have it. */
-static bool is_gone(const struct joining *j, const struct rj_row *row)
+/* Rows of a message are told apart by their dots alone. */
+static struct rj_there there_of(const struct joining *j, uint32_t origin)
+{
+    const struct rj_crdt *other = j->other;
+
+    return (struct rj_there){.rows = other->is_view ? NULL : &other->rows,
+                             .dots = &other->columns.dots,
+                             .origin = origin};
+}
+
+/* What they know of a row of v. */
+enum fate { RJ_UNSEEN, RJ_THERE, RJ_GONE };
+
+static enum fate fate_of(const struct joining *j, const struct rj_row *row)
 {
     const struct rj_crdt *other = j->other;
     struct rj_dot dot = rj_row_dot(row);
+    bool is_there;
 
     if (j->map != NULL)
         dot.origin = rj_roster_find(other->names, rj_roster_get(j->v->names, dot.origin));
-    return dot.origin != RJ_NAME_NONE && rj_dots_has(&other->seen, dot) &&
-           rj_rows_find(&other->rows, dot) == NULL;
+    if (dot.origin == RJ_NAME_NONE || !rj_dots_has(&other->seen, dot))
+        return RJ_UNSEEN;
+    is_there = other->is_view ? rj_dots_has(&other->columns.dots, dot)
+                              : rj_rows_find(&other->rows, dot) != NULL;
+    return is_there ? RJ_THERE : RJ_GONE;
 }
 
 /* A row has come in at a place where not all stay. True: it stays. */
@@ -91,8 +108,14 @@ static enum rj_err contend(struct joining *j, const struct rj_row *row, bool *re
     *ret_stays = true;
     for (; err == RJ_OK && other != NULL; other = rj_row_next(rows, other)) {
         bool own = contest == RJ_CONTEST_OWN;
+        enum fate fate;
 
-        if (other == row || (own && other->origin != row->origin) || is_gone(j, other))
+        if (other == row || (own && other->origin != row->origin))
+            continue;
+        fate = fate_of(j, other);
+        if (fate == RJ_THERE)
+            return RJ_ECORRUPT; /* one of them would have gone there */
+        if (fate == RJ_GONE)
             continue;
         if (own ? rj_row_dot(other).seq > rj_row_dot(row).seq
                 : type->beats(j->v, other, row))
@@ -201,6 +224,43 @@ static enum rj_err take_rows(struct joining *j)
     return err;
 }
 
+/* Two rows with one dot are one row; whose maker breaks that is not believed. */
+static bool is_same(const struct rj_told *a, const struct rj_row *b)
+{
+    return rj_bytes_equal(a->place, rj_row_place(b)) &&
+           rj_bytes_equal(a->payload, rj_row_payload(b));
+}
+
+/* Of the rows of a message those that v has not seen. */
+static enum rj_err take_columns(struct joining *j)
+{
+    struct rj_crdt *v = j->v;
+    struct rj_columns_reader ahead = rj_columns_of(&j->other->columns), r = ahead;
+    struct rj_told told, later;
+    enum rj_err err = RJ_OK;
+    size_t i;
+
+    for (i = 0; i < AHEAD && rj_columns_next(&ahead, &later); i++)
+        rj_rows_expect(&v->rows, later.place);
+    while (err == RJ_OK && rj_columns_next(&r, &told)) {
+        const struct rj_row *mine;
+
+        if (rj_columns_next(&ahead, &later))
+            rj_rows_expect(&v->rows, later.place);
+        told.dot = map_dot(j, told.dot);
+        mine = rj_rows_find(&v->rows, told.dot);
+        if (mine != NULL) {
+            j->report.known++;
+            err = is_same(&told, mine) ? RJ_OK : RJ_ECORRUPT;
+        } else if (rj_dots_has(&v->seen, told.dot)) {
+            j->report.stale++;
+        } else {
+            err = take(j, &told);
+        }
+    }
+    return err;
+}
+
 /* Finds the rows that they have seen and do not have. */
 static enum rj_err find_gone(struct joining *j)
 {
@@ -209,7 +269,7 @@ static enum rj_err find_gone(struct joining *j)
 
     for (i = 0; err == RJ_OK && i < j->other->seen.n; i++) {
         struct rj_span span = j->other->seen.spans[i];
-        struct rj_there there = {.rows = &j->other->rows, .origin = span.origin};
+        struct rj_there there = there_of(j, span.origin);
 
         span.origin = map_dot(j, (struct rj_dot){.origin = span.origin}).origin;
         err = rj_rows_missing(&j->v->rows, span, &there, &j->gone);
@@ -317,7 +377,7 @@ static enum rj_err prepare(struct joining *j)
     if (err == RJ_OK)
         err = find_gone(j);
     if (err == RJ_OK)
-        err = take_rows(j);
+        err = j->other->is_view ? take_columns(j) : take_rows(j);
     if (err == RJ_OK)
         err = join_held(j);
     return err == RJ_OK && rj_rows_is_shared(&j->v->rows) ? own(j) : err;

@@ -125,6 +125,36 @@ const struct rj_row *rj_rows_after(const struct rj_rows *rows, const struct rj_r
     return rj_rows_from(rows, dot);
 }
 
+struct rj_walk rj_walk_of(const struct rj_rows *rows, struct rj_span span)
+{
+    struct rj_walk w = {.rows = rows, .to = span.to};
+
+    if (rows->store != NULL)
+        w.line = rj_lines_of(&rows->store->lines, span.origin);
+    if (w.line == NULL)
+        return w;
+    w.at = rj_line_at(w.line, span.from >> RJ_PAGE_BITS);
+    if (w.at < w.line->n && w.line->at[w.at].base == span.from >> RJ_PAGE_BITS)
+        w.bit = (unsigned)(span.from & (((uint64_t)1 << RJ_PAGE_BITS) - 1));
+    return w;
+}
+
+const struct rj_row *rj_walk_next(struct rj_walk *w)
+{
+    for (; w->line != NULL && w->at < w->line->n; w->at++, w->bit = 0) {
+        const struct rj_entry *e = &w->line->at[w->at];
+
+        w->bit = rj_entry_next(e, w->bit);
+        if (w->bit == (unsigned)1 << RJ_PAGE_BITS)
+            continue;
+        if ((e->base << RJ_PAGE_BITS | w->bit) > w->to)
+            break;
+        return row_at(w->rows, *rj_entry_ref(e, w->bit++));
+    }
+    w->line = NULL;
+    return NULL;
+}
+
 static enum rj_err entry_dots(const struct rj_entry *e, uint32_t origin,
                               struct rj_dots *d)
 {

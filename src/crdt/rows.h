@@ -33,6 +33,7 @@ struct rj_told {
 };
 
 struct rj_store;
+struct rj_line;
 
 struct rj_rows {
     struct rj_store *store; /* NULL: no row yet */
@@ -141,6 +142,19 @@ const struct rj_row *rj_rows_find(const struct rj_rows *rows, struct rj_dot dot)
 /* The first row of that dot or after it, in the order of (origin, seq); the next one. */
 const struct rj_row *rj_rows_from(const struct rj_rows *rows, struct rj_dot dot);
 const struct rj_row *rj_rows_after(const struct rj_rows *rows, const struct rj_row *row);
+
+/* The rows of a span, one after another. */
+struct rj_walk {
+    const struct rj_rows *rows;
+    const struct rj_line *line;
+    uint64_t to;
+    uint32_t at;
+    unsigned bit;
+};
+
+struct rj_walk rj_walk_of(const struct rj_rows *rows, struct rj_span span);
+/* NULL: no more. */
+const struct rj_row *rj_walk_next(struct rj_walk *w);
 
 /* By place: the first row there, and from each the next one. NULL: none. */
 const struct rj_row *rj_rows_place(const struct rj_rows *rows, struct rj_bytes place);

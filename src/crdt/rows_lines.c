@@ -113,8 +113,7 @@ uint32_t rj_lines_find(const struct rj_lines *l, struct rj_dot dot)
     return e != NULL && is_live(e, bit_of(dot)) ? *rj_entry_ref(e, bit_of(dot)) : 0;
 }
 
-/* The first live bit from `bit` on; PAGE_MAX: none. */
-static unsigned next_live(const struct rj_entry *e, unsigned bit)
+unsigned rj_entry_next(const struct rj_entry *e, unsigned bit)
 {
     for (; bit < PAGE_MAX; bit = (bit | 63) + 1) {
         uint64_t word = e->live[bit / 64] >> (bit % 64);
@@ -137,7 +136,7 @@ uint32_t rj_lines_from(const struct rj_lines *l, struct rj_dot dot)
         for (j = rj_line_at(line, base); j < line->n; j++) {
             const struct rj_entry *e = &line->at[j];
             unsigned bit =
-                next_live(e, e->base == base ? (unsigned)(seq & (PAGE_MAX - 1)) : 0);
+                rj_entry_next(e, e->base == base ? (unsigned)(seq & (PAGE_MAX - 1)) : 0);
 
             if (bit < PAGE_MAX)
                 return *rj_entry_ref(e, bit);
@@ -167,7 +166,7 @@ static void copy_refs(const struct rj_entry *e, struct rj_page *to, uint32_t cap
     uint32_t from = 0;
     unsigned bit, n = 0;
 
-    for (bit = next_live(e, 0); bit < PAGE_MAX; bit = next_live(e, bit + 1)) {
+    for (bit = rj_entry_next(e, 0); bit < PAGE_MAX; bit = rj_entry_next(e, bit + 1)) {
         uint32_t ref = e->page->ref[e->cap == PAGE_MAX ? bit : from++];
 
         to->ref[cap == PAGE_MAX ? bit : n++] = ref;

@@ -97,6 +97,8 @@ static inline uint32_t rj_ones(uint64_t w)
 const struct rj_line *rj_lines_of(const struct rj_lines *l, uint32_t origin);
 /* Index of the first entry of that base or a greater one. */
 uint32_t rj_line_at(const struct rj_line *line, uint64_t base);
+/* The first live bit from `bit` on; 256: none. */
+unsigned rj_entry_next(const struct rj_entry *e, unsigned bit);
 /* Where the reference of the row for that bit stands, which is live. */
 const uint32_t *rj_entry_ref(const struct rj_entry *e, unsigned bit);
 /* 0: not there. */

@@ -48,6 +48,17 @@ void rj_bits_put_long(struct rj_bits_writer *w, uint64_t v)
         rj_bits_put(w, v, length - 1);
 }
 
+void rj_bits_put_rice(struct rj_bits_writer *w, uint64_t v, unsigned k)
+{
+    uint64_t zeros = v >> k;
+
+    for (; zeros >= 64; zeros -= 64)
+        rj_bits_put(w, 0, 64);
+    rj_bits_put(w, 0, (unsigned)zeros);
+    rj_bits_put(w, 1, 1);
+    rj_bits_put(w, v, k);
+}
+
 void rj_bits_end(struct rj_bits_writer *w)
 {
     if (w->filled > 0)
@@ -88,6 +99,35 @@ uint64_t rj_bits_get_gamma(struct rj_bits_reader *r)
         }
     }
     return (uint64_t)1 << zeros | rj_bits_get(r, zeros);
+}
+
+/* Zeros up to a one, which is read too. */
+static uint64_t get_zeros(struct rj_bits_reader *r, uint64_t most)
+{
+    uint64_t n = 0;
+
+    while (r->at < r->b.len && n <= most) {
+        unsigned rest = (unsigned)(r->b.ptr[r->at] << r->used) & 0xff;
+        unsigned zeros = rest != 0 ? (unsigned)__builtin_clz(rest) - 24 : 8 - r->used;
+
+        n += zeros;
+        r->used += zeros + (rest != 0);
+        r->at += r->used / 8;
+        r->used %= 8;
+        if (rest != 0 && n <= most)
+            return n;
+    }
+    r->failed = true;
+    return 0;
+}
+
+uint64_t rj_bits_get_rice(struct rj_bits_reader *r, unsigned k, uint64_t most)
+{
+    uint64_t v = get_zeros(r, most >> k) << k;
+
+    v |= rj_bits_get(r, k);
+    r->failed = r->failed || v > most;
+    return v;
 }
 
 uint64_t rj_bits_get_long(struct rj_bits_reader *r)

@@ -18,6 +18,8 @@ void rj_bits_put(struct rj_bits_writer *w, uint64_t v, unsigned n);
 void rj_bits_put_gamma(struct rj_bits_writer *w, uint64_t v);
 /* Any v: its length in 4 bits (above 14: in 10), then all but its highest bit. */
 void rj_bits_put_long(struct rj_bits_writer *w, uint64_t v);
+/* v in v / 2^k + 1 bits and k more (Rice). */
+void rj_bits_put_rice(struct rj_bits_writer *w, uint64_t v, unsigned k);
 /* Fills the last byte up with zeros. */
 void rj_bits_end(struct rj_bits_writer *w);
 
@@ -32,6 +34,8 @@ struct rj_bits_reader {
 uint64_t rj_bits_get(struct rj_bits_reader *r, unsigned n);
 uint64_t rj_bits_get_gamma(struct rj_bits_reader *r);
 uint64_t rj_bits_get_long(struct rj_bits_reader *r);
+/* Fails above most. */
+uint64_t rj_bits_get_rice(struct rj_bits_reader *r, unsigned k, uint64_t most);
 /* Nothing failed, and nothing but the filling is left. */
 bool rj_bits_complete(const struct rj_bits_reader *r);
 

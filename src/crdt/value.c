@@ -41,7 +41,7 @@ static struct rj_crdt *make(const struct rj_type *type,
     if (v == NULL)
         return NULL;
     *v = (struct rj_crdt){.type = type, .allocator = allocator, .self = RJ_NAME_NONE};
-    v->seen.allocator = allocator;
+    v->seen.allocator = v->columns.dots.allocator = allocator;
     return v;
 }
 
@@ -151,6 +151,7 @@ void rj_crdt_free(struct rj_crdt *v)
     rj_crdt_free(v->scratch);
     rj_rows_done(&v->rows);
     rj_seq_free(v->seq);
+    rj_dots_done(&v->columns.dots);
     rj_dots_done(&v->seen);
     free_held(v);
     rj_roster_release(v->names);

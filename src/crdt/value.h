@@ -29,6 +29,12 @@ struct rj_seq_wire {
     struct rj_bytes heads, lives, content;
 };
 
+/* Rows as columns of a message; views of it. */
+struct rj_columns {
+    struct rj_bytes place_lens, payload_lens, places, payloads;
+    struct rj_dots dots; /* of the rows */
+};
+
 /* A removal on behalf of a reader that had seen more: rows with those dots are dead when
  * they come, if they come to that place (under: or to one that begins with it). */
 struct rj_held {
@@ -66,6 +72,9 @@ struct rj_crdt {
     const struct rj_seq_run *runs;
     size_t n_runs;
     struct rj_seq_wire wire;
+    /* What was read to be joined (crdt/code.h) has its rows here, in the message. */
+    bool is_view;
+    struct rj_columns columns;
 };
 
 /* A change under way, at one place of v. */
@@ -205,22 +214,6 @@ void rj_read_json(const struct rj_crdt *v, const struct rj_type *type,
                   struct rj_bytes prefix, struct rj_buf *json);
 bool rj_read_is_alive(const struct rj_crdt *v, const struct rj_type *type,
                       struct rj_bytes prefix);
-
-/* ---- code.c: bytes of a value */
-
-RJ_NODISCARD enum rj_err rj_code_put(const struct rj_crdt *v, struct rj_buf *out);
-/* Into v, which is empty; its names are no other's, lest a refusal leaves some there. */
-RJ_NODISCARD enum rj_err rj_code_get(struct rj_crdt *v, struct rj_bytes bytes);
-RJ_NODISCARD enum rj_err rj_code_encode(const struct rj_crdt *v, struct rj_crdt_buf *ret);
-/* A new value like v, with names of its own, from bytes. */
-RJ_NODISCARD enum rj_err rj_code_decode(const struct rj_crdt *v, struct rj_bytes bytes,
-                                        struct rj_crdt **ret);
-RJ_NODISCARD enum rj_err rj_code_put_digest(const struct rj_crdt *v, struct rj_buf *out);
-/* Reads a digest of a value like v; its dots are numbered as in v. RJ_ENOMEM and
- * the errors of bytes. */
-RJ_NODISCARD enum rj_err rj_code_get_digest(const struct rj_crdt *v,
-                                            struct rj_bytes bytes,
-                                            struct rj_dots *ret_seen);
 
 /* ---- public buffers as builders */
 

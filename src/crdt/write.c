@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A change: judged, made into a delta, encoded if somebody wants it, joined.
  * Almeida, Shoker, Baquero 2018, "Delta state replicated data types", section 4. */
+#include "crdt/code.h"
 #include "crdt/seq.h"
 
 static bool keys_fit(const struct rj_crdt_op *op)
@@ -12,25 +13,6 @@ static bool keys_fit(const struct rj_crdt_op *op)
             return false;
     }
     return op->tag.len <= RJ_CRDT_KEY_MAX;
-}
-
-enum rj_err rj_code_decode(const struct rj_crdt *v, struct rj_bytes bytes,
-                           struct rj_crdt **ret)
-{
-    struct rj_crdt *other = rj_crdt_blank(v);
-    enum rj_err err = RJ_ENOMEM;
-
-    if (other == NULL)
-        return RJ_ENOMEM;
-    err = rj_crdt_set_names(
-        other, rj_roster_new(v->allocator, RJ_BYTES_OF(v->names->key.secret)));
-    if (err == RJ_OK)
-        err = rj_code_get(other, bytes);
-    if (err == RJ_OK)
-        *ret = other;
-    else
-        rj_crdt_free(other);
-    return err;
 }
 
 static enum rj_err build(const struct rj_crdt *v, const struct rj_crdt_op *op,
@@ -55,16 +37,6 @@ static enum rj_err build(const struct rj_crdt *v, const struct rj_crdt_op *op,
     rj_crdt_free(known);
     rj_dots_done(&caused);
     return err;
-}
-
-enum rj_err rj_code_encode(const struct rj_crdt *v, struct rj_crdt_buf *ret)
-{
-    struct rj_buf out = rj_buf_open(ret);
-    enum rj_err err = rj_code_put(v, &out);
-
-    if (err != RJ_OK)
-        rj_buf_fail(&out, err);
-    return rj_buf_close(&out, ret);
 }
 
 enum rj_err rj_crdt_write(struct rj_crdt *v, const struct rj_crdt_op *op,
@@ -102,7 +74,7 @@ enum rj_err rj_crdt_join_bytes(struct rj_crdt *v, struct rj_bytes bytes,
                                struct rj_crdt_report *ret_report)
 {
     struct rj_crdt *other = NULL;
-    enum rj_err err = rj_code_decode(v, bytes, &other);
+    enum rj_err err = rj_code_view(v, bytes, &other);
 
     if (err == RJ_OK)
         err = rj_crdt_join(v, other, ret_report);
@@ -117,8 +89,7 @@ enum rj_err rj_crdt_decode(const struct rj_crdt_opts *opts, struct rj_bytes byte
     enum rj_err err = rj_crdt_new(opts, &v);
 
     if (err == RJ_OK)
-        err = v->type->elements == NULL ? rj_code_get(v, bytes)
-                                        : rj_crdt_join_bytes(v, bytes, NULL);
+        err = rj_crdt_join_bytes(v, bytes, NULL);
     if (err == RJ_OK) {
         *ret_value = v;
         v = NULL;

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A value as bytes (doc/crdt.md, "Format"): code.c writes, code_get.c reads. */
+#ifndef RJ_CRDT_CODE_H
+#define RJ_CRDT_CODE_H
+
+#include "base/reader.h"
+#include "crdt/value.h"
+
+enum { RJ_CODE_FORMAT = 1, RJ_CODE_VALUE = 6, RJ_CODE_DIGEST = 4, RJ_CODE_COLUMNS = 5 };
+
+/* What is told of a value, or of a delta. */
+struct rj_telling {
+    const struct rj_crdt *v; /* its type and names; of a sequence its runs */
+    const struct rj_dots *seen;
+    const struct rj_rows *rows;
+    const struct rj_dots *which; /* the dots of rows that are told; NULL: all */
+    const struct rj_held *held;
+    size_t n_held;
+};
+
+RJ_NODISCARD enum rj_err rj_code_tell(const struct rj_telling *t,
+                                      struct rj_crdt_buf *ret);
+/* All of v. */
+RJ_NODISCARD enum rj_err rj_code_encode(const struct rj_crdt *v, struct rj_crdt_buf *ret);
+
+/* Reads a message into a new value like v with names of its own; its rows stay where they
+ * are, in bytes, which must outlive it: it can only be joined. */
+RJ_NODISCARD enum rj_err rj_code_view(const struct rj_crdt *v, struct rj_bytes bytes,
+                                      struct rj_crdt **ret);
+/* The same with rows of its own. */
+RJ_NODISCARD enum rj_err rj_code_decode(const struct rj_crdt *v, struct rj_bytes bytes,
+                                        struct rj_crdt **ret);
+/* Reads a digest of a value like v; its dots are numbered as in v. RJ_ENOMEM and
+ * the errors of bytes. */
+RJ_NODISCARD enum rj_err rj_code_get_digest(const struct rj_crdt *v,
+                                            struct rj_bytes bytes,
+                                            struct rj_dots *ret_seen);
+
+/* The rows of a message, one after another; they were checked by rj_code_view. */
+struct rj_column {
+    struct rj_reader r;
+    uint64_t value, left;
+    bool started;
+};
+
+struct rj_columns_reader {
+    const struct rj_columns *columns;
+    struct rj_column place_len, payload_len;
+    struct rj_reader places, payloads;
+    struct rj_span span; /* what is left of it */
+    size_t at;           /* the next one */
+};
+
+struct rj_columns_reader rj_columns_of(const struct rj_columns *c);
+/* False: no more, or malformed. Borrowed from the message. */
+bool rj_columns_next(struct rj_columns_reader *r, struct rj_told *ret);
+
+#endif
