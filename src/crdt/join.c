@@ -48,19 +48,18 @@ static struct rj_dot map_dot(const struct joining *j, struct rj_dot dot)
 
 static enum rj_err unite_seen(struct joining *j)
 {
-    struct rj_dots theirs = {.allocator = j->v->allocator};
-    enum rj_err err = rj_dots_map(&theirs, &j->other->seen, j->map);
+    struct rj_crdt *v = j->v;
+    struct rj_dots theirs = {.allocator = v->allocator};
+    enum rj_err err;
 
-    j->seen.allocator = j->v->allocator;
-    j->is_small = theirs.n <= SMALL && theirs.n + j->v->seen.n <= RJ_CRDT_SPANS_MAX &&
-                  j->v->n_held == 0 && j->other->n_held == 0;
-    if (err == RJ_OK && j->is_small) {
-        err = rj_dots_reserve(&j->v->seen, j->v->seen.n + theirs.n);
-        j->seen = theirs;
-        return err;
-    }
+    j->seen.allocator = v->allocator;
+    j->is_small = j->other->seen.n <= SMALL && v->seen.n < RJ_CRDT_SPANS_MAX - SMALL &&
+                  v->n_held == 0 && j->other->n_held == 0;
+    if (j->is_small)
+        return rj_dots_reserve(&v->seen, v->seen.n + j->other->seen.n);
+    err = rj_dots_map(&theirs, &j->other->seen, j->map);
     if (err == RJ_OK)
-        err = rj_dots_union(&j->seen, &j->v->seen, &theirs);
+        err = rj_dots_union(&j->seen, &v->seen, &theirs);
     if (err == RJ_OK && j->seen.n > RJ_CRDT_SPANS_MAX)
         err = RJ_ELIMIT;
     rj_dots_done(&theirs);
@@ -231,7 +230,39 @@ static bool is_same(const struct rj_told *a, const struct rj_row *b)
            rj_bytes_equal(a->payload, rj_row_payload(b));
 }
 
-/* Of the rows of a message those that v has not seen. */
+/* A row of theirs: it is here, or was, or comes in. */
+static enum rj_err take_one(struct joining *j, struct rj_told *told)
+{
+    const struct rj_row *mine;
+
+    told->dot = map_dot(j, told->dot);
+    mine = rj_rows_find(&j->v->rows, told->dot);
+    if (mine != NULL) {
+        j->report.known++;
+        return is_same(told, mine) ? RJ_OK : RJ_ECORRUPT;
+    }
+    if (!rj_dots_has(&j->v->seen, told->dot))
+        return take(j, told);
+    j->report.stale++;
+    return RJ_OK;
+}
+
+/* The rows of a delta. */
+static enum rj_err take_few(struct joining *j)
+{
+    const struct rj_rows *rows = &j->other->rows;
+    const struct rj_row *row = rj_rows_from(rows, (struct rj_dot){0});
+    enum rj_err err = RJ_OK;
+
+    for (; err == RJ_OK && row != NULL; row = rj_rows_after(rows, row)) {
+        struct rj_told told = rj_row_tell(row);
+
+        err = take_one(j, &told);
+    }
+    return err;
+}
+
+/* The rows of a message. */
 static enum rj_err take_columns(struct joining *j)
 {
     struct rj_crdt *v = j->v;
@@ -243,20 +274,9 @@ static enum rj_err take_columns(struct joining *j)
     for (i = 0; i < AHEAD && rj_columns_next(&ahead, &later); i++)
         rj_rows_expect(&v->rows, later.place);
     while (err == RJ_OK && rj_columns_next(&r, &told)) {
-        const struct rj_row *mine;
-
         if (rj_columns_next(&ahead, &later))
             rj_rows_expect(&v->rows, later.place);
-        told.dot = map_dot(j, told.dot);
-        mine = rj_rows_find(&v->rows, told.dot);
-        if (mine != NULL) {
-            j->report.known++;
-            err = is_same(&told, mine) ? RJ_OK : RJ_ECORRUPT;
-        } else if (rj_dots_has(&v->seen, told.dot)) {
-            j->report.stale++;
-        } else {
-            err = take(j, &told);
-        }
+        err = take_one(j, &told);
     }
     return err;
 }
@@ -377,7 +397,9 @@ static enum rj_err prepare(struct joining *j)
     if (err == RJ_OK)
         err = find_gone(j);
     if (err == RJ_OK)
-        err = j->other->is_view ? take_columns(j) : take_rows(j);
+        err = j->other->is_view                         ? take_columns(j)
+              : rj_rows_count(&j->other->rows) <= AHEAD ? take_few(j)
+                                                        : take_rows(j);
     if (err == RJ_OK)
         err = join_held(j);
     return err == RJ_OK && rj_rows_is_shared(&j->v->rows) ? own(j) : err;
@@ -395,8 +417,12 @@ static void commit(struct joining *j)
     (void)!drop_held(j, false);
     rj_rows_settle(&v->rows);
     if (j->is_small) {
-        for (i = 0; i < j->seen.n; i++)
-            (void)!rj_dots_add(&v->seen, j->seen.spans[i]);
+        for (i = 0; i < j->other->seen.n; i++) {
+            struct rj_span span = j->other->seen.spans[i];
+
+            span.origin = map_dot(j, (struct rj_dot){.origin = span.origin}).origin;
+            (void)!rj_dots_add(&v->seen, span);
+        }
     } else {
         rj_dots_done(&v->seen);
         v->seen = j->seen;

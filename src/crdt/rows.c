@@ -197,7 +197,7 @@ enum rj_err rj_rows_dots(const struct rj_rows *rows, struct rj_dots *d)
 const struct rj_row *rj_rows_at(const struct rj_rows *rows, struct rj_bytes prefix,
                                 struct rj_bytes name)
 {
-    const struct rj_slots *slots = rows->store != NULL ? &rows->store->slots : NULL;
+    struct rj_slots *slots = rows->store != NULL ? &rows->store->slots : NULL;
     const uint32_t *slot =
         slots != NULL
             ? rj_slots_find(slots, rj_slots_hash(slots, prefix, name), prefix, name)
@@ -228,7 +228,7 @@ uint32_t rj_rows_ref(const struct rj_rows *rows, struct rj_dot dot)
 
 void rj_rows_expect(const struct rj_rows *rows, struct rj_bytes place)
 {
-    if (rows->store != NULL)
+    if (rows->store != NULL && rows->store->slots.dir != NULL)
         rj_slots_expect(&rows->store->slots, hash_of(rows, place));
 }
 

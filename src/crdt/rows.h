@@ -89,10 +89,11 @@ size_t rj_rows_places(const struct rj_rows *rows);
 /* Adds the dots of all rows to d, which is empty. RJ_ENOMEM. */
 RJ_NODISCARD enum rj_err rj_rows_dots(const struct rj_rows *rows, struct rj_dots *d);
 
-/* References of rows; growing. Zero-initialise. */
+/* References of rows; growing. Zero-initialise; not copied. */
 struct rj_refs {
     uint32_t *at;
     size_t n, cap;
+    uint32_t few[4]; /* where they stand while that is enough */
     const struct rj_allocator *allocator;
 };
 

@@ -2,18 +2,24 @@
 /* What one store has and another lacks: the bitmaps of live dots, word by word. */
 #include "crdt/rows_store.h"
 
-enum { REFS_FIRST = 8, AHEAD = 8, PAGE = 1 << RJ_PAGE_BITS };
+enum { REFS_FIRST = 4, AHEAD = 8, PAGE = 1 << RJ_PAGE_BITS };
 
 enum rj_err rj_refs_add(struct rj_refs *refs, uint32_t ref)
 {
     size_t cap = refs->cap != 0 ? refs->cap * 2 : REFS_FIRST;
-    uint32_t *at;
+    uint32_t *at = refs->few;
 
     if (refs->n == refs->cap) {
-        at = rj_mem_resize(refs->allocator, refs->at, refs->cap * sizeof(*at),
-                           cap * sizeof(*at));
-        if (at == NULL)
-            return RJ_ENOMEM;
+        if (refs->cap > 0) {
+            bool grown = refs->at != refs->few;
+
+            at = rj_mem_resize(refs->allocator, grown ? refs->at : NULL,
+                               grown ? refs->cap * sizeof(*at) : 0, cap * sizeof(*at));
+            if (at == NULL)
+                return RJ_ENOMEM;
+            if (!grown)
+                memcpy(at, refs->few, sizeof(refs->few));
+        }
         refs->at = at;
         refs->cap = cap;
     }
@@ -23,7 +29,8 @@ enum rj_err rj_refs_add(struct rj_refs *refs, uint32_t ref)
 
 void rj_refs_done(struct rj_refs *refs)
 {
-    rj_mem_free(refs->allocator, refs->at, refs->cap * sizeof(*refs->at));
+    if (refs->at != refs->few)
+        rj_mem_free(refs->allocator, refs->at, refs->cap * sizeof(*refs->at));
     *refs = (struct rj_refs){.allocator = refs->allocator};
 }
 

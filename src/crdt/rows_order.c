@@ -38,28 +38,6 @@ static uint64_t lead_of(struct rj_bytes place)
     return lead;
 }
 
-static size_t gather(const struct rj_order *o, const struct rj_slots *slots,
-                     struct item *items)
-{
-    size_t n = 0, i, run;
-    uint32_t j;
-
-    for (i = 0; slots->dir != NULL && i < (size_t)1 << slots->depth; i += run) {
-        const struct rj_segment *g = slots->dir[i].segment;
-
-        run = (size_t)1 << (slots->depth - g->depth);
-        for (j = 0; j < g->cap; j++) {
-            if (g->ref[j] == 0)
-                continue;
-            items[n].ref = g->ref[j];
-            items[n].row = rj_slab_at(o->slab, g->ref[j]);
-            items[n].lead = lead_of(rj_row_place(items[n].row));
-            n++;
-        }
-    }
-    return n;
-}
-
 static void release(const struct rj_order *o, struct rj_leaf *leaf)
 {
     if (--leaf->users == 0)
@@ -102,6 +80,7 @@ bool rj_order_make(struct rj_order *o, const struct rj_slots *slots)
 {
     size_t size = slots->count * sizeof(struct item) + 1, n, i;
     struct item *items;
+    uint32_t *refs;
 
     o->idle = 0;
     if (o->made)
@@ -109,7 +88,14 @@ bool rj_order_make(struct rj_order *o, const struct rj_slots *slots)
     items = rj_mem_new(o->allocator, size);
     if (items == NULL)
         return false;
-    n = gather(o, slots, items);
+    refs = (uint32_t *)(void *)((uint8_t *)items +
+                                slots->count * (sizeof(*items) - sizeof(*refs)));
+    n = rj_slots_all(slots, refs); /* at the end of what they become */
+    for (i = 0; i < n; i++) {
+        const struct rj_row *row = rj_slab_at(o->slab, refs[i]);
+
+        items[i] = (struct item){lead_of(rj_row_place(row)), row, refs[i]};
+    }
     qsort(items, n, sizeof(*items), by_place);
     o->made = true;
     for (i = 0; o->made && i < n; i++) {

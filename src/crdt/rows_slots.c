@@ -8,13 +8,13 @@
  * segment) it doubles on. Fagin et al. 1979, "Extendible hashing". */
 #include "crdt/rows_store.h"
 
-enum { CAP_FIRST = 8, CAP_SPLIT = 1024, FAIR = 64, CHUNK = 256 };
+enum { CAP_FIRST = 16, CAP_SPLIT = 1024, FAIR = 64, CHUNK = 256 };
 enum { FREE = 0, LEFT = 1, TAGS = 2 }; /* bytes: never used, left, the first of a hash */
 
 /* ---- hashing: what is long in chunks, each after the hash of those before */
 
-uint64_t rj_slots_hash(const struct rj_slots *s, struct rj_bytes prefix,
-                       struct rj_bytes name)
+static uint64_t hash_parts(const struct rj_slots *s, struct rj_bytes prefix,
+                           struct rj_bytes name)
 {
     uint8_t chunk[8 + CHUNK];
     uint64_t hash = 0;
@@ -41,11 +41,17 @@ uint64_t rj_slots_hash(const struct rj_slots *s, struct rj_bytes prefix,
     return hash;
 }
 
+uint64_t rj_slots_hash(const struct rj_slots *s, struct rj_bytes prefix,
+                       struct rj_bytes name)
+{
+    return s->dir != NULL ? hash_parts(s, prefix, name) : 0;
+}
+
 static uint64_t hash_of(const struct rj_slots *s, uint32_t ref)
 {
     const struct rj_bytes none = {0};
 
-    return rj_slots_hash(s, none, rj_row_place(rj_slab_at(s->slab, ref)));
+    return hash_parts(s, none, rj_row_place(rj_slab_at(s->slab, ref)));
 }
 
 /* ---- segments */
@@ -211,16 +217,29 @@ static bool is_at(const struct rj_slots *s, uint32_t ref, struct rj_bytes prefix
            (name.len == 0 || memcmp(at.ptr + prefix.len, name.ptr, name.len) == 0);
 }
 
-uint32_t *rj_slots_find(const struct rj_slots *s, uint64_t hash, struct rj_bytes prefix,
+static uint32_t *find_few(struct rj_slots *s, struct rj_bytes prefix,
+                          struct rj_bytes name)
+{
+    size_t i;
+
+    for (i = 0; i < s->count; i++) {
+        if (is_at(s, s->few[i], prefix, name))
+            return &s->few[i];
+    }
+    return NULL;
+}
+
+uint32_t *rj_slots_find(struct rj_slots *s, uint64_t hash, struct rj_bytes prefix,
                         struct rj_bytes name)
 {
-    struct rj_segment *g = s->dir != NULL ? s->dir[index_of(s, hash)].segment : NULL;
+    struct rj_segment *g;
     const uint8_t *tags;
     uint8_t tag = tag_of(hash);
     uint32_t i;
 
-    if (g == NULL)
-        return NULL;
+    if (s->dir == NULL)
+        return find_few(s, prefix, name);
+    g = s->dir[index_of(s, hash)].segment;
     tags = tags_of(g);
     for (i = (uint32_t)hash & (g->cap - 1); tags[i] != FREE; i = (i + 1) & (g->cap - 1)) {
         if (tags[i] == tag && is_at(s, g->ref[i], prefix, name))
@@ -242,21 +261,36 @@ void rj_slots_expect(const struct rj_slots *s, uint64_t hash)
     __builtin_prefetch((const uint8_t *)(b->segment->ref + b->cap) + home);
 }
 
+/* They become too many to be compared with one by one. */
+static bool make_dir(struct rj_slots *s)
+{
+    struct rj_segment *g = new_segment(s, CAP_FIRST, 0);
+    size_t i;
+
+    s->dir = g != NULL ? rj_mem_new(s->allocator, sizeof(*s->dir)) : NULL;
+    if (s->dir == NULL) {
+        if (g != NULL)
+            release(s, g);
+        return false;
+    }
+    s->dir[0] = (struct rj_bucket){g, CAP_FIRST};
+    for (i = 0; i < s->count; i++)
+        place(g, hash_of(s, s->few[i]), s->few[i]);
+    return true;
+}
+
 bool rj_slots_put(struct rj_slots *s, uint64_t hash, uint32_t ref)
 {
     struct rj_segment *g;
 
+    if (s->dir == NULL && s->count < RJ_SLOTS_FEW) {
+        s->few[s->count++] = ref;
+        return true;
+    }
     if (s->dir == NULL) {
-        s->dir = rj_mem_new(s->allocator, sizeof(*s->dir));
-        if (s->dir == NULL)
+        if (!make_dir(s))
             return false;
-        g = new_segment(s, CAP_FIRST, 0);
-        s->dir[0] = (struct rj_bucket){g, CAP_FIRST};
-        if (g == NULL) {
-            rj_mem_free(s->allocator, s->dir, sizeof(*s->dir));
-            s->dir = NULL;
-            return false;
-        }
+        hash = hash_of(s, ref);
     }
     g = s->dir[index_of(s, hash)].segment;
     while (g->filled >= g->cap - g->cap / 8) {
@@ -273,10 +307,18 @@ bool rj_slots_put(struct rj_slots *s, uint64_t hash, uint32_t ref)
 
 void rj_slots_remove(struct rj_slots *s, uint64_t hash, const uint32_t *slot)
 {
-    struct rj_segment *g = s->dir[index_of(s, hash)].segment;
-    uint32_t mask = g->cap - 1, i = (uint32_t)(slot - g->ref);
-    uint8_t *tags = tags_of(g);
+    struct rj_segment *g;
+    uint32_t mask, i;
+    uint8_t *tags;
 
+    if (s->dir == NULL) {
+        s->few[slot - s->few] = s->few[--s->count];
+        return;
+    }
+    g = s->dir[index_of(s, hash)].segment;
+    mask = g->cap - 1;
+    i = (uint32_t)(slot - g->ref);
+    tags = tags_of(g);
     g->ref[i] = 0;
     tags[i] = LEFT;
     if (tags[(i + 1) & mask] == FREE) { /* nobody was put behind it */
@@ -287,6 +329,27 @@ void rj_slots_remove(struct rj_slots *s, uint64_t hash, const uint32_t *slot)
     }
     g->used--;
     s->count--;
+}
+
+size_t rj_slots_all(const struct rj_slots *s, uint32_t *ret)
+{
+    size_t n = 0, i, run;
+    uint32_t j;
+
+    if (s->dir == NULL) {
+        memcpy(ret, s->few, s->count * sizeof(*ret));
+        return s->count;
+    }
+    for (i = 0; i < (size_t)1 << s->depth; i += run) {
+        const struct rj_segment *g = s->dir[i].segment;
+
+        run = (size_t)1 << (s->depth - g->depth);
+        for (j = 0; j < g->cap; j++) {
+            if (g->ref[j] != 0)
+                ret[n++] = g->ref[j];
+        }
+    }
+    return n;
 }
 
 bool rj_slots_own(struct rj_slots *s, uint64_t hash)
@@ -314,6 +377,8 @@ bool rj_slots_fork(struct rj_slots *to, const struct rj_slots *from)
 {
     size_t n = (size_t)1 << from->depth, i, run;
 
+    to->count = from->count;
+    memcpy(to->few, from->few, sizeof(to->few));
     if (from->dir == NULL)
         return true;
     to->dir = rj_mem_new(to->allocator, n * sizeof(*to->dir));
@@ -321,7 +386,6 @@ bool rj_slots_fork(struct rj_slots *to, const struct rj_slots *from)
         return false;
     memcpy(to->dir, from->dir, n * sizeof(*to->dir));
     to->depth = from->depth;
-    to->count = from->count;
     for (i = 0; i < n; i += run) {
         run = (size_t)1 << (to->depth - to->dir[i].segment->depth);
         to->dir[i].segment->users++;

@@ -124,24 +124,29 @@ struct rj_bucket {
     uint32_t cap; /* its */
 };
 
+enum { RJ_SLOTS_FEW = 8 };
+
 struct rj_slots {
-    struct rj_bucket *dir; /* by the first `depth` bits of the hash; NULL: empty */
+    struct rj_bucket *dir; /* by the first `depth` bits of the hash; NULL: few */
     uint32_t depth;
+    uint32_t few[RJ_SLOTS_FEW]; /* in any order */
     size_t count;
     const struct rj_slab *slab;
     const struct rj_hash_key *key;
     const struct rj_allocator *allocator;
 };
 
-/* Of prefix || name. */
+/* Of prefix || name; 0 while places are few. */
 uint64_t rj_slots_hash(const struct rj_slots *s, struct rj_bytes prefix,
                        struct rj_bytes name);
 /* Where the reference of the first row at prefix || name stands. NULL: nowhere. */
-uint32_t *rj_slots_find(const struct rj_slots *s, uint64_t hash, struct rj_bytes prefix,
+uint32_t *rj_slots_find(struct rj_slots *s, uint64_t hash, struct rj_bytes prefix,
                         struct rj_bytes name);
 void rj_slots_expect(const struct rj_slots *s, uint64_t hash);
 /* A place that is not there. */
 RJ_NODISCARD bool rj_slots_put(struct rj_slots *s, uint64_t hash, uint32_t ref);
+/* Writes all of them to ret, which has room; returns how many. */
+size_t rj_slots_all(const struct rj_slots *s, uint32_t *ret);
 void rj_slots_remove(struct rj_slots *s, uint64_t hash, const uint32_t *slot);
 RJ_NODISCARD bool rj_slots_own(struct rj_slots *s, uint64_t hash);
 void rj_slots_done(struct rj_slots *s);

@@ -5,13 +5,17 @@
  * mutators. */
 #include "crdt/value.h"
 
-/* Writes prefix || name into full, which the caller ends. */
+/* prefix || name, in full if it has to be put together; the caller ends that. */
 static enum rj_err place_of(const struct rj_site *s, struct rj_bytes name,
-                            struct rj_buf *full)
+                            struct rj_buf *full, struct rj_bytes *ret)
 {
     *full = (struct rj_buf){.allocator = s->v->allocator};
+    *ret = name;
+    if (s->prefix.len == 0)
+        return RJ_OK;
     rj_buf_append(full, s->prefix);
     rj_buf_append(full, name);
+    *ret = rj_buf_view(full);
     return rj_buf_err(full);
 }
 
@@ -66,8 +70,7 @@ enum rj_err rj_site_put(const struct rj_site *s, struct rj_bytes name,
         return err;
     if (payload.len > RJ_CRDT_VALUE_MAX)
         return RJ_ELIMIT;
-    err = place_of(s, name, &full);
-    told.place = rj_buf_view(&full);
+    err = place_of(s, name, &full, &told.place);
     if (err == RJ_OK)
         err = rj_dots_note(&s->delta->seen, told.dot);
     if (err == RJ_OK) {
@@ -124,12 +127,13 @@ static enum rj_err hold(const struct rj_site *s, struct rj_bytes place, bool und
 enum rj_err rj_site_kill(const struct rj_site *s, struct rj_bytes name)
 {
     struct rj_buf full;
-    enum rj_err err = place_of(s, name, &full);
+    struct rj_bytes place;
+    enum rj_err err = place_of(s, name, &full, &place);
 
     if (err == RJ_OK)
-        err = kill_place(s, rj_rows_place(&s->v->rows, rj_buf_view(&full)));
+        err = kill_place(s, rj_rows_place(&s->v->rows, place));
     if (err == RJ_OK)
-        err = hold(s, rj_buf_view(&full), false);
+        err = hold(s, place, false);
     rj_buf_done(&full);
     return err;
 }
