@@ -170,6 +170,14 @@ RJ_API void rj_crdt_free(struct rj_crdt *v);
 RJ_NODISCARD RJ_API enum rj_err rj_crdt_rename(struct rj_crdt *v, struct rj_bytes replica,
                                                bool own);
 RJ_API enum rj_crdt_type rj_crdt_type(const struct rj_crdt *v);
+/* A copy under another name (empty: it only reads and joins) that shares memory with v:
+ * what one of them changes it copies then, some 64 KiB at a time; neither sees what the
+ * other does. The hook and the clock are v's. RJ_EEXIST: the name is v's, or has written
+ * here. O(s + n / 100); lists and texts are copied: O(n). v is used by this call and by
+ * the fork as by one thread. */
+RJ_NODISCARD RJ_API enum rj_err rj_crdt_fork(const struct rj_crdt *v,
+                                             struct rj_bytes replica,
+                                             struct rj_crdt **ret_value);
 
 /* ---- changing */
 

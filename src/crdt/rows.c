@@ -69,7 +69,7 @@ void rj_rows_clear(struct rj_rows *rows)
         rj_rows_drop(rows, rj_rows_from(rows, (struct rj_dot){0}));
 }
 
-enum rj_err rj_rows_fork(struct rj_rows *to, struct rj_rows *from)
+enum rj_err rj_rows_fork(struct rj_rows *to, const struct rj_rows *from)
 {
     struct rj_store *s;
 

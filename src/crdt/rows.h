@@ -79,7 +79,7 @@ void rj_rows_done(struct rj_rows *rows);
 void rj_rows_clear(struct rj_rows *rows);
 /* to, which is new, gets all rows of from; what both hold is shared until one of them
  * changes it. RJ_ENOMEM: to is empty. O(pages). */
-RJ_NODISCARD enum rj_err rj_rows_fork(struct rj_rows *to, struct rj_rows *from);
+RJ_NODISCARD enum rj_err rj_rows_fork(struct rj_rows *to, const struct rj_rows *from);
 
 /* A part of it may be a fork's as well. */
 bool rj_rows_is_shared(const struct rj_rows *rows);

@@ -144,11 +144,8 @@ static void free_held(struct rj_crdt *v)
     rj_mem_free(v->allocator, v->held, v->cap_held * sizeof(*v->held));
 }
 
-void rj_crdt_free(struct rj_crdt *v)
+static void free_one(struct rj_crdt *v)
 {
-    if (v == NULL)
-        return;
-    rj_crdt_free(v->scratch);
     rj_rows_done(&v->rows);
     rj_seq_free(v->seq);
     rj_dots_done(&v->columns.dots);
@@ -156,6 +153,15 @@ void rj_crdt_free(struct rj_crdt *v)
     free_held(v);
     rj_roster_release(v->names);
     rj_mem_free(v->allocator, v, sizeof(*v));
+}
+
+void rj_crdt_free(struct rj_crdt *v)
+{
+    if (v == NULL)
+        return;
+    if (v->scratch != NULL)
+        free_one(v->scratch);
+    free_one(v);
 }
 
 void rj_crdt_buf_free(struct rj_crdt_buf *b)
@@ -189,6 +195,57 @@ enum rj_err rj_crdt_rename(struct rj_crdt *v, struct rj_bytes replica, bool own)
         err = RJ_EEXIST;
     if (err == RJ_OK)
         v->self = self;
+    return err;
+}
+
+static enum rj_err copy_held(struct rj_crdt *to, const struct rj_crdt *from)
+{
+    enum rj_err err = RJ_OK;
+    size_t i;
+
+    for (i = 0; err == RJ_OK && i < from->n_held; i++) {
+        const struct rj_held *h = &from->held[i];
+
+        err = rj_held_add(to, rj_held_place(h), h->under, &h->dots);
+    }
+    return err;
+}
+
+static enum rj_err copy_state(struct rj_crdt *to, const struct rj_crdt *from)
+{
+    enum rj_err err;
+
+    if (from->type->elements != NULL) {
+        to->seq = rj_seq_new(to->type->elements, to->names, to->allocator);
+        return to->seq != NULL ? rj_crdt_join(to, from, NULL) : RJ_ENOMEM;
+    }
+    err = rj_dots_map(&to->seen, &from->seen, NULL);
+    if (err == RJ_OK)
+        err = copy_held(to, from);
+    return err == RJ_OK ? rj_rows_fork(&to->rows, &from->rows) : err;
+}
+
+enum rj_err rj_crdt_fork(const struct rj_crdt *v, struct rj_bytes replica,
+                         struct rj_crdt **ret_value)
+{
+    struct rj_crdt *fork = rj_crdt_blank(v);
+    enum rj_err err = RJ_ENOMEM;
+
+    if (fork != NULL) {
+        fork->clock = v->clock;
+        fork->check = v->check;
+        fork->user = v->user;
+        err = copy_state(fork, v);
+    }
+    if (err == RJ_OK)
+        err = rj_crdt_rename(fork, replica, false);
+    if (err == RJ_OK && fork->self != RJ_NAME_NONE && fork->self == v->self)
+        err = RJ_EEXIST;
+    if (err == RJ_OK) {
+        *ret_value = fork;
+        fork = NULL;
+    }
+    rj_crdt_free(fork);
     return err;
 }
 
