@@ -136,19 +136,41 @@ static void put_dots(const struct numbers *num, const struct rj_dots *d,
 /* The rows that are told, in the order of (name, sequence). */
 struct source {
     const struct rj_telling *t;
-    const struct rj_dots *which;
     const struct numbers *num;
+    struct rj_dots dots; /* theirs */
     struct rj_walk walk;
-    size_t at; /* the next span */
-    uint32_t number;
+    size_t at;       /* the next span */
+    uint32_t number; /* of names that were begun */
+    const struct rj_row *few[FEW];
+    size_t n_few; /* 0: they are not collected there */
 };
+
+/* All rows, if they are few. */
+static void collect_few(struct source *s)
+{
+    const struct rj_rows *rows = s->t->rows;
+    const struct rj_row *row;
+    uint32_t i;
+
+    if (rj_rows_count(rows) == 0 || rj_rows_count(rows) > FEW)
+        return;
+    for (i = 0; i < s->num->n; i++) {
+        row = rj_rows_from(rows, (struct rj_dot){.origin = s->num->index[i]});
+        for (; row != NULL && row->origin == s->num->index[i];
+             row = s->n_few < rj_rows_count(rows) ? rj_rows_after(rows, row) : NULL)
+            s->few[s->n_few++] = row;
+    }
+}
 
 static const struct rj_row *next_row(struct source *s)
 {
-    const struct rj_row *row = rj_walk_next(&s->walk);
+    const struct rj_row *row;
 
+    if (s->n_few > 0)
+        return s->at < s->n_few ? s->few[s->at++] : NULL;
+    row = rj_walk_next(&s->walk);
     while (row == NULL) {
-        const struct rj_dots *d = s->which;
+        const struct rj_dots *d = &s->dots;
 
         if (s->at < d->n && s->number > 0 &&
             d->spans[s->at].origin == s->num->index[s->number - 1]) {
@@ -163,21 +185,32 @@ static const struct rj_row *next_row(struct source *s)
     return row;
 }
 
+static void begin(struct source *s)
+{
+    s->walk = (struct rj_walk){.rows = s->t->rows};
+    s->at = 0;
+    s->number = 0;
+}
+
+static size_t length_of(const struct rj_row *row, bool of_payload)
+{
+    return of_payload ? rj_row_payload(row).len : rj_row_place(row).len;
+}
+
 /* A column of numbers, equal neighbours together: value, how many more. */
-static void put_lengths(struct source s, bool of_payload, struct rj_buf *out)
+static void put_lengths(struct source *s, bool of_payload, struct rj_buf *out)
 {
     size_t begun = out->len, value = 0, run = 0, len;
     const struct rj_row *row;
 
-    while ((row = next_row(&s)) != NULL) {
-        len = of_payload ? rj_row_payload(row).len : rj_row_place(row).len;
+    for (begin(s); (row = next_row(s)) != NULL; run++) {
+        len = length_of(row, of_payload);
         if (run > 0 && len != value) {
             rj_buf_varint(out, value);
             rj_buf_varint(out, run - 1);
             run = 0;
         }
         value = len;
-        run++;
     }
     if (run > 0) {
         rj_buf_varint(out, value);
@@ -186,12 +219,12 @@ static void put_lengths(struct source s, bool of_payload, struct rj_buf *out)
     close_bytes(out, begun);
 }
 
-static void put_content(struct source s, bool of_payload, struct rj_buf *out)
+static void put_content(struct source *s, bool of_payload, struct rj_buf *out)
 {
     size_t begun = out->len;
     const struct rj_row *row;
 
-    while ((row = next_row(&s)) != NULL)
+    for (begin(s); (row = next_row(s)) != NULL;)
         rj_buf_append(out, of_payload ? rj_row_payload(row) : rj_row_place(row));
     close_bytes(out, begun);
 }
@@ -200,20 +233,19 @@ static enum rj_err put_rows(const struct rj_telling *t, const struct numbers *nu
                             struct rj_buf *out)
 {
     struct rj_dots all = {.allocator = t->v->allocator};
-    struct source s = {.t = t, .which = t->which, .num = num};
-    enum rj_err err = RJ_OK;
+    struct source s = {.t = t, .num = num};
+    enum rj_err err = t->which == NULL ? rj_rows_dots(t->rows, &all) : RJ_OK;
 
-    if (t->which == NULL) {
-        err = rj_rows_dots(t->rows, &all);
-        s.which = &all;
-    }
+    s.dots = t->which == NULL ? all : *t->which; /* read only */
     if (err == RJ_OK) {
+        if (t->which == NULL)
+            collect_few(&s);
         rj_cbor_put_array(out, RJ_CODE_COLUMNS);
-        put_dots(num, s.which, out);
-        put_lengths(s, false, out);
-        put_lengths(s, true, out);
-        put_content(s, false, out);
-        put_content(s, true, out);
+        put_dots(num, &s.dots, out);
+        put_lengths(&s, false, out);
+        put_lengths(&s, true, out);
+        put_content(&s, false, out);
+        put_content(&s, true, out);
     }
     rj_dots_done(&all);
     return err;

@@ -252,12 +252,14 @@ static enum rj_err take_few(struct joining *j)
 {
     const struct rj_rows *rows = &j->other->rows;
     const struct rj_row *row = rj_rows_from(rows, (struct rj_dot){0});
+    size_t left = rj_rows_count(rows);
     enum rj_err err = RJ_OK;
 
-    for (; err == RJ_OK && row != NULL; row = rj_rows_after(rows, row)) {
+    for (; err == RJ_OK && left > 0; left--) {
         struct rj_told told = rj_row_tell(row);
 
         err = take_one(j, &told);
+        row = left > 1 ? rj_rows_after(rows, row) : NULL;
     }
     return err;
 }

@@ -6,7 +6,7 @@
  * stores, here as one flat relation. */
 #include "crdt/rows_store.h"
 
-enum { KEEP = 8, AHEAD = 8, IDLE = 1024, WASTE = 256 * 1024 };
+enum { AHEAD = 8, IDLE = 1024, WASTE = 256 * 1024 };
 
 #define MARK ((uint32_t)1 << 31)
 
@@ -63,10 +63,16 @@ void rj_rows_done(struct rj_rows *rows)
 
 void rj_rows_clear(struct rj_rows *rows)
 {
-    if (rj_rows_count(rows) > KEEP)
+    struct rj_store *s = rows->store;
+
+    if (rj_rows_count(rows) == 0)
+        return;
+    if (s->slots.dir != NULL || s->order.n > 0 || !rj_slab_clear(&s->slab)) {
         rj_rows_done(rows);
-    while (rj_rows_count(rows) > 0)
-        rj_rows_drop(rows, rj_rows_from(rows, (struct rj_dot){0}));
+        return;
+    }
+    rj_lines_clear(&s->lines);
+    s->slots.count = 0;
 }
 
 enum rj_err rj_rows_fork(struct rj_rows *to, const struct rj_rows *from)

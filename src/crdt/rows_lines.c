@@ -45,6 +45,8 @@ uint32_t rj_line_at(const struct rj_line *line, uint64_t base)
 
     if (high == 0 || line->at[high - 1].base < base)
         return high;
+    if (line->at[high - 1].base == base)
+        return high - 1;
     if (base - line->at[0].base < high && /* mostly there are no gaps */
         line->at[base - line->at[0].base].base == base)
         return (uint32_t)(base - line->at[0].base);
@@ -81,16 +83,6 @@ static uint32_t rank(const struct rj_entry *e, unsigned bit)
     uint32_t n = rj_ones(below);
 
     for (i = 0; i < word; i++)
-        n += rj_ones(e->live[i]);
-    return n;
-}
-
-static uint32_t live_count(const struct rj_entry *e)
-{
-    uint32_t n = 0;
-    unsigned i;
-
-    for (i = 0; i < RJ_PAGE_WORDS; i++)
         n += rj_ones(e->live[i]);
     return n;
 }
@@ -272,7 +264,7 @@ bool rj_lines_put(struct rj_lines *l, struct rj_dot dot, uint32_t ref)
 
     if (e == NULL)
         return false;
-    n = live_count(e);
+    n = e->n;
     cap = e->cap;
     if (n == cap)
         cap = n == 0 ? PAGE_FIRST : 2 * n;
@@ -285,6 +277,7 @@ bool rj_lines_put(struct rj_lines *l, struct rj_dot dot, uint32_t ref)
         memmove(&e->page->ref[at + 1], &e->page->ref[at], (n - at) * sizeof(uint32_t));
     e->page->ref[at] = ref;
     e->live[bit / 64] |= (uint64_t)1 << (bit % 64);
+    e->n++;
     l->count++;
     return true;
 }
@@ -293,11 +286,12 @@ void rj_lines_remove(struct rj_lines *l, struct rj_dot dot)
 {
     struct rj_line *line = &l->at[line_at(l, dot.origin)];
     struct rj_entry *e = &line->at[rj_line_at(line, dot.seq >> RJ_PAGE_BITS)];
-    uint32_t n = live_count(e) - 1, at = index_of(e, bit_of(dot));
+    uint32_t n = e->n - 1, at = index_of(e, bit_of(dot));
 
     if (n > 0 && e->cap < PAGE_MAX)
         memmove(&e->page->ref[at], &e->page->ref[at + 1], (n - at) * sizeof(uint32_t));
     e->live[bit_of(dot) / 64] &= ~((uint64_t)1 << (bit_of(dot) % 64));
+    e->n--;
     l->count--;
     if (n == 0) {
         release(l, e);
@@ -309,6 +303,20 @@ void rj_lines_remove(struct rj_lines *l, struct rj_dot dot)
 }
 
 /* ---- the whole */
+
+void rj_lines_clear(struct rj_lines *l)
+{
+    uint32_t i, j;
+
+    for (i = 0; i < l->n; i++) {
+        struct rj_line *line = &l->at[i];
+
+        for (j = 0; j < line->n; j++)
+            release(l, &line->at[j]);
+        line->n = line->dead = 0;
+    }
+    l->count = 0;
+}
 
 void rj_lines_done(struct rj_lines *l)
 {

@@ -153,13 +153,15 @@ enum rj_err rj_rows_missing(const struct rj_rows *rows, struct rj_span span,
 {
     const struct rj_line *line =
         rows->store != NULL ? rj_lines_of(&rows->store->lines, span.origin) : NULL;
-    struct cursor c = cursor_at(there, span.from);
+    struct cursor c;
     size_t begun = ret->rows.n;
     enum rj_err err = RJ_OK;
     uint32_t i;
 
-    if (line == NULL)
-        return RJ_OK;
+    if (line == NULL || line->n == 0 ||
+        line->at[line->n - 1].base < span.from >> RJ_PAGE_BITS)
+        return RJ_OK; /* what is new is behind all */
+    c = cursor_at(there, span.from);
     for (i = rj_line_at(line, span.from >> RJ_PAGE_BITS);
          err == RJ_OK && i < line->n && line->at[i].base <= span.to >> RJ_PAGE_BITS;
          i++) {

@@ -234,6 +234,17 @@ static void table_done(const struct rj_slab *s, struct rj_blocks *t)
     rj_mem_free(s->allocator, t->at, t->cap * sizeof(struct rj_block *));
 }
 
+bool rj_slab_clear(struct rj_slab *s)
+{
+    if (s->small.n != 2 || s->small.at[1]->users > 1 || s->large.n > 0)
+        return false;
+    if (s->bins != NULL)
+        memset(s->bins, 0, CLASSES * sizeof(*s->bins));
+    s->small.at[1]->used = 0;
+    s->total = s->free = 0;
+    return true;
+}
+
 void rj_slab_done(struct rj_slab *s)
 {
     rj_mem_free(s->allocator, s->spare, s->spare_cap * sizeof(*s->spare));

@@ -51,6 +51,8 @@ static inline struct rj_row *rj_slab_at(const struct rj_slab *s, uint32_t ref)
 uint32_t rj_slab_new(struct rj_slab *s, size_t place_len, size_t payload_len);
 void rj_slab_free(struct rj_slab *s, uint32_t ref);
 RJ_NODISCARD bool rj_slab_own(struct rj_slab *s, uint32_t ref);
+/* Empties it, if it has but one block, which is its own. */
+RJ_NODISCARD bool rj_slab_clear(struct rj_slab *s);
 void rj_slab_done(struct rj_slab *s);
 RJ_NODISCARD bool rj_slab_fork(struct rj_slab *to, const struct rj_slab *from);
 
@@ -67,7 +69,7 @@ struct rj_entry {
     uint64_t base; /* sequence / 256 */
     uint64_t live[RJ_PAGE_WORDS];
     struct rj_page *page; /* NULL: no live row */
-    uint32_t cap;         /* references that it has room for */
+    uint32_t cap, n;      /* references that it has room for; that are in it */
 };
 
 /* The rows of one origin. */
@@ -108,6 +110,7 @@ uint32_t rj_lines_from(const struct rj_lines *l, struct rj_dot dot);
 RJ_NODISCARD bool rj_lines_put(struct rj_lines *l, struct rj_dot dot, uint32_t ref);
 void rj_lines_remove(struct rj_lines *l, struct rj_dot dot);
 RJ_NODISCARD bool rj_lines_own(struct rj_lines *l, struct rj_dot dot);
+void rj_lines_clear(struct rj_lines *l);
 void rj_lines_done(struct rj_lines *l);
 RJ_NODISCARD bool rj_lines_fork(struct rj_lines *to, const struct rj_lines *from);
 
