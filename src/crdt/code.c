@@ -105,22 +105,30 @@ static void put_names(const struct numbers *num, const struct rj_roster *names,
 
 /* ---- columns: byte strings whose length is known at their end */
 
+/* Where its content begins: behind a head of one byte. */
+static size_t open_bytes(struct rj_buf *out)
+{
+    rj_buf_u8(out, 0);
+    return out->len;
+}
+
 static void close_bytes(struct rj_buf *out, size_t begun)
 {
     uint8_t head[RJ_CBOR_HEAD_MAX];
     size_t len = out->len - begun, n = rj_cbor_head(head, RJ_CBOR_BYTES, len);
 
-    if (rj_buf_reserve(out, n) == NULL)
-        return;
-    memmove(out->ptr + begun + n, out->ptr + begun, len);
-    memcpy(out->ptr + begun, head, n);
-    rj_buf_commit(out, n);
+    if (n > 1 && rj_buf_reserve(out, n - 1) != NULL) { /* it needs a longer one */
+        memmove(out->ptr + begun + n - 1, out->ptr + begun, len);
+        rj_buf_commit(out, n - 1);
+    }
+    if (!out->failed)
+        memcpy(out->ptr + begun - 1, head, n);
 }
 
 static void put_dots(const struct numbers *num, const struct rj_dots *d,
                      struct rj_buf *out)
 {
-    size_t begun = out->len;
+    size_t begun = open_bytes(out);
     uint32_t i;
 
     for (i = 0; i < num->n; i++) {
@@ -145,20 +153,28 @@ struct source {
     size_t n_few; /* 0: they are not collected there */
 };
 
-/* All rows, if they are few. */
-static void collect_few(struct source *s)
+/* All rows, if they are few, by name; and their dots, as spans in room. */
+static void collect_few(struct source *s, struct rj_span room[FEW])
 {
     const struct rj_rows *rows = s->t->rows;
-    const struct rj_row *row;
-    uint32_t i;
+    const struct rj_row *all[FEW], *row = NULL;
+    size_t n = rj_rows_count(rows), i;
+    uint32_t number;
 
-    if (rj_rows_count(rows) == 0 || rj_rows_count(rows) > FEW)
-        return;
-    for (i = 0; i < s->num->n; i++) {
-        row = rj_rows_from(rows, (struct rj_dot){.origin = s->num->index[i]});
-        for (; row != NULL && row->origin == s->num->index[i];
-             row = s->n_few < rj_rows_count(rows) ? rj_rows_after(rows, row) : NULL)
-            s->few[s->n_few++] = row;
+    s->dots = (struct rj_dots){.spans = room, .cap = FEW};
+    for (i = 0; i < n; i++) {
+        struct rj_dot dot;
+
+        row = i == 0 ? rj_rows_from(rows, (struct rj_dot){0}) : rj_rows_after(rows, row);
+        dot = rj_row_dot(row);
+        all[i] = row;
+        (void)!rj_dots_append(&s->dots, (struct rj_span){dot.seq, dot.seq, dot.origin});
+    }
+    for (number = 0; number < s->num->n; number++) {
+        for (i = 0; i < n; i++) {
+            if (all[i]->origin == s->num->index[number])
+                s->few[s->n_few++] = all[i];
+        }
     }
 }
 
@@ -200,7 +216,7 @@ static size_t length_of(const struct rj_row *row, bool of_payload)
 /* A column of numbers, equal neighbours together: value, how many more. */
 static void put_lengths(struct source *s, bool of_payload, struct rj_buf *out)
 {
-    size_t begun = out->len, value = 0, run = 0, len;
+    size_t begun = open_bytes(out), value = 0, run = 0, len;
     const struct rj_row *row;
 
     for (begin(s); (row = next_row(s)) != NULL; run++) {
@@ -221,7 +237,7 @@ static void put_lengths(struct source *s, bool of_payload, struct rj_buf *out)
 
 static void put_content(struct source *s, bool of_payload, struct rj_buf *out)
 {
-    size_t begun = out->len;
+    size_t begun = open_bytes(out);
     const struct rj_row *row;
 
     for (begin(s); (row = next_row(s)) != NULL;)
@@ -234,12 +250,18 @@ static enum rj_err put_rows(const struct rj_telling *t, const struct numbers *nu
 {
     struct rj_dots all = {.allocator = t->v->allocator};
     struct source s = {.t = t, .num = num};
-    enum rj_err err = t->which == NULL ? rj_rows_dots(t->rows, &all) : RJ_OK;
+    struct rj_span room[FEW];
+    enum rj_err err = RJ_OK;
 
-    s.dots = t->which == NULL ? all : *t->which; /* read only */
+    if (t->which != NULL) {
+        s.dots = *t->which; /* read only */
+    } else if (rj_rows_count(t->rows) <= FEW) {
+        collect_few(&s, room);
+    } else {
+        err = rj_rows_dots(t->rows, &all);
+        s.dots = all;
+    }
     if (err == RJ_OK) {
-        if (t->which == NULL)
-            collect_few(&s);
         rj_cbor_put_array(out, RJ_CODE_COLUMNS);
         put_dots(num, &s.dots, out);
         put_lengths(&s, false, out);

@@ -148,6 +148,22 @@ static void look_up(const struct rj_line *line, struct rj_refs *refs, size_t fro
     }
 }
 
+/* The same for a single dot: what most deltas tell. */
+static enum rj_err one_missing(const struct rj_rows *rows, struct rj_dot dot,
+                               const struct rj_there *there, struct rj_missing *ret)
+{
+    uint32_t ref = rows->store != NULL ? rj_lines_find(&rows->store->lines, dot) : 0;
+
+    dot.origin = there->origin;
+    if (ref == 0)
+        return RJ_OK;
+    if (there->rows != NULL ? rj_rows_find(there->rows, dot) == NULL
+                            : !rj_dots_has(there->dots, dot))
+        return rj_refs_add(&ret->rows, ref);
+    ret->n_both++;
+    return RJ_OK;
+}
+
 enum rj_err rj_rows_missing(const struct rj_rows *rows, struct rj_span span,
                             const struct rj_there *there, struct rj_missing *ret)
 {
@@ -158,9 +174,10 @@ enum rj_err rj_rows_missing(const struct rj_rows *rows, struct rj_span span,
     enum rj_err err = RJ_OK;
     uint32_t i;
 
-    if (line == NULL || line->n == 0 ||
-        line->at[line->n - 1].base < span.from >> RJ_PAGE_BITS)
-        return RJ_OK; /* what is new is behind all */
+    if (line == NULL)
+        return RJ_OK;
+    if (span.from == span.to)
+        return one_missing(rows, (struct rj_dot){span.from, span.origin}, there, ret);
     c = cursor_at(there, span.from);
     for (i = rj_line_at(line, span.from >> RJ_PAGE_BITS);
          err == RJ_OK && i < line->n && line->at[i].base <= span.to >> RJ_PAGE_BITS;
