@@ -146,7 +146,7 @@ struct source {
     const struct rj_telling *t;
     const struct numbers *num;
     struct rj_dots dots; /* theirs */
-    struct rj_walk walk;
+    struct rj_row_walk walk;
     size_t at;       /* the next span */
     uint32_t number; /* of names that were begun */
     const struct rj_row *few[FEW];
@@ -184,14 +184,14 @@ static const struct rj_row *next_row(struct source *s)
 
     if (s->n_few > 0)
         return s->at < s->n_few ? s->few[s->at++] : NULL;
-    row = rj_walk_next(&s->walk);
+    row = rj_row_walk_next(&s->walk);
     while (row == NULL) {
         const struct rj_dots *d = &s->dots;
 
         if (s->at < d->n && s->number > 0 &&
             d->spans[s->at].origin == s->num->index[s->number - 1]) {
-            s->walk = rj_walk_of(s->t->rows, d->spans[s->at++]);
-            row = rj_walk_next(&s->walk);
+            s->walk = rj_row_walk_of(s->t->rows, d->spans[s->at++]);
+            row = rj_row_walk_next(&s->walk);
         } else if (s->number < s->num->n) {
             s->at = rj_dots_at(d, s->num->index[s->number++], 0);
         } else {
@@ -203,7 +203,7 @@ static const struct rj_row *next_row(struct source *s)
 
 static void begin(struct source *s)
 {
-    s->walk = (struct rj_walk){.rows = s->t->rows};
+    s->walk = (struct rj_row_walk){.rows = s->t->rows};
     s->at = 0;
     s->number = 0;
 }

@@ -43,16 +43,16 @@ struct rj_column {
     bool started;
 };
 
-struct rj_columns_reader {
-    const struct rj_columns *columns;
+struct rj_row_columns_reader {
+    const struct rj_row_columns *columns;
     struct rj_column place_len, payload_len;
     struct rj_reader places, payloads;
     struct rj_span span; /* what is left of it */
     size_t at;           /* the next one */
 };
 
-struct rj_columns_reader rj_columns_of(const struct rj_columns *c);
+struct rj_row_columns_reader rj_row_columns_of(const struct rj_row_columns *c);
 /* False: no more, or malformed. Borrowed from the message. */
-bool rj_columns_next(struct rj_columns_reader *r, struct rj_told *ret);
+bool rj_row_columns_next(struct rj_row_columns_reader *r, struct rj_told *ret);
 
 #endif

@@ -89,17 +89,17 @@ static uint64_t column_next(struct rj_column *c)
     return c->value;
 }
 
-struct rj_columns_reader rj_columns_of(const struct rj_columns *c)
+struct rj_row_columns_reader rj_row_columns_of(const struct rj_row_columns *c)
 {
-    return (struct rj_columns_reader){.columns = c,
-                                      .place_len = column_of(c->place_lens),
-                                      .payload_len = column_of(c->payload_lens),
-                                      .places = rj_reader_of(c->places),
-                                      .payloads = rj_reader_of(c->payloads),
-                                      .span = {1, 0, 0}};
+    return (struct rj_row_columns_reader){.columns = c,
+                                          .place_len = column_of(c->place_lens),
+                                          .payload_len = column_of(c->payload_lens),
+                                          .places = rj_reader_of(c->places),
+                                          .payloads = rj_reader_of(c->payloads),
+                                          .span = {1, 0, 0}};
 }
 
-bool rj_columns_next(struct rj_columns_reader *r, struct rj_told *ret)
+bool rj_row_columns_next(struct rj_row_columns_reader *r, struct rj_told *ret)
 {
     uint64_t place_len, payload_len;
 
@@ -122,7 +122,7 @@ bool rj_columns_next(struct rj_columns_reader *r, struct rj_told *ret)
     return true;
 }
 
-static bool is_complete(const struct rj_columns_reader *r)
+static bool is_complete(const struct rj_row_columns_reader *r)
 {
     return rj_reader_complete(&r->places) && rj_reader_complete(&r->payloads) &&
            rj_reader_complete(&r->place_len.r) && r->place_len.left == 0 &&
@@ -143,8 +143,8 @@ static bool is_sound(const struct rj_crdt *v, const struct rj_told *row)
 
 static enum rj_err get_rows(struct rj_crdt *v, struct rj_reader *r)
 {
-    struct rj_columns *c = &v->columns;
-    struct rj_columns_reader in;
+    struct rj_row_columns *c = &v->columns;
+    struct rj_row_columns_reader in;
     struct rj_told row;
     enum rj_err err;
 
@@ -160,8 +160,8 @@ static enum rj_err get_rows(struct rj_crdt *v, struct rj_reader *r)
         rj_dots_count(&c->dots) >
             c->places.len + c->payloads.len + v->names->n + c->dots.n)
         return RJ_ECORRUPT; /* where neighbours stand at one place, a dot lies between */
-    in = rj_columns_of(c);
-    while (rj_columns_next(&in, &row)) {
+    in = rj_row_columns_of(c);
+    while (rj_row_columns_next(&in, &row)) {
         if (!is_sound(v, &row))
             return RJ_ECORRUPT;
     }

@@ -135,7 +135,7 @@ enum rj_err rj_crdt_diff(const struct rj_crdt *v, struct rj_bytes digest,
 struct scoped {
     const struct rj_crdt *v;
     const struct rj_crdt *received;
-    uint32_t *map;             /* received's index -> v's */
+    const uint32_t *map;       /* received's index -> v's */
     struct rj_dots theirs;     /* what received has seen, numbered as in v */
     struct rj_dots rows, seen; /* of the answer */
 };
@@ -182,13 +182,18 @@ static enum rj_err answer(struct scoped *s, struct rj_crdt_buf *ret_delta)
     struct rj_telling t = {
         .v = s->v, .seen = &s->seen, .rows = &s->v->rows, .which = &s->rows};
     const struct rj_row *place = rj_rows_under(&r->rows, all);
-    enum rj_err err = map_names(s->v, r, &s->map);
+    uint32_t *map = NULL;
+    enum rj_err err = map_names(s->v, r, &map);
 
+    s->map = map;
     if (err == RJ_OK)
-        err = rj_dots_map(&s->theirs, &r->seen, s->map);
+        err = rj_dots_map(&s->theirs, &r->seen, map);
     for (; err == RJ_OK && place != NULL; place = rj_place_next(&r->rows, place, all))
         err = scoped_place(s, place);
-    return err == RJ_OK ? rj_code_tell(&t, ret_delta) : err;
+    if (err == RJ_OK)
+        err = rj_code_tell(&t, ret_delta);
+    rj_mem_free(s->v->allocator, map, r->names->n * sizeof(*map) + 1);
+    return err;
 }
 
 enum rj_err rj_crdt_diff_scoped(const struct rj_crdt *v, struct rj_bytes received,
@@ -203,7 +208,6 @@ enum rj_err rj_crdt_diff_scoped(const struct rj_crdt *v, struct rj_bytes receive
     s.received = r;
     if (err == RJ_OK)
         err = answer(&s, ret_delta);
-    rj_mem_free(v->allocator, s.map, r != NULL ? r->names->n * sizeof(*s.map) + 1 : 0);
     rj_dots_done(&s.theirs);
     rj_dots_done(&s.rows);
     rj_dots_done(&s.seen);

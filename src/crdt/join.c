@@ -188,8 +188,8 @@ static enum rj_err take_all(struct joining *j, const struct rj_refs *refs)
     for (i = 0; err == RJ_OK && i < refs->n; i++) {
         struct rj_told told;
 
-        if (i + 2 * AHEAD < refs->n)
-            __builtin_prefetch(rj_rows_get(from, refs->at[i + 2 * AHEAD]));
+        if (i + (size_t)2 * AHEAD < refs->n)
+            __builtin_prefetch(rj_rows_get(from, refs->at[i + (size_t)2 * AHEAD]));
         for (; begun < refs->n && begun < i + AHEAD; begun++)
             rj_rows_expect(to, rj_row_place(rj_rows_get(from, refs->at[begun])));
         told = rj_row_tell(rj_rows_get(from, refs->at[i]));
@@ -268,15 +268,15 @@ static enum rj_err take_few(struct joining *j)
 static enum rj_err take_columns(struct joining *j)
 {
     struct rj_crdt *v = j->v;
-    struct rj_columns_reader ahead = rj_columns_of(&j->other->columns), r = ahead;
+    struct rj_row_columns_reader ahead = rj_row_columns_of(&j->other->columns), r = ahead;
     struct rj_told told, later;
     enum rj_err err = RJ_OK;
     size_t i;
 
-    for (i = 0; i < AHEAD && rj_columns_next(&ahead, &later); i++)
+    for (i = 0; i < AHEAD && rj_row_columns_next(&ahead, &later); i++)
         rj_rows_expect(&v->rows, later.place);
-    while (err == RJ_OK && rj_columns_next(&r, &told)) {
-        if (rj_columns_next(&ahead, &later))
+    while (err == RJ_OK && rj_row_columns_next(&r, &told)) {
+        if (rj_row_columns_next(&ahead, &later))
             rj_rows_expect(&v->rows, later.place);
         err = take_one(j, &told);
     }

@@ -33,14 +33,14 @@ void rj_rows_init(struct rj_rows *rows, const struct rj_allocator *allocator,
 static bool make_store(struct rj_rows *rows)
 {
     const struct rj_allocator *a = rows->allocator;
-    struct rj_store *s = rows->store;
+    struct rj_row_store *s = rows->store;
 
     if (s != NULL)
         return true;
     s = rj_mem_new(a, sizeof(*s));
     if (s == NULL)
         return false;
-    *s = (struct rj_store){.slab.allocator = a, .lines.allocator = a};
+    *s = (struct rj_row_store){.slab.allocator = a, .lines.allocator = a};
     s->slots = (struct rj_slots){.slab = &s->slab, .key = rows->key, .allocator = a};
     s->order = (struct rj_order){.slab = &s->slab, .allocator = a, .made = rows->ordered};
     rows->store = s;
@@ -49,7 +49,7 @@ static bool make_store(struct rj_rows *rows)
 
 void rj_rows_done(struct rj_rows *rows)
 {
-    struct rj_store *s = rows->store;
+    struct rj_row_store *s = rows->store;
 
     if (s == NULL)
         return;
@@ -63,7 +63,7 @@ void rj_rows_done(struct rj_rows *rows)
 
 void rj_rows_clear(struct rj_rows *rows)
 {
-    struct rj_store *s = rows->store;
+    struct rj_row_store *s = rows->store;
 
     if (rj_rows_count(rows) == 0)
         return;
@@ -77,7 +77,7 @@ void rj_rows_clear(struct rj_rows *rows)
 
 enum rj_err rj_rows_fork(struct rj_rows *to, const struct rj_rows *from)
 {
-    struct rj_store *s;
+    struct rj_row_store *s;
 
     if (rj_rows_count(from) == 0)
         return RJ_OK;
@@ -131,9 +131,9 @@ const struct rj_row *rj_rows_after(const struct rj_rows *rows, const struct rj_r
     return rj_rows_from(rows, dot);
 }
 
-struct rj_walk rj_walk_of(const struct rj_rows *rows, struct rj_span span)
+struct rj_row_walk rj_row_walk_of(const struct rj_rows *rows, struct rj_span span)
 {
-    struct rj_walk w = {.rows = rows, .to = span.to};
+    struct rj_row_walk w = {.rows = rows, .to = span.to};
 
     if (rows->store != NULL)
         w.line = rj_lines_of(&rows->store->lines, span.origin);
@@ -145,7 +145,7 @@ struct rj_walk rj_walk_of(const struct rj_rows *rows, struct rj_span span)
     return w;
 }
 
-const struct rj_row *rj_walk_next(struct rj_walk *w)
+const struct rj_row *rj_row_walk_next(struct rj_row_walk *w)
 {
     for (; w->line != NULL && w->at < w->line->n; w->at++, w->bit = 0) {
         const struct rj_entry *e = &w->line->at[w->at];
@@ -290,7 +290,7 @@ const struct rj_row *rj_place_prev(const struct rj_rows *rows, const struct rj_r
 /* Counts a change; an order that nobody asks for goes. */
 static void note_change(const struct rj_rows *rows)
 {
-    struct rj_store *s = rows->store;
+    struct rj_row_store *s = rows->store;
 
     if (s->order.made && !rows->ordered && ++s->order.idle > IDLE + s->slots.count / 8)
         rj_order_done(&s->order);
@@ -299,7 +299,7 @@ static void note_change(const struct rj_rows *rows)
 /* Into the chain of its place, behind the first one there. */
 static bool link_row(struct rj_rows *rows, uint32_t ref)
 {
-    struct rj_store *s = rows->store;
+    struct rj_row_store *s = rows->store;
     struct rj_row *row = row_at(rows, ref);
     uint64_t hash = hash_of(rows, rj_row_place(row));
     const uint32_t *slot = rj_slots_find(&s->slots, hash, none, rj_row_place(row));
@@ -363,7 +363,7 @@ enum rj_err rj_rows_put(struct rj_rows *rows, const struct rj_told *told,
 
 enum rj_err rj_rows_own(struct rj_rows *rows, struct rj_dot dot)
 {
-    struct rj_store *s = rows->store;
+    struct rj_row_store *s = rows->store;
     uint32_t ref = rj_lines_find(&s->lines, dot);
     const uint32_t *slot;
     uint64_t hash;
@@ -386,7 +386,7 @@ enum rj_err rj_rows_own(struct rj_rows *rows, struct rj_dot dot)
  */
 static void sweep(struct rj_rows *rows, const struct rj_row *marked)
 {
-    struct rj_store *s = rows->store;
+    struct rj_row_store *s = rows->store;
     struct rj_bytes place = rj_row_place(marked);
     uint64_t hash = hash_of(rows, place);
     uint32_t *slot = rj_slots_find(&s->slots, hash, none, place);
@@ -457,7 +457,7 @@ void rj_rows_drop(struct rj_rows *rows, const struct rj_row *row)
 
 void rj_rows_settle(struct rj_rows *rows)
 {
-    struct rj_store *s = rows->store;
+    struct rj_row_store *s = rows->store;
     struct rj_rows fresh = *rows;
     const struct rj_row *row;
     enum rj_err err = RJ_OK;

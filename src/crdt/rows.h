@@ -32,11 +32,11 @@ struct rj_told {
     struct rj_bytes place, payload;
 };
 
-struct rj_store;
+struct rj_row_store;
 struct rj_line;
 
 struct rj_rows {
-    struct rj_store *store; /* NULL: no row yet */
+    struct rj_row_store *store; /* NULL: no row yet */
     const struct rj_hash_key *key;
     const struct rj_allocator *allocator;
     bool ordered; /* the order by place is always kept */
@@ -145,7 +145,7 @@ const struct rj_row *rj_rows_from(const struct rj_rows *rows, struct rj_dot dot)
 const struct rj_row *rj_rows_after(const struct rj_rows *rows, const struct rj_row *row);
 
 /* The rows of a span, one after another. */
-struct rj_walk {
+struct rj_row_walk {
     const struct rj_rows *rows;
     const struct rj_line *line;
     uint64_t to;
@@ -153,9 +153,9 @@ struct rj_walk {
     unsigned bit;
 };
 
-struct rj_walk rj_walk_of(const struct rj_rows *rows, struct rj_span span);
+struct rj_row_walk rj_row_walk_of(const struct rj_rows *rows, struct rj_span span);
 /* NULL: no more. */
-const struct rj_row *rj_walk_next(struct rj_walk *w);
+const struct rj_row *rj_row_walk_next(struct rj_row_walk *w);
 
 /* By place: the first row there, and from each the next one. NULL: none. */
 const struct rj_row *rj_rows_place(const struct rj_rows *rows, struct rj_bytes place);

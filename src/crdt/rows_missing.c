@@ -61,7 +61,7 @@ static void set_bits(uint64_t words[RJ_PAGE_WORDS], uint64_t from, uint64_t to)
     unsigned i;
 
     for (i = 0; i < RJ_PAGE_WORDS; i++) {
-        uint64_t first = i * 64, last = first + 63;
+        uint64_t first = (uint64_t)i * 64, last = first + 63;
         uint64_t low = from > first ? from - first : 0,
                  high = to < last ? to - first : 63;
 

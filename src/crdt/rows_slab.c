@@ -27,6 +27,11 @@ static size_t size_of(size_t place_len, size_t payload_len)
     return sizeof(struct rj_row) + more + place_len + payload_len;
 }
 
+static size_t bytes_of(uint32_t units)
+{
+    return (size_t)units * UNIT;
+}
+
 /* Rounds a number of units up to that of its class. */
 static uint32_t class_of(size_t size, uint32_t *ret_units)
 {
@@ -137,11 +142,11 @@ static struct rj_block *room(struct rj_slab *s, uint32_t units)
     struct rj_block *b = s->small.n > 0 ? s->small.at[s->small.n - 1] : NULL;
     size_t size = BLOCK_FIRST;
 
-    if (b != NULL && b->size - b->used >= units * UNIT)
+    if (b != NULL && b->size - b->used >= bytes_of(units))
         return own(s, &s->small.at[s->small.n - 1]) ? s->small.at[s->small.n - 1] : NULL;
     if (b != NULL)
         size = b->size * (size_t)2;
-    while (size < units * UNIT)
+    while (size < bytes_of(units))
         size *= 2;
     if (size > BLOCK_MAX)
         size = BLOCK_MAX;
@@ -165,15 +170,15 @@ static uint32_t new_piece(struct rj_slab *s, size_t size)
         if (!rj_slab_own(s, ref))
             return 0;
         s->bins[class] = rj_slab_at(s, ref)->next;
-        s->free -= units * UNIT;
+        s->free -= bytes_of(units);
         return ref;
     }
     b = room(s, units);
     if (b == NULL)
         return 0;
     ref = (s->small.n - 1) << RJ_SLAB_OFFSET_BITS | b->used / UNIT;
-    b->used += units * UNIT;
-    s->total += units * UNIT;
+    b->used += (uint32_t)bytes_of(units);
+    s->total += bytes_of(units);
     return ref;
 }
 
@@ -212,7 +217,7 @@ void rj_slab_free(struct rj_slab *s, uint32_t ref)
         return;
     }
     class = class_of(size_of(rj_row_place(row).len, rj_row_payload(row).len), &units);
-    s->free += units * UNIT;
+    s->free += bytes_of(units);
     if (s->bins == NULL) {
         s->bins = rj_mem_new(s->allocator, CLASSES * sizeof(*s->bins));
         if (s->bins == NULL)

@@ -104,8 +104,10 @@ static void replace(struct rj_slots *s, uint64_t hash, struct rj_segment *g)
     size_t run = (size_t)1 << (s->depth - g->depth);
     size_t first = index_of(s, hash) / run * run, i;
 
-    for (i = first; i < first + run; i++)
-        s->dir[i] = (struct rj_bucket){g, g->cap};
+    i = first;
+    do {
+        s->dir[i] = (struct rj_segment_at){g, g->cap};
+    } while (++i < first + run);
 }
 
 static void place(struct rj_segment *g, uint64_t hash, uint32_t ref)
@@ -141,7 +143,7 @@ static bool rebuild(struct rj_slots *s, struct rj_segment *g, uint64_t hash, uin
 static bool double_dir(struct rj_slots *s)
 {
     size_t n = (size_t)1 << s->depth, i;
-    struct rj_bucket *dir = rj_mem_new(s->allocator, 2 * n * sizeof(*dir));
+    struct rj_segment_at *dir = rj_mem_new(s->allocator, 2 * n * sizeof(*dir));
 
     if (dir == NULL)
         return false;
@@ -250,7 +252,7 @@ uint32_t *rj_slots_find(struct rj_slots *s, uint64_t hash, struct rj_bytes prefi
 
 void rj_slots_expect(const struct rj_slots *s, uint64_t hash)
 {
-    const struct rj_bucket *b = s->dir != NULL ? &s->dir[index_of(s, hash)] : NULL;
+    const struct rj_segment_at *b = s->dir != NULL ? &s->dir[index_of(s, hash)] : NULL;
     uint32_t home;
 
     if (b == NULL)
@@ -273,7 +275,7 @@ static bool make_dir(struct rj_slots *s)
             release(s, g);
         return false;
     }
-    s->dir[0] = (struct rj_bucket){g, CAP_FIRST};
+    s->dir[0] = (struct rj_segment_at){g, CAP_FIRST};
     for (i = 0; i < s->count; i++)
         place(g, hash_of(s, s->few[i]), s->few[i]);
     return true;

@@ -122,7 +122,7 @@ struct rj_segment {
     uint32_t ref[];  /* 0: none; behind them a byte for each, see there */
 };
 
-struct rj_bucket {
+struct rj_segment_at {
     struct rj_segment *segment;
     uint32_t cap; /* its */
 };
@@ -130,7 +130,7 @@ struct rj_bucket {
 enum { RJ_SLOTS_FEW = 8 };
 
 struct rj_slots {
-    struct rj_bucket *dir; /* by the first `depth` bits of the hash; NULL: few */
+    struct rj_segment_at *dir; /* by the first `depth` bits of the hash; NULL: few */
     uint32_t depth;
     uint32_t few[RJ_SLOTS_FEW]; /* in any order */
     size_t count;
@@ -188,7 +188,7 @@ RJ_NODISCARD bool rj_order_fork(struct rj_order *to, const struct rj_order *from
 
 /* ---- rows.c */
 
-struct rj_store {
+struct rj_row_store {
     struct rj_slab slab;
     struct rj_lines lines;
     struct rj_slots slots;

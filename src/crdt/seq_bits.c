@@ -52,8 +52,8 @@ void rj_bits_put_rice(struct rj_bits_writer *w, uint64_t v, unsigned k)
 {
     uint64_t zeros = v >> k;
 
-    for (; zeros >= 64; zeros -= 64)
-        rj_bits_put(w, 0, 64);
+    for (; zeros >= 8; zeros -= 8)
+        rj_bits_put(w, 0, 8);
     rj_bits_put(w, 0, (unsigned)zeros);
     rj_bits_put(w, 1, 1);
     rj_bits_put(w, v, k);

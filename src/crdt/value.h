@@ -30,7 +30,7 @@ struct rj_seq_wire {
 };
 
 /* Rows as columns of a message; views of it. */
-struct rj_columns {
+struct rj_row_columns {
     struct rj_bytes place_lens, payload_lens, places, payloads;
     struct rj_dots dots; /* of the rows */
 };
@@ -74,7 +74,7 @@ struct rj_crdt {
     struct rj_seq_wire wire;
     /* What was read to be joined (crdt/code.h) has its rows here, in the message. */
     bool is_view;
-    struct rj_columns columns;
+    struct rj_row_columns columns;
 };
 
 /* A change under way, at one place of v. */
