@@ -341,6 +341,23 @@ RJ_NODISCARD RJ_API enum rj_err rj_crdt_diff_scoped(const struct rj_crdt *v,
 RJ_NODISCARD RJ_API enum rj_err rj_crdt_context(const struct rj_crdt *v,
                                                 struct rj_crdt_buf *ret_context);
 
+/* ---- parts */
+
+/* Where rj_crdt_part goes on. Zero-initialise. */
+struct rj_crdt_cursor {
+    uint64_t seq;
+    uint32_t replica;
+    size_t held;
+};
+
+/* The parts of which v is the join, one a call, each a delta: a row; the dots between two
+ * rows, which say what is gone; a run of a list or text; a removal that waits. No two say
+ * the same. RJ_ENOENT: no more. v must not change meanwhile. O(r + log n) each. (Enes et
+ * al. 2019, "Efficient synchronization of state-based CRDTs": join decomposition.) */
+RJ_NODISCARD RJ_API enum rj_err rj_crdt_part(const struct rj_crdt *v,
+                                             struct rj_crdt_cursor *cursor,
+                                             struct rj_crdt_buf *ret_delta);
+
 /* ---- reading */
 
 /* The value as JSON (UTF-8, keys in one order, one form): sets as arrays sorted by bytes,

@@ -11,6 +11,7 @@
 enum {
     REPLICAS = 3,
     DELTAS = 16,
+    PARTS = 1024, /* more than a history makes */
     HISTORIES = 24,
     MAP_HISTORIES = 200,
     STEPS = 36,
@@ -272,6 +273,32 @@ static void assert_diff_suffices(const struct history *h, const struct rj_crdt *
     rj_crdt_buf_free(&delta);
 }
 
+/* The parts of v, joined in another order by a value that has nothing, are v. */
+static void assert_parts_are_all(struct rj_prng *p, const struct history *h,
+                                 const struct rj_crdt *v)
+{
+    struct rj_crdt *late = make(&h->set, "");
+    struct rj_crdt_buf parts[PARTS] = {{0}};
+    struct rj_crdt_cursor cursor = {0};
+    size_t n = 0, i;
+    enum rj_err err = RJ_OK;
+
+    while (n < PARTS && (err = rj_crdt_part(v, &cursor, &parts[n])) == RJ_OK)
+        n++;
+    assert_err(RJ_ENOENT, err);
+    for (i = 0; i < n; i++) {
+        size_t other = i + (size_t)rj_prng_below(p, n - i);
+        struct rj_crdt_buf part = parts[other];
+
+        parts[other] = parts[i];
+        parts[i] = part;
+        assert_ok(rj_crdt_join_bytes(late, rj_crdt_bytes(&part), NULL));
+        rj_crdt_buf_free(&parts[i]);
+    }
+    assert_same(v, late);
+    rj_crdt_free(late);
+}
+
 /* All deltas, which their writers have joined, add nothing to all states; nor do they
  * when an empty value takes them first, in any order. */
 static void assert_deltas_are_in(struct rj_prng *p, const struct history *h)
@@ -311,6 +338,7 @@ static void play(const struct setting *set, uint64_t seed)
     for (i = 0; i < REPLICAS; i++) {
         for (k = 0; k < REPLICAS; k++)
             assert_diff_suffices(&h, h.values[i], h.values[k]);
+        assert_parts_are_all(&p, &h, h.values[i]);
     }
     assert_deltas_are_in(&p, &h);
     for (i = 0; i < REPLICAS; i++)
