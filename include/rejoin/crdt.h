@@ -358,6 +358,52 @@ RJ_NODISCARD RJ_API enum rj_err rj_crdt_part(const struct rj_crdt *v,
                                              struct rj_crdt_cursor *cursor,
                                              struct rj_crdt_buf *ret_delta);
 
+/* ---- reconciling without shared metadata */
+
+/* Two values whose contexts say nothing of each other (made apart of the same things, or
+ * anew from a store that kept no contexts) find out what either has alone, by keyed
+ * hashes of what their rows say, never by dots. What a row has that stands for its
+ * replica, as a counter's do, counts as the same only if it is the same row. Not for
+ * lists and texts, whose elements are what their dots are, nor for vv and causal_context
+ * (RJ_EINVAL).
+ *
+ * The outcome is the union. That one side has removed what the other has cannot be told
+ * from never having had it: it comes back, unless the context of who removed it has the
+ * other's very dot. Where the two share nothing, all rows get new dots in the end, the
+ * same on both sides, so that they share a context from then on and digests work; others
+ * who have copies get these too. */
+struct rj_crdt_recon;
+
+enum rj_crdt_method {
+    RJ_CRDT_AUTO,   /* whatever costs the fewest bytes, by an estimate of how much differs
+                       (9 %): contexts, if they do say something; symbols; a list of all */
+    RJ_CRDT_RANGE,  /* sums over ranges, split where they differ: some 130 B a difference
+                     */
+    RJ_CRDT_SYMBOLS /* coded symbols: 12 B a difference */
+};
+
+/* One side of one reconciliation. v is borrowed and must not change until it is freed.
+ * key: both sides' and nobody else's, 16 bytes or more. The method is the choice of the
+ * side that begins. About 40 bytes a row. O(n log n). */
+RJ_NODISCARD RJ_API enum rj_err rj_crdt_recon_new(const struct rj_crdt *v,
+                                                  enum rj_crdt_method method,
+                                                  struct rj_bytes key,
+                                                  struct rj_crdt_recon **ret_recon);
+RJ_API void rj_crdt_recon_free(struct rj_crdt_recon *r);
+/* One turn. in: what the other side wrote (empty: this side begins). ret_out: what goes
+ * there; empty: nothing. *ret_done: this side has all, and ret_delta holds what came in,
+ * to be joined with v (or elsewhere) when r is freed; ret_out may still have to go. Equal
+ * values: one message each way, less than 64 bytes together. Else two each way and a last
+ * one, sometimes more; some 50 at the very most.
+ * RJ_EPROTO: in is no answer to what was said; after an error r is only good to be freed.
+ * O(n log d) and what is in the message. (Yang, Gilad, Alizadeh 2024, "Practical rateless
+ * set reconciliation"; Meyer 2023, "Range-based set reconciliation".) */
+RJ_NODISCARD RJ_API enum rj_err rj_crdt_recon_turn(struct rj_crdt_recon *r,
+                                                   struct rj_bytes in,
+                                                   struct rj_crdt_buf *ret_out,
+                                                   struct rj_crdt_buf *ret_delta,
+                                                   bool *ret_done);
+
 /* ---- reading */
 
 /* The value as JSON (UTF-8, keys in one order, one form): sets as arrays sorted by bytes,

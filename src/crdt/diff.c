@@ -102,10 +102,9 @@ static enum rj_err diff_runs(const struct rj_crdt *v, const struct rj_dots *thei
     return err;
 }
 
-enum rj_err rj_crdt_diff(const struct rj_crdt *v, struct rj_bytes digest,
-                         struct rj_crdt_buf *ret_delta)
+enum rj_err rj_diff_encode(const struct rj_crdt *v, const struct rj_dots *theirs,
+                           struct rj_crdt_buf *ret_delta)
 {
-    struct rj_dots theirs = {.allocator = v->allocator};
     struct rj_dots rows = {.allocator = v->allocator};
     struct rj_dots seen = {.allocator = v->allocator};
     struct rj_telling t = {.v = v,
@@ -114,19 +113,30 @@ enum rj_err rj_crdt_diff(const struct rj_crdt *v, struct rj_bytes digest,
                            .which = &rows,
                            .held = v->held,
                            .n_held = v->n_held};
-    enum rj_err err = rj_code_get_digest(v, digest, &theirs);
+    enum rj_err err;
 
-    if (err == RJ_OK && v->type->elements != NULL) {
-        err = diff_runs(v, &theirs, ret_delta);
-    } else if (err == RJ_OK) {
-        err = v->type->lacks != NULL ? v->type->lacks(v, &theirs, &seen)
-                                     : diff_rows(v, &theirs, &rows, &seen);
+    if (v->type->elements != NULL) {
+        err = diff_runs(v, theirs, ret_delta);
+    } else {
+        err = v->type->lacks != NULL ? v->type->lacks(v, theirs, &seen)
+                                     : diff_rows(v, theirs, &rows, &seen);
         if (err == RJ_OK)
             err = rj_code_tell(&t, ret_delta);
     }
-    rj_dots_done(&theirs);
     rj_dots_done(&rows);
     rj_dots_done(&seen);
+    return err;
+}
+
+enum rj_err rj_crdt_diff(const struct rj_crdt *v, struct rj_bytes digest,
+                         struct rj_crdt_buf *ret_delta)
+{
+    struct rj_dots theirs = {.allocator = v->allocator};
+    enum rj_err err = rj_code_get_digest(v, digest, &theirs);
+
+    if (err == RJ_OK)
+        err = rj_diff_encode(v, &theirs, ret_delta);
+    rj_dots_done(&theirs);
     return err;
 }
 
