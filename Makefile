@@ -99,7 +99,7 @@ LIBRARIES := $(LIB_NAMES:%=$(BUILD)/%.a)
 ifeq ($(SAN),)
 LIBRARIES += $(LIB_NAMES:%=$(BUILD)/%.so.0) $(LIB_NAMES:lib%=$(BUILD)/%.pc)
 endif
-EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,$(wildcard examples/*.c))
+EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,$(wildcard examples/*.c examples/*/*.c))
 BENCHES  := $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
 UNIT     := $(filter-out $(foreach o,$(MISSING),$(BUILD)/test/test_$(o)%), \
               $(patsubst test/unit/%.c,$(BUILD)/test/%,$(wildcard test/unit/test_*.c)))

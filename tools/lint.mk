@@ -15,7 +15,7 @@ fuzz:
 # ---- lint and format
 C_FILES := $(wildcard src/*/*.c)
 ALL_FILES := $(wildcard src/*/*.[ch] include/rejoin/*.h test/*/*.[ch] test/unit/support/*.[ch] \
-               bench/*.[ch] examples/*.[ch])
+               bench/*.[ch] examples/*.[ch] examples/*/*.[ch])
 lint:
 	@tools/deps build lint
 	printf '%s\n' $(filter-out $(SKIPPED),$(C_FILES)) | xargs -P $(JOBS) -I FILE \

@@ -154,7 +154,7 @@ static bool peel_all(struct peeling *p)
 {
     uint64_t i;
 
-    for (i = p->n; i-- > 0;) {
+    for (i = p->n; i-- > 0 && p->steps > 0;) {
         if (!is_single(p, i))
             continue;
         p->queue[p->queued++] = i;
