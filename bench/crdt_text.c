@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Editing traces (sequential ones, .json in the form of josephg/editing-traces) through a
  * text: changes by position, with and without a delta each; the deltas joined elsewhere;
- * the whole history as bytes, and read back. Prints CPU time an edit, bytes and memory.
+ * the whole history as bytes, and read back. Prints lines (name, value, unit), as
+ * bench/crdt-peers does for other libraries: CPU time, best of some rounds; bytes.
  *
  *     crdt_text FILE.json... */
 #include <jansson.h>
@@ -46,6 +47,8 @@ struct trace {
     struct patch *patches;
     size_t n;
     struct rj_bytes end;
+    const char *name; /* of the file, without folder and ending */
+    int name_len;
 };
 
 static double cpu_seconds(void)
@@ -78,6 +81,8 @@ static struct trace load(const char *path)
     const json_t *txns = json_object_get(t.json, "txns"), *patches;
     size_t i, j;
 
+    t.name = strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path;
+    t.name_len = (int)strcspn(t.name, ".");
     t.end = bytes_of(json_object_get(t.json, "endContent"));
     for (i = 0; i < json_array_size(txns); i++) {
         patches = json_object_get(json_array_get(txns, i), "patches");
@@ -149,9 +154,10 @@ static bool shows(const struct rj_crdt *v, struct rj_bytes text)
     return same;
 }
 
-static double per_edit(double seconds, const struct trace *t)
+static void say(const struct trace *t, const char *name, double value, const char *unit)
 {
-    return seconds * 1e6 / (double)t->n;
+    printf("text.%.*s.%s %.*f %s\n", t->name_len, t->name, name,
+           strcmp(unit, "bytes") == 0 ? 0 : 3, value, unit);
 }
 
 static void run_deltas(const struct trace *t, double best[3])
@@ -172,7 +178,7 @@ static void run_deltas(const struct trace *t, double best[3])
     seconds = cpu_seconds() - start;
     best[2] = seconds < best[2] ? seconds : best[2];
     if (!shows(w, t->end))
-        printf("joined deltas: another text\n");
+        say(t, "wrong", 1, "text");
     for (i = 0; i < n; i++)
         rj_crdt_buf_free(&deltas[i]);
     free(deltas);
@@ -186,8 +192,9 @@ static void run(const char *path)
     struct rj_crdt_opts opts = {.size = sizeof(opts), .type = RJ_CRDT_TEXT};
     struct rj_crdt_buf bytes = {0};
     struct rj_crdt *v = NULL, *w = NULL;
-    double best[3] = {1e9, 1e9, 1e9}, start, seconds;
+    double best[3] = {1e9, 1e9, 1e9}, start, seconds, written;
     size_t n, held = 0, i;
+    bool is_right;
 
     for (i = 0; i < ROUNDS; i++) {
         size_t before = in_use;
@@ -200,23 +207,24 @@ static void run(const char *path)
         best[0] = seconds < best[0] ? seconds : best[0];
         held = in_use - before;
     }
-    printf("%s: %zu edits, %zu bytes of text\n", path, t.n, t.end.len);
-    if (!shows(v, t.end))
-        printf("  another text than recorded\n");
+    is_right = shows(v, t.end);
     for (i = 0; i < 2; i++)
         run_deltas(&t, best);
-    printf("  an edit: %.3f us; with its delta: %.3f us; a delta joined: %.3f us\n",
-           per_edit(best[0], &t), per_edit(best[1], &t), per_edit(best[2], &t));
     start = cpu_seconds();
     must(rj_crdt_encode(v, &bytes));
-    seconds = cpu_seconds() - start;
+    written = cpu_seconds() - start;
     start = cpu_seconds();
     must(rj_crdt_decode(&opts, rj_crdt_bytes(&bytes), &w));
-    printf(
-        "  history: %zu bytes, written in %.2f ms, read in %.2f ms; memory: %zu bytes\n",
-        bytes.len, seconds * 1e3, (cpu_seconds() - start) * 1e3, held);
-    if (!shows(w, t.end))
-        printf("  another text than recorded, read back\n");
+    seconds = cpu_seconds() - start;
+    say(&t, "edit", best[0] * 1e6 / (double)t.n, "us");
+    say(&t, "edit.delta", best[1] * 1e6 / (double)t.n, "us");
+    say(&t, "join", best[2] * 1e6 / (double)t.n, "us");
+    say(&t, "history", (double)bytes.len, "bytes");
+    say(&t, "memory", (double)held, "bytes");
+    say(&t, "write", written * 1e3, "ms");
+    say(&t, "read", seconds * 1e3, "ms");
+    if (!is_right || !shows(w, t.end))
+        say(&t, "wrong", 1, "text");
     rj_crdt_free(v);
     rj_crdt_free(w);
     rj_crdt_buf_free(&bytes);
