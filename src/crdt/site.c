@@ -59,6 +59,22 @@ static void drop_earlier(const struct rj_site *s, struct rj_bytes place)
         rj_rows_drop(rows, row);
 }
 
+/* Own rows there that say the same go, also where a reader's context spares them: of what
+ * has no payload any number would stand at one place. */
+static enum rj_err kill_equal(const struct rj_site *s, const struct rj_told *told)
+{
+    const struct rj_rows *rows = &s->v->rows;
+    const struct rj_row *row = s->caused != NULL ? rj_rows_place(rows, told->place) : NULL;
+    enum rj_err err = RJ_OK;
+
+    for (; err == RJ_OK && row != NULL; row = rj_row_next(rows, row)) {
+        if (row->origin == told->dot.origin &&
+            rj_bytes_equal(rj_row_payload(row), told->payload))
+            err = rj_dots_note(&s->delta->seen, rj_row_dot(row));
+    }
+    return err;
+}
+
 enum rj_err rj_site_put(const struct rj_site *s, struct rj_bytes name,
                         struct rj_bytes payload)
 {
@@ -73,6 +89,8 @@ enum rj_err rj_site_put(const struct rj_site *s, struct rj_bytes name,
     err = place_of(s, name, &full, &told.place);
     if (err == RJ_OK)
         err = rj_dots_note(&s->delta->seen, told.dot);
+    if (err == RJ_OK)
+        err = kill_equal(s, &told);
     if (err == RJ_OK) {
         drop_earlier(s, told.place);
         err = rj_rows_put(&s->delta->rows, &told, NULL);

@@ -37,6 +37,34 @@ TEST(a_removal_for_a_reader_leaves_other_places_alone)
     rj_crdt_buf_free(&delta);
 }
 
+TEST(what_a_replica_says_again_for_a_reader_stands_once)
+{
+    struct rj_crdt_opts opts = {.size = sizeof(opts), .type = RJ_CRDT_EWFLAG};
+    struct rj_crdt *a = new (RJ_CRDT_EWFLAG, "a"), *b = new (RJ_CRDT_EWFLAG, "b");
+    struct rj_crdt *copy = NULL;
+    struct rj_crdt_buf context = {0}, bytes = {0};
+    struct rj_crdt_op op = {
+        .size = sizeof(op), .code = RJ_CRDT_ENABLE, .flags = RJ_CRDT_CAUSED};
+    struct rj_crdt_row row;
+    uint64_t cursor = 0;
+    int i;
+
+    assert_ok(rj_crdt_context(b, &context)); /* who has seen nothing */
+    op.context = rj_crdt_bytes(&context);
+    for (i = 0; i < 5; i++)
+        assert_ok(rj_crdt_write(a, &op, NULL));
+    assert_ok(rj_crdt_next(a, &cursor, &row));
+    assert_err(RJ_ENOENT, rj_crdt_next(a, &cursor, &row));
+    assert_ok(rj_crdt_encode(a, &bytes));
+    assert_ok(rj_crdt_decode(&opts, rj_crdt_bytes(&bytes), &copy));
+    assert_same(a, copy);
+    rj_crdt_free(a);
+    rj_crdt_free(b);
+    rj_crdt_free(copy);
+    rj_crdt_buf_free(&context);
+    rj_crdt_buf_free(&bytes);
+}
+
 TEST(counters_do_not_wrap)
 {
     struct rj_crdt *a = crdt_new(RJ_CRDT_GCOUNTER, "a"),
@@ -425,6 +453,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_removal_for_a_reader_leaves_other_places_alone),
+        cmocka_unit_test(what_a_replica_says_again_for_a_reader_stands_once),
         cmocka_unit_test(counters_do_not_wrap),
         cmocka_unit_test(damaged_bytes_are_refused_or_make_a_sound_value),
         cmocka_unit_test(values_of_other_types_and_rules_are_not_joined),
