@@ -380,7 +380,7 @@ static enum rj_err on_estimate(struct rj_crdt_recon *r, struct turn *t)
     uint64_t guess = 0;
     bool told;
 
-    if (err == RJ_OK && symbols.len != FIRST_SYMBOLS * RJ_RECON_SYMBOL_LEN)
+    if (err == RJ_OK && symbols.len != (size_t)FIRST_SYMBOLS * RJ_RECON_SYMBOL_LEN)
         err = RJ_EPROTO;
     if (err == RJ_OK && (counters.len == 0 || r->v->n_held > 0))
         return tell_state(r, t);
@@ -477,7 +477,7 @@ static enum rj_err on_symbols(struct rj_crdt_recon *r, struct turn *t)
     uint64_t n;
 
     if (err != RJ_OK || bytes.len == 0 || bytes.len % RJ_RECON_SYMBOL_LEN != 0 ||
-        bytes.len > RJ_RECON_SYMBOLS_MAX * RJ_RECON_SYMBOL_LEN - r->symbols.len)
+        bytes.len > (size_t)RJ_RECON_SYMBOLS_MAX * RJ_RECON_SYMBOL_LEN - r->symbols.len)
         return err != RJ_OK ? err : RJ_EPROTO;
     rj_buf_append(&r->symbols, bytes);
     err = rj_buf_err(&r->symbols);

@@ -304,7 +304,7 @@ static void change_somehow(struct rj_prng *p, struct rj_crdt *v,
         op.n_path = 1;
         op.at = (enum rj_crdt_type)rj_prng_below(p, RJ_CRDT_TYPE_END);
     }
-    if (rj_prng_chance(p, 1, 4)) {
+    if (reader != NULL && rj_prng_chance(p, 1, 4)) {
         assert_ok(rj_crdt_context(reader, &context));
         op.flags = RJ_CRDT_CAUSED;
         op.context = rj_crdt_bytes(&context);
@@ -316,7 +316,7 @@ static void change_somehow(struct rj_prng *p, struct rj_crdt *v,
 static void play(enum rj_crdt_type type, uint64_t seed)
 {
     static const char *const names[] = {"a", "b", "c"};
-    struct rj_crdt *v[3];
+    struct rj_crdt *v[3], *both;
     struct rj_prng p;
     size_t i;
 
@@ -329,10 +329,16 @@ static void play(enum rj_crdt_type type, uint64_t seed)
         if (rj_prng_chance(&p, 1, 12))
             join(v[at], v[other]);
         else
-            change_somehow(&p, v[at], v[other]);
+            change_somehow(&p, v[at], seed % 2 == 0 ? v[other] : NULL);
     }
+    both = make(type, "");
+    join(both, v[0]);
+    join(both, v[1]);
     (void)reconcile(v[0], v[1], (enum rj_crdt_method)(seed % 3));
     assert_show_same(v[0], v[1]);
+    if (seed % 2 != 0) /* no removal is about what its maker has not got */
+        assert_show_same(v[0], both);
+    rj_crdt_free(both);
     /* and with who shares something with both it is a join as ever */
     join(v[2], v[0]);
     join(v[2], v[1]);
@@ -531,6 +537,16 @@ TEST(a_spoilt_message_is_refused_or_does_no_harm)
     assert_true(refused > 100);
 }
 
+TEST(other_rules_are_told_at_once)
+{
+    struct rj_crdt *a = make(RJ_CRDT_ORSET, "a"), *b = make(RJ_CRDT_GSET, "b");
+
+    change(a, RJ_CRDT_ADD, 0, 3);
+    assert_err(RJ_EUPGRADE, reconcile_with((struct talk){0}, a, b, RJ_CRDT_AUTO).err);
+    rj_crdt_free(a);
+    rj_crdt_free(b);
+}
+
 TEST(nothing_is_said_out_of_turn)
 {
     struct rj_crdt *a = make(RJ_CRDT_ORSET, "a");
@@ -572,6 +588,7 @@ int main(void)
         cmocka_unit_test(want_of_memory_is_told_and_changes_nothing),
         cmocka_unit_test(where_sums_differ_in_the_end_contexts_decide),
         cmocka_unit_test(a_spoilt_message_is_refused_or_does_no_harm),
+        cmocka_unit_test(other_rules_are_told_at_once),
         cmocka_unit_test(nothing_is_said_out_of_turn),
     };
 
