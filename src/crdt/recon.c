@@ -30,34 +30,6 @@ enum {
     ITEMS = 8,    /* of a message, at most */
 };
 
-struct rj_crdt_recon {
-    const struct rj_crdt *v;
-    enum rj_crdt_method method;
-    struct rj_hash_key key;
-    struct rj_recon_roots roots;
-    uint64_t salt;
-    struct rj_parts parts;
-    unsigned expected;     /* kinds of messages, a bit each */
-    struct rj_dots theirs; /* what the other has seen, numbered as in v */
-    bool knows_theirs;     /* it was told */
-    bool apart;            /* it has seen none of our rows */
-    struct rj_buf symbols; /* theirs, so far */
-    uint64_t told;         /* symbols that it has from us */
-    unsigned asked;        /* times MORE was said */
-    struct rj_recon_ranges ranges;
-    unsigned fan;
-    struct rj_recon_diff diff;
-    struct rj_crdt *gain; /* what came in */
-};
-
-/* What a turn makes. */
-struct turn {
-    struct rj_reader in;
-    struct rj_buf out;
-    bool done;
-    bool common; /* both sides' rows were made apart */
-};
-
 #define KIND(kind) (1u << (kind))
 
 /* ---- life */
@@ -105,191 +77,45 @@ void rj_crdt_recon_free(struct rj_crdt_recon *r)
     rj_mem_free(r->v->allocator, r, sizeof(*r));
 }
 
-/* ---- what messages are made of */
-
-static void put_head(struct turn *t, enum kind kind, size_t items)
+static void put_head(struct rj_recon_turn *t, enum kind kind, size_t items)
 {
     rj_cbor_put_array(&t->out, 1 + items);
     rj_cbor_put_uint(&t->out, kind);
 }
 
-static void put_built(struct turn *t, struct rj_buf *take_bytes)
-{
-    rj_cbor_put_bytes(&t->out, rj_buf_view(take_bytes));
-    if (take_bytes->failed)
-        rj_buf_fail(&t->out, rj_buf_err(take_bytes));
-    rj_buf_done(take_bytes);
-}
-
-static void put_context(const struct rj_crdt_recon *r, struct turn *t)
-{
-    struct rj_buf b = {.allocator = r->v->allocator};
-    enum rj_err err = rj_code_put_digest(r->v, &b);
-
-    if (err != RJ_OK)
-        rj_buf_fail(&b, err);
-    put_built(t, &b);
-}
-
-static void put_sum(struct turn *t, const struct rj_recon_sum *sum)
-{
-    uint8_t bytes[16];
-
-    rj_be_store64(bytes, sum->low);
-    rj_be_store64(bytes + 8, sum->high);
-    rj_cbor_put_bytes(&t->out, RJ_BYTES_OF(bytes));
-}
-
-static bool is_sum(struct turn *t, const struct rj_recon_sum *sum)
-{
-    uint8_t bytes[16];
-
-    rj_cbor_get_fixed(&t->in, bytes, sizeof(bytes));
-    return rj_be_load64(bytes) == sum->low && rj_be_load64(bytes + 8) == sum->high;
-}
-
-static void put_symbols(const struct rj_crdt_recon *r, struct turn *t, uint64_t from,
-                        uint64_t to)
-{
-    struct rj_buf b = {.allocator = r->v->allocator};
-
-    rj_recon_symbols_put(&r->parts, &r->roots, r->salt, (uint64_t[2]){from, to}, &b);
-    put_built(t, &b);
-}
-
-/* Whose rows were made apart shares no context: a digest would not save anything. */
-static enum rj_err get_context(struct rj_crdt_recon *r, struct turn *t)
-{
-    struct rj_bytes digest = rj_cbor_get_bytes(&t->in);
-    enum rj_err err;
-    size_t i;
-
-    if (t->in.failed)
-        return RJ_EPROTO;
-    if (digest.len == 0)
-        return r->knows_theirs ? RJ_OK : RJ_EPROTO;
-    rj_dots_clear(&r->theirs);
-    err = rj_code_get_digest(r->v, digest, &r->theirs);
-    r->knows_theirs = true;
-    r->apart = r->parts.n > 0;
-    for (i = 0; i < r->parts.n; i++)
-        r->apart = r->apart && (r->parts.items[i].named ||
-                                !rj_dots_has(&r->theirs, r->parts.items[i].dot));
-    return err;
-}
-
-static enum rj_err get_rows(struct rj_crdt_recon *r, struct turn *t)
-{
-    struct rj_bytes delta = rj_cbor_get_bytes(&t->in);
-
-    return t->in.failed ? RJ_EPROTO : rj_crdt_join_bytes(r->gain, delta, NULL);
-}
-
-/* Of a part that is ours alone: what the other has seen it has no more, so it goes here;
- * all else is told. */
-static enum rj_err tell_row(struct rj_crdt_recon *r, const struct rj_part *part,
-                            struct rj_crdt *delta)
-{
-    return rj_dots_has(&r->theirs, part->dot)
-               ? rj_dots_note(&r->gain->seen, part->dot)
-               : rj_part_copy(r->v, part, part->dot, delta);
-}
-
-static enum rj_err put_rows(struct rj_crdt_recon *r, struct turn *t)
-{
-    struct rj_buf b = {.allocator = r->v->allocator};
-    struct rj_crdt *delta = rj_crdt_blank(r->v);
-    enum rj_err err = delta != NULL ? RJ_OK : RJ_ENOMEM;
-    size_t n = rj_recon_n(&r->diff.mine), i;
-    uint64_t at;
-
-    for (i = 0; err == RJ_OK && i < n; i++) {
-        memcpy(&at, r->diff.mine.ptr + i * sizeof(at), sizeof(at));
-        do
-            err = tell_row(r, &r->parts.items[at++], delta);
-        while (err == RJ_OK && at < r->parts.n && r->parts.items[at].again);
-    }
-    if (err == RJ_OK)
-        err = rj_code_put(delta, &b);
-    rj_crdt_free(delta);
-    put_built(t, &b);
-    return err;
-}
-
-/* The difference against the other's context. */
-static enum rj_err put_diff(struct rj_crdt_recon *r, struct turn *t)
-{
-    struct rj_crdt_buf delta = {.allocator = r->v->allocator};
-    enum rj_err err = rj_diff_encode(r->v, &r->theirs, &delta);
-
-    if (err == RJ_OK)
-        rj_cbor_put_bytes(&t->out, rj_crdt_bytes(&delta));
-    rj_crdt_buf_free(&delta);
-    return err;
-}
-
 /* ---- turns of the side that knows what differs */
 
-static struct rj_recon_sum common_sum(const struct rj_crdt_recon *r)
-{
-    struct rj_recon_sum sum = r->parts.sum;
-    size_t n = rj_recon_n(&r->diff.mine), i;
-    uint64_t at;
-
-    for (i = 0; i < n; i++) {
-        memcpy(&at, r->diff.mine.ptr + i * sizeof(at), sizeof(at));
-        rj_recon_sum_sub(&sum, &r->parts.items[at]);
-    }
-    return sum;
-}
-
-static int by_number(const void *a, const void *b)
-{
-    const uint64_t *x = a, *y = b;
-
-    return (*x > *y) - (*x < *y);
-}
-
 /* Its context is told by who has not told it. */
-static enum rj_err give(struct rj_crdt_recon *r, struct turn *t, bool with_context)
+static enum rj_err give(struct rj_crdt_recon *r, struct rj_recon_turn *t,
+                        bool with_context)
 {
-    struct rj_recon_sum sum = common_sum(r);
-    struct rj_buf ids = {.allocator = r->v->allocator};
-    size_t n = rj_recon_n(&r->diff.theirs), i;
+    struct rj_recon_sum sum = rj_recon_common_sum(r);
     enum rj_err err;
-    uint64_t id;
 
     put_head(t, GIVE, 5);
     if (with_context)
-        put_context(r, t);
+        rj_recon_put_context(r, t);
     else
         rj_cbor_put_bytes(&t->out, (struct rj_bytes){0});
     rj_cbor_put_bool(&t->out, r->apart);
-    put_sum(t, &sum);
-    if (n > 1)
-        qsort(r->diff.theirs.ptr, n, sizeof(id), by_number);
-    for (i = 0; i < n; i++) {
-        memcpy(&id, r->diff.theirs.ptr + i * sizeof(id), sizeof(id));
-        rj_buf_u16be(&ids, (uint16_t)(id >> 32));
-        rj_buf_u32be(&ids, (uint32_t)id);
-    }
-    put_built(t, &ids);
-    err = put_rows(r, t);
+    rj_recon_put_sum(t, &sum);
+    rj_recon_put_wanted(r, t);
+    err = rj_recon_put_rows(r, t);
     r->expected = KIND(ROWS) | KIND(STATE);
     return err;
 }
 
-static enum rj_err tell_state(struct rj_crdt_recon *r, struct turn *t)
+static enum rj_err tell_state(struct rj_crdt_recon *r, struct rj_recon_turn *t)
 {
     put_head(t, STATE, 2);
-    put_context(r, t);
+    rj_recon_put_context(r, t);
     r->expected = KIND(ROWS);
-    return put_diff(r, t);
+    return rj_recon_put_diff(r, t);
 }
 
 /* ---- the first side */
 
-static enum rj_err begin(struct rj_crdt_recon *r, struct turn *t)
+static enum rj_err begin(struct rj_crdt_recon *r, struct rj_recon_turn *t)
 {
     if (r->expected != KIND(HELLO))
         return RJ_EPROTO;
@@ -297,41 +123,43 @@ static enum rj_err begin(struct rj_crdt_recon *r, struct turn *t)
     rj_cbor_put_uint(&t->out, r->v->fingerprint);
     rj_cbor_put_uint(&t->out, r->method);
     rj_cbor_put_uint(&t->out, r->parts.count);
-    put_sum(t, &r->parts.sum);
+    rj_recon_put_sum(t, &r->parts.sum);
     r->expected = KIND(SAME) | KIND(ESTIMATE);
     return RJ_OK;
 }
 
-static enum rj_err tell_symbols(struct rj_crdt_recon *r, struct turn *t, uint64_t to)
+static enum rj_err tell_symbols(struct rj_crdt_recon *r, struct rj_recon_turn *t,
+                                uint64_t to)
 {
     put_head(t, SYMBOLS, 2);
     if (r->told == 0)
-        put_context(r, t);
+        rj_recon_put_context(r, t);
     else
         rj_cbor_put_bytes(&t->out, (struct rj_bytes){0});
-    put_symbols(r, t, r->told, to);
+    rj_recon_put_symbols(r, t, r->told, to);
     r->told = to;
     r->expected = KIND(GIVE) | KIND(MORE) | KIND(STATE);
     return RJ_OK;
 }
 
-static enum rj_err tell_ranges(struct rj_crdt_recon *r, struct turn *t, bool first)
+static enum rj_err tell_ranges(struct rj_crdt_recon *r, struct rj_recon_turn *t,
+                               bool first)
 {
     struct rj_buf b = {.allocator = r->v->allocator};
 
     put_head(t, RANGES, 2);
     if (first)
-        put_context(r, t);
+        rj_recon_put_context(r, t);
     else
         rj_cbor_put_bytes(&t->out, (struct rj_bytes){0});
     rj_recon_ranges_put(&r->ranges, &r->parts, r->fan, &b);
-    put_built(t, &b);
+    rj_recon_put_built(t, &b);
     r->expected = KIND(GIVE) | KIND(ANSWER);
     return RJ_OK;
 }
 
-static enum rj_err begin_ranges(struct rj_crdt_recon *r, struct turn *t, uint64_t guess,
-                                size_t list)
+static enum rj_err begin_ranges(struct rj_crdt_recon *r, struct rj_recon_turn *t,
+                                uint64_t guess, size_t list)
 {
     r->ranges.list = list;
     for (r->fan = FAN; r->fan < RJ_RECON_FAN_MAX && guess >> r->fan != 0;)
@@ -353,7 +181,8 @@ static uint64_t unseen(const struct rj_crdt_recon *r)
 
 /* By symbols 13 bytes go a difference (1.6 symbols, of which 0.24 are for the error of
  * the guess), by a list 6 bytes for each part that is here. */
-static enum rj_err choose(struct rj_crdt_recon *r, struct turn *t, uint64_t guess)
+static enum rj_err choose(struct rj_crdt_recon *r, struct rj_recon_turn *t,
+                          uint64_t guess)
 {
     uint64_t count = guess * 8 / 5 + FIRST_SYMBOLS;
     bool few = guess < RJ_RECON_SYMBOLS_MAX / 2;
@@ -363,7 +192,7 @@ static enum rj_err choose(struct rj_crdt_recon *r, struct turn *t, uint64_t gues
     return begin_ranges(r, t, guess, r->parts.n);
 }
 
-static enum rj_err on_same(struct rj_crdt_recon *r, struct turn *t)
+static enum rj_err on_same(struct rj_crdt_recon *r, struct rj_recon_turn *t)
 {
     r->expected = 0;
     t->done = true;
@@ -372,9 +201,9 @@ static enum rj_err on_same(struct rj_crdt_recon *r, struct turn *t)
 
 /* Contexts come first: if they leave no more rows to tell than differ, nothing is
  * cheaper, and nothing better, for they know of removals. */
-static enum rj_err on_estimate(struct rj_crdt_recon *r, struct turn *t)
+static enum rj_err on_estimate(struct rj_crdt_recon *r, struct rj_recon_turn *t)
 {
-    enum rj_err err = get_context(r, t);
+    enum rj_err err = rj_recon_get_context(r, t);
     struct rj_bytes counters = rj_cbor_get_bytes(&t->in);
     struct rj_bytes symbols = rj_cbor_get_bytes(&t->in);
     uint64_t guess = 0;
@@ -403,7 +232,7 @@ static enum rj_err on_estimate(struct rj_crdt_recon *r, struct turn *t)
     return choose(r, t, guess);
 }
 
-static enum rj_err on_more(struct rj_crdt_recon *r, struct turn *t)
+static enum rj_err on_more(struct rj_crdt_recon *r, struct rj_recon_turn *t)
 {
     uint64_t to = rj_cbor_get_uint(&t->in);
 
@@ -413,7 +242,7 @@ static enum rj_err on_more(struct rj_crdt_recon *r, struct turn *t)
     return tell_symbols(r, t, to);
 }
 
-static enum rj_err on_answer(struct rj_crdt_recon *r, struct turn *t)
+static enum rj_err on_answer(struct rj_crdt_recon *r, struct rj_recon_turn *t)
 {
     struct rj_bytes bits = rj_cbor_get_bytes(&t->in);
     enum rj_err err = t->in.failed
@@ -426,12 +255,12 @@ static enum rj_err on_answer(struct rj_crdt_recon *r, struct turn *t)
 
 /* ---- the other side */
 
-static enum rj_err on_hello(struct rj_crdt_recon *r, struct turn *t)
+static enum rj_err on_hello(struct rj_crdt_recon *r, struct rj_recon_turn *t)
 {
     uint64_t fingerprint = rj_cbor_get_uint(&t->in);
     uint64_t method = rj_cbor_get_uint(&t->in);
     uint64_t n = rj_cbor_get_uint(&t->in);
-    bool same = is_sum(t, &r->parts.sum) && n == r->parts.count;
+    bool same = rj_recon_is_sum(t, &r->parts.sum) && n == r->parts.count;
     struct rj_buf b = {.allocator = r->v->allocator};
 
     if (t->in.failed || method > RJ_CRDT_SYMBOLS)
@@ -443,36 +272,36 @@ static enum rj_err on_hello(struct rj_crdt_recon *r, struct turn *t)
         return on_same(r, t);
     }
     put_head(t, ESTIMATE, 3);
-    put_context(r, t);
+    rj_recon_put_context(r, t);
     if (r->v->n_held == 0)
         rj_recon_guess_put(&r->parts, &b);
-    put_built(t, &b);
-    put_symbols(r, t, 0, FIRST_SYMBOLS);
+    rj_recon_put_built(t, &b);
+    rj_recon_put_symbols(r, t, 0, FIRST_SYMBOLS);
     rj_recon_ranges_begin(&r->ranges);
     r->expected = KIND(STATE) | KIND(SYMBOLS) | KIND(RANGES) | KIND(GIVE);
     return RJ_OK;
 }
 
-static enum rj_err on_state(struct rj_crdt_recon *r, struct turn *t)
+static enum rj_err on_state(struct rj_crdt_recon *r, struct rj_recon_turn *t)
 {
-    enum rj_err err = get_context(r, t);
+    enum rj_err err = rj_recon_get_context(r, t);
 
     rj_crdt_free(r->gain); /* of what was given before nothing counts */
     r->gain = rj_crdt_blank(r->v);
     if (r->gain == NULL)
         return RJ_ENOMEM;
     if (err == RJ_OK)
-        err = get_rows(r, t);
+        err = rj_recon_get_rows(r, t);
     put_head(t, ROWS, 2);
     rj_cbor_put_bool(&t->out, false);
     r->expected = 0;
     t->done = true;
-    return err == RJ_OK ? put_diff(r, t) : err;
+    return err == RJ_OK ? rj_recon_put_diff(r, t) : err;
 }
 
-static enum rj_err on_symbols(struct rj_crdt_recon *r, struct turn *t)
+static enum rj_err on_symbols(struct rj_crdt_recon *r, struct rj_recon_turn *t)
 {
-    enum rj_err err = get_context(r, t);
+    enum rj_err err = rj_recon_get_context(r, t);
     struct rj_bytes bytes = rj_cbor_get_bytes(&t->in);
     uint64_t n;
 
@@ -496,10 +325,10 @@ static enum rj_err on_symbols(struct rj_crdt_recon *r, struct turn *t)
     return RJ_OK;
 }
 
-static enum rj_err on_ranges(struct rj_crdt_recon *r, struct turn *t)
+static enum rj_err on_ranges(struct rj_crdt_recon *r, struct rj_recon_turn *t)
 {
     struct rj_buf answer = {.allocator = r->v->allocator};
-    enum rj_err err = get_context(r, t);
+    enum rj_err err = rj_recon_get_context(r, t);
     struct rj_bytes bytes = rj_cbor_get_bytes(&t->in);
 
     if (err == RJ_OK)
@@ -511,80 +340,58 @@ static enum rj_err on_ranges(struct rj_crdt_recon *r, struct turn *t)
         return err == RJ_OK ? give(r, t, false) : err;
     }
     put_head(t, ANSWER, 1);
-    put_built(t, &answer);
+    rj_recon_put_built(t, &answer);
     r->expected = KIND(RANGES);
     return RJ_OK;
 }
 
 /* ---- the end */
 
-/* Reads the ids that are wanted: each must be ours, and be named once. */
-static enum rj_err get_wanted(struct rj_crdt_recon *r, struct rj_bytes ids)
+static enum rj_err on_give(struct rj_crdt_recon *r, struct rj_recon_turn *t)
 {
-    struct rj_reader in = rj_reader_of(ids);
-    uint64_t last = 0;
-
-    rj_buf_clear(&r->diff.mine);
-    if (ids.len % RJ_RECON_ID_LEN != 0)
-        return RJ_EPROTO;
-    while (rj_reader_left(&in) > 0) {
-        uint64_t id = (uint64_t)rj_reader_u16be(&in) << 32 | rj_reader_u32be(&in), at;
-
-        at = rj_parts_at(&r->parts, id);
-        if (at == r->parts.n || rj_part_id(&r->parts.items[at]) != id ||
-            (r->diff.mine.len > 0 && id <= last))
-            return RJ_EPROTO;
-        rj_buf_append_raw(&r->diff.mine, &at, sizeof(at));
-        last = id;
-    }
-    return rj_buf_err(&r->diff.mine);
-}
-
-static enum rj_err on_give(struct rj_crdt_recon *r, struct turn *t)
-{
-    enum rj_err err = get_context(r, t);
+    enum rj_err err = rj_recon_get_context(r, t);
     bool apart = rj_cbor_get_bool(&t->in);
     struct rj_reader at_sum = t->in;
     struct rj_recon_sum sum;
 
     rj_cbor_skip(&t->in);
     if (err == RJ_OK)
-        err = get_wanted(r, rj_cbor_get_bytes(&t->in));
+        err = rj_recon_get_wanted(r, rj_cbor_get_bytes(&t->in));
     if (err == RJ_OK)
-        err = get_rows(r, t);
+        err = rj_recon_get_rows(r, t);
     if (err != RJ_OK)
         return err;
-    sum = common_sum(r);
-    if (!is_sum(&(struct turn){.in = at_sum}, &sum))
+    sum = rj_recon_common_sum(r);
+    if (!rj_recon_is_sum(&(struct rj_recon_turn){.in = at_sum}, &sum))
         return tell_state(r, t);
     t->common = apart && r->apart;
     put_head(t, ROWS, 2);
     rj_cbor_put_bool(&t->out, t->common);
     r->expected = 0;
     t->done = true;
-    return put_rows(r, t);
+    return rj_recon_put_rows(r, t);
 }
 
-static enum rj_err on_rows(struct rj_crdt_recon *r, struct turn *t)
+static enum rj_err on_rows(struct rj_crdt_recon *r, struct rj_recon_turn *t)
 {
     t->common = rj_cbor_get_bool(&t->in);
     if (t->in.failed || (t->common && !r->apart))
         return RJ_EPROTO;
     r->expected = 0;
     t->done = true;
-    return get_rows(r, t);
+    return rj_recon_get_rows(r, t);
 }
 
 /* ---- a turn */
 
-static enum rj_err (*const handlers[])(struct rj_crdt_recon *, struct turn *) = {
+static enum rj_err (*const handlers[])(struct rj_crdt_recon *, struct rj_recon_turn *) = {
     [HELLO] = on_hello,   [SAME] = on_same,       [ESTIMATE] = on_estimate,
     [STATE] = on_state,   [SYMBOLS] = on_symbols, [MORE] = on_more,
     [RANGES] = on_ranges, [ANSWER] = on_answer,   [GIVE] = on_give,
     [ROWS] = on_rows,
 };
 
-static enum rj_err take(struct rj_crdt_recon *r, struct turn *t)
+static enum rj_err take(struct rj_crdt_recon *r, struct rj_recon_turn *t)
 {
     size_t n = rj_cbor_get_array(&t->in);
     uint64_t kind = rj_cbor_get_uint(&t->in);
@@ -598,7 +405,7 @@ static enum rj_err take(struct rj_crdt_recon *r, struct turn *t)
 }
 
 /* What came in, and what went on the other side. */
-static enum rj_err finish(struct rj_crdt_recon *r, const struct turn *t,
+static enum rj_err finish(struct rj_crdt_recon *r, const struct rj_recon_turn *t,
                           struct rj_crdt_buf *ret_delta)
 {
     struct rj_crdt *named = NULL;
@@ -616,7 +423,7 @@ enum rj_err rj_crdt_recon_turn(struct rj_crdt_recon *r, struct rj_bytes in,
                                struct rj_crdt_buf *ret_out, struct rj_crdt_buf *ret_delta,
                                bool *ret_done)
 {
-    struct turn t = {.in = rj_reader_of(in), .out = rj_buf_open(ret_out)};
+    struct rj_recon_turn t = {.in = rj_reader_of(in), .out = rj_buf_open(ret_out)};
     enum rj_err err = in.len == 0 ? begin(r, &t) : take(r, &t);
 
     if (err == RJ_OK && t.done)

@@ -161,4 +161,66 @@ RJ_NODISCARD enum rj_err rj_recon_common(const struct rj_crdt *v,
                                          const struct rj_hash_key *key,
                                          struct rj_crdt **ret_delta);
 
+/* ---- recon.c: a side of a session */
+
+struct rj_crdt_recon {
+    const struct rj_crdt *v;
+    enum rj_crdt_method method;
+    struct rj_hash_key key;
+    struct rj_recon_roots roots;
+    uint64_t salt;
+    struct rj_parts parts;
+    unsigned expected;     /* kinds of messages, a bit each */
+    struct rj_dots theirs; /* what the other has seen, numbered as in v */
+    bool knows_theirs;     /* it was told */
+    bool apart;            /* it has seen none of our rows */
+    struct rj_buf symbols; /* theirs, so far */
+    uint64_t told;         /* symbols that it has from us */
+    unsigned asked;        /* times MORE was said */
+    struct rj_recon_ranges ranges;
+    unsigned fan;
+    struct rj_recon_diff diff;
+    struct rj_crdt *gain; /* what came in */
+};
+
+/* What a turn makes. */
+struct rj_recon_turn {
+    struct rj_reader in;
+    struct rj_buf out;
+    bool done;
+    bool common; /* both sides' rows were made apart */
+};
+
+/* ---- recon_message.c: what messages are made of; puts are sticky */
+
+/* As a byte string; what is built is freed. */
+void rj_recon_put_built(struct rj_recon_turn *t, struct rj_buf *take_bytes);
+void rj_recon_put_context(const struct rj_crdt_recon *r, struct rj_recon_turn *t);
+/* Reads the other's context, which may be left out when it was told before. RJ_EPROTO and
+ * the errors of bytes. */
+RJ_NODISCARD enum rj_err rj_recon_get_context(struct rj_crdt_recon *r,
+                                              struct rj_recon_turn *t);
+void rj_recon_put_sum(struct rj_recon_turn *t, const struct rj_recon_sum *sum);
+/* The next item is this sum. */
+bool rj_recon_is_sum(struct rj_recon_turn *t, const struct rj_recon_sum *sum);
+/* The sum of all parts but those that are ours alone. */
+struct rj_recon_sum rj_recon_common_sum(const struct rj_crdt_recon *r);
+void rj_recon_put_symbols(const struct rj_crdt_recon *r, struct rj_recon_turn *t,
+                          uint64_t from, uint64_t to);
+/* The ids of the parts that we lack. */
+void rj_recon_put_wanted(struct rj_crdt_recon *r, struct rj_recon_turn *t);
+/* Reads what is wanted, as what is ours alone: each id must be one of ours, and be named
+ * once. RJ_EPROTO, RJ_ENOMEM. */
+RJ_NODISCARD enum rj_err rj_recon_get_wanted(struct rj_crdt_recon *r,
+                                             struct rj_bytes ids);
+/* The rows that are ours alone. RJ_ENOMEM, RJ_ELIMIT. */
+RJ_NODISCARD enum rj_err rj_recon_put_rows(struct rj_crdt_recon *r,
+                                           struct rj_recon_turn *t);
+/* All that the other lacks by its context. RJ_ENOMEM, RJ_ELIMIT. */
+RJ_NODISCARD enum rj_err rj_recon_put_diff(const struct rj_crdt_recon *r,
+                                           struct rj_recon_turn *t);
+/* Reads rows into what came in. RJ_EPROTO and the errors of bytes. */
+RJ_NODISCARD enum rj_err rj_recon_get_rows(struct rj_crdt_recon *r,
+                                           struct rj_recon_turn *t);
+
 #endif

@@ -12,7 +12,7 @@
 #include "base/prng.h"
 #include "crdt/recon.h"
 
-enum { CHECK_BITS = 64 - RJ_RECON_ID_BITS, ROOT_FIRST = 256, STEPS = 4 };
+enum { CHECK_BITS = 64 - RJ_RECON_ID_BITS, ROOT_FIRST = 256, STEPS = 4, ROUNDS = 4 };
 
 static uint64_t check_of(uint64_t id, uint64_t salt)
 {
@@ -136,21 +136,25 @@ static bool is_single(const struct peeling *p, uint64_t i)
            is_in(i, word, p->roots);
 }
 
-/* Takes the part out of all its symbols; the queue has room for each symbol once. */
+/* Takes the part out of all its symbols; the queue has room for each symbol once. What
+ * appears where nothing was left is a mixture that passed for a part: to take it out at
+ * once would show it where it came from, and so on. */
 static void peel(struct peeling *p, uint64_t word)
 {
     struct walk w = {p->roots, word, 0};
 
     for (; w.index < p->n; step(&w)) {
+        bool was_empty = p->symbols[w.index] == 0;
+
         p->symbols[w.index] ^= word;
-        if (p->queued < p->n && is_single(p, w.index))
+        if (!was_empty && p->queued < p->n && is_single(p, w.index))
             p->queue[p->queued++] = w.index;
     }
     rj_buf_append_raw(&p->words, &word, sizeof(word));
 }
 
-/* True: nothing is left in the symbols. */
-static bool peel_all(struct peeling *p)
+/* Every symbol once, and all that follows from it. */
+static void peel_all(struct peeling *p)
 {
     uint64_t i;
 
@@ -167,9 +171,25 @@ static bool peel_all(struct peeling *p)
             peel(p, p->symbols[at]);
         }
     }
-    for (i = 0; i < p->n && p->symbols[i] == 0; i++)
-        continue;
+}
+
+static bool is_empty(const struct peeling *p)
+{
+    uint64_t i = 0;
+
+    while (i < p->n && p->symbols[i] == 0)
+        i++;
     return i == p->n;
+}
+
+/* True: nothing is left in the symbols. */
+static bool solve(struct peeling *p)
+{
+    unsigned round;
+
+    for (round = 0; round < ROUNDS && !is_empty(p); round++)
+        peel_all(p);
+    return is_empty(p);
 }
 
 static int by_number(const void *a, const void *b)
@@ -223,7 +243,7 @@ enum rj_err rj_recon_symbols_get(const struct rj_parts *parts,
     for (i = 0; i < p.n; i++)
         p.symbols[i] = rj_reader_u64be(&r);
     mix_all(parts, roots, salt, p.symbols, p.n);
-    err = peel_all(&p) && p.n > 0 ? rj_buf_err(&p.words) : RJ_ENOENT;
+    err = solve(&p) && p.n > 0 ? rj_buf_err(&p.words) : RJ_ENOENT;
     if (err == RJ_OK)
         err = sort_out(parts, &p.words, diff);
 out:

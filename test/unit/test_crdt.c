@@ -40,7 +40,8 @@ TEST(a_removal_for_a_reader_leaves_other_places_alone)
 TEST(what_a_replica_says_again_for_a_reader_stands_once)
 {
     struct rj_crdt_opts opts = {.size = sizeof(opts), .type = RJ_CRDT_EWFLAG};
-    struct rj_crdt *a = new (RJ_CRDT_EWFLAG, "a"), *b = new (RJ_CRDT_EWFLAG, "b");
+    struct rj_crdt *a = crdt_new(RJ_CRDT_EWFLAG, "a");
+    struct rj_crdt *b = crdt_new(RJ_CRDT_EWFLAG, "b");
     struct rj_crdt *copy = NULL;
     struct rj_crdt_buf context = {0}, bytes = {0};
     struct rj_crdt_op op = {
