@@ -76,10 +76,9 @@ static void request(const struct device *d, bool all)
         must(rj_crdt_digest(d->v, &digest), "request");
     for (i = 0; i < sizeof(len); i++)
         len[i] = (uint8_t)(delta.len >> (24 - 8 * i));
-    if (fwrite(len, 1, 4, stdout) != 4 ||
-        fwrite(delta.ptr, 1, delta.len, stdout) != delta.len ||
-        fwrite(digest.ptr, 1, digest.len, stdout) != digest.len)
-        exit(1);
+    put((struct rj_bytes){len, sizeof(len)}, stdout);
+    put(rj_crdt_bytes(&delta), stdout);
+    put(rj_crdt_bytes(&digest), stdout);
     save(d->v, path(d, "asked"));
     rj_crdt_buf_free(&known);
     rj_crdt_buf_free(&delta);

@@ -44,6 +44,14 @@ static inline struct rj_bytes read_all(FILE *f)
     return (struct rj_bytes){data, n};
 }
 
+static inline void put(struct rj_bytes bytes, FILE *f)
+{
+    if (bytes.len > 0 && fwrite(bytes.ptr, 1, bytes.len, f) != bytes.len) {
+        perror("write");
+        exit(1);
+    }
+}
+
 /* Joins v with the value in a file, if it is there. */
 static inline void join_file(struct rj_crdt *v, const char *path)
 {
@@ -67,8 +75,9 @@ static inline void save(const struct rj_crdt *v, const char *path)
     (void)snprintf(other, sizeof(other), "%s.new", path);
     must(rj_crdt_encode(v, &bytes), path);
     f = fopen(other, "wb");
-    if (f == NULL || fwrite(bytes.ptr, 1, bytes.len, f) != bytes.len || fclose(f) != 0 ||
-        rename(other, path) != 0) {
+    if (f != NULL)
+        put(rj_crdt_bytes(&bytes), f);
+    if (f == NULL || fclose(f) != 0 || rename(other, path) != 0) {
         perror(path);
         exit(1);
     }

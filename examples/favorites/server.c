@@ -92,8 +92,7 @@ static void serve(const char *db, const char *names)
     (void)snprintf(path, sizeof(path), "%s/%u", db, fetch(db, now) + 1);
     save(v, path); /* store */
     each(db, names, NULL, forget);
-    if (fwrite(answer.ptr, 1, answer.len, stdout) != answer.len)
-        exit(1);
+    put(rj_crdt_bytes(&answer), stdout);
     rj_crdt_free(v);
     rj_crdt_buf_free(&answer);
     free((void *)(uintptr_t)all.ptr);

@@ -27,16 +27,16 @@ static enum rj_err see_all(struct naming *n, const struct rj_dots *theirs)
 /* By what both hold, and have seen: so no name comes twice. */
 static enum rj_err choose_name(struct naming *n, const struct rj_hash_key *key)
 {
-    struct rj_buf b = {.allocator = n->delta->allocator};
-    struct rj_hash_128 hash;
+    const struct rj_recon_sum *sum = &n->parts.sum;
+    struct rj_crdt_buf seen = {.allocator = n->delta->allocator};
+    enum rj_err err = rj_crdt_digest(n->delta, &seen);
+    struct rj_hash_128 hash = rj_hash_128(key, rj_crdt_bytes(&seen));
     uint8_t name[16];
-    enum rj_err err;
 
-    rj_buf_u64be(&b, n->parts.sum.low);
-    rj_buf_u64be(&b, n->parts.sum.high);
-    err = rj_code_put_digest(n->delta, &b);
-    hash = rj_hash_128(key, rj_buf_view(&b));
-    rj_buf_done(&b);
+    rj_crdt_buf_free(&seen);
+    rj_be_store64(name, hash.low ^ sum->low);
+    rj_be_store64(name + 8, hash.high ^ sum->high);
+    hash = rj_hash_128(key, RJ_BYTES_OF(name));
     rj_be_store64(name, hash.low);
     rj_be_store64(name + 8, hash.high);
     return err == RJ_OK ? rj_roster_add(n->delta->names, RJ_BYTES_OF(name), &n->name)

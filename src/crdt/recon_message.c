@@ -13,14 +13,23 @@ void rj_recon_put_built(struct rj_recon_turn *t, struct rj_buf *take_bytes)
     rj_buf_done(take_bytes);
 }
 
+/* What a call wrote that ended with err. */
+static enum rj_err put_written(struct rj_recon_turn *t, enum rj_err err,
+                               struct rj_crdt_buf *take_bytes)
+{
+    if (err == RJ_OK)
+        rj_cbor_put_bytes(&t->out, rj_crdt_bytes(take_bytes));
+    rj_crdt_buf_free(take_bytes);
+    return err;
+}
+
 void rj_recon_put_context(const struct rj_crdt_recon *r, struct rj_recon_turn *t)
 {
-    struct rj_buf b = {.allocator = r->v->allocator};
-    enum rj_err err = rj_code_put_digest(r->v, &b);
+    struct rj_crdt_buf digest = {.allocator = r->v->allocator};
+    enum rj_err err = put_written(t, rj_crdt_digest(r->v, &digest), &digest);
 
     if (err != RJ_OK)
-        rj_buf_fail(&b, err);
-    rj_recon_put_built(t, &b);
+        rj_buf_fail(&t->out, err);
 }
 
 void rj_recon_put_sum(struct rj_recon_turn *t, const struct rj_recon_sum *sum)
@@ -88,7 +97,7 @@ static enum rj_err tell_row(struct rj_crdt_recon *r, const struct rj_part *part,
 
 enum rj_err rj_recon_put_rows(struct rj_crdt_recon *r, struct rj_recon_turn *t)
 {
-    struct rj_buf b = {.allocator = r->v->allocator};
+    struct rj_crdt_buf bytes = {.allocator = r->v->allocator};
     struct rj_crdt *delta = rj_crdt_blank(r->v);
     enum rj_err err = delta != NULL ? RJ_OK : RJ_ENOMEM;
     size_t n = rj_recon_n(&r->diff.mine), i;
@@ -101,21 +110,16 @@ enum rj_err rj_recon_put_rows(struct rj_crdt_recon *r, struct rj_recon_turn *t)
         while (err == RJ_OK && at < r->parts.n && r->parts.items[at].again);
     }
     if (err == RJ_OK)
-        err = rj_code_put(delta, &b);
+        err = rj_code_encode(delta, &bytes);
     rj_crdt_free(delta);
-    rj_recon_put_built(t, &b);
-    return err;
+    return put_written(t, err, &bytes);
 }
 
 enum rj_err rj_recon_put_diff(const struct rj_crdt_recon *r, struct rj_recon_turn *t)
 {
     struct rj_crdt_buf delta = {.allocator = r->v->allocator};
-    enum rj_err err = rj_diff_encode(r->v, &r->theirs, &delta);
 
-    if (err == RJ_OK)
-        rj_cbor_put_bytes(&t->out, rj_crdt_bytes(&delta));
-    rj_crdt_buf_free(&delta);
-    return err;
+    return put_written(t, rj_diff_encode(r->v, &r->theirs, &delta), &delta);
 }
 
 /* ---- what both have, what is wanted */
