@@ -5,6 +5,7 @@
  * Enes, Almeida, Baquero, Leitao 2019, "Efficient synchronization of state-based CRDTs",
  * section 4 (join decompositions); here neighbouring dead dots stay together, for no
  * receiver gains from telling them apart. */
+#include "crdt/code.h"
 #include "crdt/seq.h"
 
 /* From dot on, in the span: one row, or the dots up to the next one. */
@@ -13,21 +14,19 @@ static enum rj_err take_rows(const struct rj_crdt *v, struct rj_span *span,
 {
     const struct rj_row *row =
         rj_rows_from(&v->rows, (struct rj_dot){span->from, span->origin});
-    struct rj_row *copy;
+    struct rj_told told;
 
-    if (row == NULL || row->dot.origin != span->origin || row->dot.seq > span->to)
+    if (row == NULL)
         return RJ_OK;
-    if (row->dot.seq > span->from) {
-        span->to = row->dot.seq - 1;
+    told = rj_row_tell(row);
+    if (told.dot.origin != span->origin || told.dot.seq > span->to)
+        return RJ_OK;
+    if (told.dot.seq > span->from) {
+        span->to = told.dot.seq - 1;
         return RJ_OK;
     }
     span->to = span->from;
-    copy = rj_row_new(v->allocator, rj_place_name(row->place), row->dot,
-                      rj_row_payload(row));
-    if (copy == NULL)
-        return RJ_ENOMEM;
-    rj_rows_put(&part->rows, copy);
-    return RJ_OK;
+    return rj_rows_put(&part->rows, &told, NULL);
 }
 
 /* The first run of the span; it lives as long as *run. */

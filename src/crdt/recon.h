@@ -12,7 +12,7 @@
 
 #include "base/hash.h"
 #include "base/reader.h"
-#include "crdt/value.h"
+#include "crdt/code.h"
 
 enum {
     RJ_RECON_ID_BITS = 48,

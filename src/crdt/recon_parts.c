@@ -16,18 +16,18 @@ static bool is_named(const struct rj_crdt *v, struct rj_bytes place)
 static struct rj_part part_of(const struct rj_crdt *v, const struct rj_row *row,
                               const struct rj_hash_key *key, struct rj_buf *room)
 {
-    struct rj_bytes place = rj_place_name(row->place), payload = rj_row_payload(row);
-    struct rj_part part = {.dot = row->dot, .named = is_named(v, place)};
+    struct rj_told told = rj_row_tell(row);
+    struct rj_part part = {.dot = told.dot, .named = is_named(v, told.place)};
     struct rj_hash_128 hash;
 
     rj_buf_clear(room);
-    rj_buf_varint(room, part.named ? row->dot.seq : 0);
-    rj_buf_varint(room, place.len);
-    rj_buf_append(room, place);
-    rj_buf_varint(room, payload.len);
-    rj_buf_append(room, payload);
+    rj_buf_varint(room, part.named ? told.dot.seq : 0);
+    rj_buf_varint(room, told.place.len);
+    rj_buf_append(room, told.place);
+    rj_buf_varint(room, told.payload.len);
+    rj_buf_append(room, told.payload);
     if (part.named)
-        rj_buf_append(room, rj_roster_get(v->names, row->dot.origin));
+        rj_buf_append(room, rj_roster_get(v->names, told.dot.origin));
     hash = rj_hash_128(key, rj_buf_view(room));
     part.low = hash.low;
     part.high = hash.high;
@@ -90,7 +90,7 @@ enum rj_err rj_parts_init(struct rj_parts *parts, const struct rj_crdt *v,
     enum rj_err err = RJ_OK;
 
     parts->allocator = v->allocator;
-    for (; err == RJ_OK && row != NULL; row = rj_rows_after(row)) {
+    for (; err == RJ_OK && row != NULL; row = rj_rows_after(&v->rows, row)) {
         struct rj_part part = part_of(v, row, key, &room);
 
         err = rj_buf_err(&room);
@@ -127,11 +127,10 @@ enum rj_err rj_part_copy(const struct rj_crdt *v, const struct rj_part *part,
                          struct rj_dot dot, struct rj_crdt *delta)
 {
     const struct rj_row *row = rj_rows_find(&v->rows, part->dot);
-    struct rj_row *copy =
-        rj_row_new(delta->allocator, rj_place_name(row->place), dot, rj_row_payload(row));
+    struct rj_told told = rj_row_tell(row);
+    enum rj_err err;
 
-    if (copy == NULL)
-        return RJ_ENOMEM;
-    rj_rows_put(&delta->rows, copy);
-    return rj_dots_note(&delta->seen, dot);
+    told.dot = dot;
+    err = rj_rows_put(&delta->rows, &told, NULL);
+    return err == RJ_OK ? rj_dots_note(&delta->seen, dot) : err;
 }
