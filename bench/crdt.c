@@ -222,10 +222,11 @@ static void run_join(uint64_t n)
     must(rj_crdt_diff(a, rj_crdt_bytes(&digest), &delta));
     seconds = cpu_seconds() - start;
     must(rj_crdt_encode(a, &state));
-    printf("difference against a digest of %zu bytes: %zu bytes (keys and removals alone: "
-           "%llu), made in %.2f ms; the state then: %.2f bytes an element\n",
-           digest.len, delta.len, (unsigned long long)(some * KEY + some * 13 / 10),
-           seconds * 1e3, (double)state.len / (double)n);
+    printf(
+        "difference against a digest of %zu bytes: %zu bytes (keys and removals alone: "
+        "%llu), made in %.2f ms; the state then: %.2f bytes an element\n",
+        digest.len, delta.len, (unsigned long long)(some * KEY + some * 13 / 10),
+        seconds * 1e3, (double)state.len / (double)n);
     start = cpu_seconds();
     must(rj_crdt_join_bytes(b, rj_crdt_bytes(&delta), NULL));
     printf("joined in %.2f ms\n", (cpu_seconds() - start) * 1e3);

@@ -154,9 +154,9 @@ struct rj_crdt_opts {
                                           reading themselves */
     rj_crdt_check_fn *check;           /* NULL: nothing is refused */
     void *user;                        /* for check */
-    struct rj_bytes secret; /* borrowed for the call: 16 bytes or more that nobody else can
-                               know, lest somebody make keys that are slow to find. Empty:
-                               replica in its stead */
+    struct rj_bytes secret; /* borrowed for the call: 16 bytes or more that nobody else
+                               can know, lest somebody make keys that are slow to find.
+                               Empty: replica in its stead */
 };
 
 /* An empty value. RJ_EINVAL: unknown type or rule, a name longer than RJ_CRDT_NAME_MAX.

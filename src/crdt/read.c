@@ -238,8 +238,10 @@ enum rj_err rj_crdt_count(const struct rj_crdt *v, const struct rj_crdt_where *w
     if (err == RJ_OK) {
         struct rj_bytes prefix = rj_buf_view(&place);
 
-        *ret_n = 0;
-        for (at = first_shown(v, type, prefix); at != NULL;
+        bool all = prefix.len == 0 && type->is_shown == NULL;
+
+        *ret_n = all ? rj_rows_places(&v->rows) : 0;
+        for (at = all ? NULL : first_shown(v, type, prefix); at != NULL;
              at = next_shown(v, type, prefix, at))
             ++*ret_n;
     }
