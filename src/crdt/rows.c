@@ -17,6 +17,12 @@ static struct rj_row *row_at(const struct rj_rows *rows, uint32_t ref)
     return ref != 0 ? rj_slab_at(&rows->store->slab, ref) : NULL;
 }
 
+/* Of a reference that is one. */
+static struct rj_row *row_of(const struct rj_rows *rows, uint32_t ref)
+{
+    return rj_slab_at(&rows->store->slab, ref);
+}
+
 static uint64_t hash_of(const struct rj_rows *rows, struct rj_bytes place)
 {
     return rj_slots_hash(&rows->store->slots, none, place);
@@ -300,7 +306,7 @@ static void note_change(const struct rj_rows *rows)
 static bool link_row(struct rj_rows *rows, uint32_t ref)
 {
     struct rj_row_store *s = rows->store;
-    struct rj_row *row = row_at(rows, ref);
+    struct rj_row *row = row_of(rows, ref);
     uint64_t hash = hash_of(rows, rj_row_place(row));
     const uint32_t *slot = rj_slots_find(&s->slots, hash, none, rj_row_place(row));
     struct rj_row *first;
@@ -308,8 +314,8 @@ static bool link_row(struct rj_rows *rows, uint32_t ref)
     if (slot != NULL) {
         if (!rj_slab_own(&s->slab, *slot))
             return false;
-        first = row_at(rows, *slot);
-        row_at(rows, ref)->next = first->next;
+        first = row_of(rows, *slot);
+        row_of(rows, ref)->next = first->next;
         first->next = ref;
         return true;
     }
@@ -335,7 +341,7 @@ enum rj_err rj_rows_put(struct rj_rows *rows, const struct rj_told *told,
     ref = rj_slab_new(&rows->store->slab, n, m);
     if (ref == 0)
         return RJ_ENOMEM;
-    row = row_at(rows, ref);
+    row = row_of(rows, ref);
     row->seq[0] = (uint32_t)told->dot.seq;
     row->seq[1] = (uint32_t)(told->dot.seq >> 32);
     row->origin = (uint16_t)told->dot.origin;
@@ -370,13 +376,13 @@ enum rj_err rj_rows_own(struct rj_rows *rows, struct rj_dot dot)
 
     if (!s->shared)
         return RJ_OK;
-    hash = hash_of(rows, rj_row_place(row_at(rows, ref)));
-    slot = rj_slots_find(&s->slots, hash, none, rj_row_place(row_at(rows, ref)));
-    if (s->order.made && !rj_order_own(&s->order, row_at(rows, *slot)))
+    hash = hash_of(rows, rj_row_place(row_of(rows, ref)));
+    slot = rj_slots_find(&s->slots, hash, none, rj_row_place(row_of(rows, ref)));
+    if (s->order.made && !rj_order_own(&s->order, row_of(rows, *slot)))
         return RJ_ENOMEM;
-    for (ref = *slot; ref != 0; ref = row_at(rows, ref)->next) {
+    for (ref = *slot; ref != 0; ref = row_of(rows, ref)->next) {
         if (!rj_slab_own(&s->slab, ref) ||
-            !rj_lines_own(&s->lines, rj_row_dot(row_at(rows, ref))))
+            !rj_lines_own(&s->lines, rj_row_dot(row_of(rows, ref))))
             return RJ_ENOMEM;
     }
     return rj_slots_own(&s->slots, hash) ? RJ_OK : RJ_ENOMEM;
@@ -394,7 +400,7 @@ static void sweep(struct rj_rows *rows, const struct rj_row *marked)
     struct rj_row *row, *last = NULL;
 
     for (; ref != 0; ref = next) {
-        row = row_at(rows, ref);
+        row = row_of(rows, ref);
         next = row->next;
         if ((row->seq[1] & MARK) != 0) {
             row->next = ref;
@@ -411,7 +417,7 @@ static void sweep(struct rj_rows *rows, const struct rj_row *marked)
     if (first == old)
         return;
     if (s->order.made)
-        rj_order_change(&s->order, row_at(rows, old), first);
+        rj_order_change(&s->order, row_of(rows, old), first);
     if (first != 0)
         *slot = first;
     else
@@ -420,7 +426,7 @@ static void sweep(struct rj_rows *rows, const struct rj_row *marked)
 
 static void take_out(struct rj_rows *rows, uint32_t ref)
 {
-    struct rj_row *row = row_at(rows, ref);
+    struct rj_row *row = row_of(rows, ref);
 
     if (row->next != ref)
         sweep(rows, row);
@@ -436,12 +442,12 @@ void rj_rows_drop_all(struct rj_rows *rows, const uint32_t *refs, size_t n)
 
     for (i = 0; i < n; i++) {
         if (i + AHEAD < n)
-            __builtin_prefetch(row_at(rows, refs[i + AHEAD]));
-        row_at(rows, refs[i])->seq[1] |= MARK;
+            __builtin_prefetch(row_of(rows, refs[i + AHEAD]));
+        row_of(rows, refs[i])->seq[1] |= MARK;
     }
     for (i = 0; i < n; i++) {
         if (i + AHEAD < n)
-            rj_rows_expect(rows, rj_row_place(row_at(rows, refs[i + AHEAD])));
+            rj_rows_expect(rows, rj_row_place(row_of(rows, refs[i + AHEAD])));
         take_out(rows, refs[i]);
     }
 }

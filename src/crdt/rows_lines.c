@@ -146,8 +146,7 @@ static size_t page_size(uint32_t cap)
 
 static void release(const struct rj_lines *l, struct rj_entry *e)
 {
-    if (e->page != NULL && --e->page->users == 0)
-        rj_mem_free(l->allocator, e->page, page_size(e->cap));
+    rj_piece_release(l->allocator, e->page, page_size(e->cap));
     e->page = NULL;
     e->cap = 0;
 }
@@ -168,11 +167,10 @@ static void copy_refs(const struct rj_entry *e, struct rj_page *to, uint32_t cap
 /* Gives the entry a page of its own, with room for cap references. */
 static bool set_page(const struct rj_lines *l, struct rj_entry *e, uint32_t cap)
 {
-    struct rj_page *page = rj_mem_new(l->allocator, page_size(cap));
+    struct rj_page *page = rj_piece_new(l->allocator, page_size(cap));
 
     if (page == NULL)
         return false;
-    page->users = 1;
     if (e->page != NULL)
         copy_refs(e, page, cap);
     release(l, e);

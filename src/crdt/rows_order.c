@@ -40,8 +40,7 @@ static uint64_t lead_of(struct rj_bytes place)
 
 static void release(const struct rj_order *o, struct rj_leaf *leaf)
 {
-    if (--leaf->users == 0)
-        rj_mem_free(o->allocator, leaf, sizeof(*leaf));
+    rj_piece_release(o->allocator, leaf, sizeof(*leaf));
 }
 
 /* Room for one more leaf. */
@@ -64,12 +63,10 @@ static bool reserve(struct rj_order *o)
 static struct rj_leaf *insert_leaf(struct rj_order *o, uint32_t at)
 {
     struct rj_leaf *leaf =
-        reserve(o) ? rj_mem_new(o->allocator, sizeof(struct rj_leaf)) : NULL;
+        reserve(o) ? rj_piece_new(o->allocator, sizeof(struct rj_leaf)) : NULL;
 
     if (leaf == NULL)
         return NULL;
-    leaf->users = 1;
-    leaf->n = 0;
     memmove(&o->at[at + 1], &o->at[at], (o->n - at) * sizeof(struct rj_leaf *));
     o->at[at] = leaf;
     o->n++;
@@ -179,7 +176,7 @@ static bool own_leaf(struct rj_order *o)
 
     if (o->at[o->leaf]->users == 1)
         return true;
-    copy = rj_mem_new(o->allocator, sizeof(*copy));
+    copy = rj_piece_new(o->allocator, sizeof(*copy));
     if (copy == NULL)
         return false;
     *copy = *o->at[o->leaf];

@@ -64,17 +64,17 @@ static bool grow_table(const struct rj_slab *s, struct rj_blocks *t)
 
 static struct rj_block *new_block(const struct rj_slab *s, size_t size)
 {
-    struct rj_block *b = rj_mem_new(s->allocator, sizeof(*b) + size);
+    struct rj_block *b = rj_piece_new(s->allocator, sizeof(*b) + size);
 
     if (b != NULL)
-        *b = (struct rj_block){.users = 1, .size = (uint32_t)size};
+        b->size = (uint32_t)size;
     return b;
 }
 
 static void release(const struct rj_slab *s, struct rj_block *b)
 {
-    if (b != NULL && --b->users == 0)
-        rj_mem_free(s->allocator, b, sizeof(*b) + b->size);
+    if (b != NULL)
+        rj_piece_release(s->allocator, b, sizeof(*b) + b->size);
 }
 
 static bool own(const struct rj_slab *s, struct rj_block **b)

@@ -76,12 +76,10 @@ static uint8_t tag_of(uint64_t hash)
 static struct rj_segment *new_segment(const struct rj_slots *s, uint32_t cap,
                                       uint32_t depth)
 {
-    struct rj_segment *g = rj_mem_new(s->allocator, segment_size(cap));
+    struct rj_segment *g = rj_piece_new(s->allocator, segment_size(cap));
 
     if (g == NULL)
         return NULL;
-    memset(g, 0, segment_size(cap));
-    g->users = 1;
     g->cap = cap;
     g->depth = depth;
     return g;
@@ -89,8 +87,7 @@ static struct rj_segment *new_segment(const struct rj_slots *s, uint32_t cap,
 
 static void release(const struct rj_slots *s, struct rj_segment *g)
 {
-    if (--g->users == 0)
-        rj_mem_free(s->allocator, g, segment_size(g->cap));
+    rj_piece_release(s->allocator, g, segment_size(g->cap));
 }
 
 static size_t index_of(const struct rj_slots *s, uint64_t hash)
@@ -197,7 +194,7 @@ static bool own(struct rj_slots *s, struct rj_segment *g, uint64_t hash)
 
     if (g->users == 1)
         return true;
-    copy = rj_mem_new(s->allocator, segment_size(g->cap));
+    copy = rj_piece_new(s->allocator, segment_size(g->cap));
     if (copy == NULL)
         return false;
     memcpy(copy, g, segment_size(g->cap));

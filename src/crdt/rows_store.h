@@ -9,6 +9,13 @@
 
 #include "crdt/rows.h"
 
+/* ---- rows_piece.c: what begins with the number of its users */
+
+/* Zeroed, one user. NULL: no memory. */
+RJ_NODISCARD void *rj_piece_new(const struct rj_allocator *allocator, size_t size);
+/* One user less; the last one frees it. NULL is accepted. */
+void rj_piece_release(const struct rj_allocator *allocator, void *piece, size_t size);
+
 /* ---- rows_slab.c: memory of rows */
 
 struct rj_block {
