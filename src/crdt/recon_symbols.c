@@ -228,27 +228,25 @@ enum rj_err rj_recon_symbols_get(const struct rj_parts *parts,
 {
     struct peeling p = {.roots = roots, .salt = salt};
     struct rj_reader r = rj_reader_of(bytes);
-    enum rj_err err = RJ_ENOMEM;
+    enum rj_err err;
     uint64_t i;
     size_t size;
 
     p.n = bytes.len / RJ_RECON_SYMBOL_LEN;
     p.steps = STEPS * p.n;
     p.words.allocator = parts->allocator;
-    size = (size_t)p.n * sizeof(uint64_t) + 1;
+    size = 2 * (size_t)p.n * sizeof(uint64_t) + 1;
     p.symbols = rj_mem_new(parts->allocator, size);
-    p.queue = rj_mem_new(parts->allocator, size);
-    if (p.symbols == NULL || p.queue == NULL)
-        goto out;
+    if (p.symbols == NULL)
+        return RJ_ENOMEM;
+    p.queue = p.symbols + p.n;
     for (i = 0; i < p.n; i++)
         p.symbols[i] = rj_reader_u64be(&r);
     mix_all(parts, roots, salt, p.symbols, p.n);
     err = solve(&p) && p.n > 0 ? rj_buf_err(&p.words) : RJ_ENOENT;
     if (err == RJ_OK)
         err = sort_out(parts, &p.words, diff);
-out:
     rj_mem_free(parts->allocator, p.symbols, size);
-    rj_mem_free(parts->allocator, p.queue, size);
     rj_buf_done(&p.words);
     return err;
 }
