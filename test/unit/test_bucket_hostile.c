@@ -321,25 +321,12 @@ static void restart(struct history *h, unsigned r)
 {
     struct net *net = h->net;
     struct state_text *before = malloc(sizeof(*before)), *after = malloc(sizeof(*after));
-    struct rj_sum sum = net_sum(net, r, 0), again;
-    struct rj_view *view = NULL;
-    struct rj_writes w = {0};
 
     assert_true(before != NULL && after != NULL);
     state_describe(net, r, 0, before);
-    assert_ok(net_kind(net, r)->ops->collect(net_kind(net, r), &w));
-    assert_ok(h->store[r]->ops->write(h->store[r], &w, true));
-    rj_writes_done(&w);
-    net_close_replica(net, r);
-    net->r[r].bucket = net_open_bucket(net, r);
-    assert_ok(h->store[r]->ops->view_open(h->store[r], &view));
-    assert_ok(net_kind(net, r)->ops->load(net_kind(net, r), h->store[r]->ops, view));
-    h->store[r]->ops->view_close(view);
+    net_restart(net, r, h->store[r]);
     state_describe(net, r, 0, after);
     state_assert_equal(before, after);
-    again = net_sum(net, r, 0);
-    assert_int_equal(sum.lo, again.lo);
-    assert_int_equal(sum.hi, again.hi);
     free(before);
     free(after);
 }

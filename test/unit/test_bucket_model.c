@@ -415,71 +415,37 @@ static void deliver_something(struct history *h, unsigned r)
     }
 }
 
-static void check_joined(struct net *net, unsigned r)
-{
-    struct replica *rep = &net->r[r];
-
-    assert_ok(rj_contexts_min(&rep->ctx, &rep->vv));
-    if (!rj_contexts_are_equal(&rep->ctx))
-        return;
-    rj_contexts_done(&rep->ctx);
-    rep->joining = false;
-}
-
 /* Begins a state transfer, or takes the next range of one. */
 static void transfer_something(struct history *h, unsigned r)
 {
     struct net *net = h->m.net;
-    struct replica *rep = &net->r[r];
     unsigned from = (r + 1 + below(h, REPLICAS - 1)) % REPLICAS;
     struct rj_range range = {0, UINT64_MAX};
-    struct rj_vv S = {0};
 
     if (net->r[from].joining)
         return;
-    if (!rep->joining) {
-        (void)net_cut(net, r, NULL);
-        assert_ok(rj_contexts_init(&rep->ctx, &rep->vv));
-        rep->joining = true;
-    }
     if (chance(h, 70)) {
         range.from = rj_prng_u64(&h->rng);
         range.to = chance(h, 50) ? UINT64_MAX : range.from | rj_prng_u64(&h->rng);
     }
-    /* One context for the range: narrow it to the item that its begin lies in. */
-    if (rj_contexts_at(&rep->ctx, range.from)->range.to < range.to)
-        range.to = rj_contexts_at(&rep->ctx, range.from)->range.to;
-    (void)net_cut(net, from, NULL);
-    range.to = net_take_range(net, from, r, &rj_contexts_at(&rep->ctx, range.from)->have,
-                              range, 1 + below(h, 300));
-    net_translate(net, from, &net->r[from].vv, r, &S);
-    assert_ok(rj_contexts_split(&rep->ctx, range));
-    assert_ok(rj_contexts_join(&rep->ctx, range, &S));
-    rj_vv_done(&S);
-    check_joined(net, r);
+    (void)net_join_range(net, from, r, range, 1 + below(h, 300));
 }
 
 static void finish_transfer(struct history *h, unsigned r)
 {
     struct net *net = h->m.net;
-    struct replica *rep = &net->r[r];
-    struct rj_vv max = {0};
+    uint64_t at = 0;
     unsigned from;
 
-    if (!rep->joining)
+    if (!net->r[r].joining)
         return;
-    for (from = 0; from == r || net->r[from].joining; from++)
-        assert_true(from < REPLICAS - 1);
+    from = net_holder(net, r);
     net_catch_up(net, from, false);
-    for (size_t i = 0; i < rep->ctx.n; i++) {
-        net_take_range(net, from, r, &rep->ctx.items[i].have, rep->ctx.items[i].range,
-                       SIZE_MAX);
+    while (net->r[r].joining) {
+        struct rj_range rest = {at, UINT64_MAX};
+
+        at = net_join_range(net, from, r, rest, SIZE_MAX).to + 1;
     }
-    net_translate(net, from, &net->r[from].vv, r, &max);
-    assert_ok(rj_contexts_join(&rep->ctx, (struct rj_range){0, UINT64_MAX}, &max));
-    rj_vv_done(&max);
-    check_joined(net, r);
-    assert_false(rep->joining);
 }
 
 /* The writes that r has not cut get the dots that they have been issued again under. */
@@ -583,29 +549,12 @@ static void rebase(struct history *h, unsigned r)
 
 static void collect(struct history *h, unsigned r)
 {
-    struct rj_writes w = {0};
-
-    assert_ok(net_kind(h->m.net, r)->ops->collect(net_kind(h->m.net, r), &w));
-    assert_ok(h->store[r]->ops->write(h->store[r], &w, true));
-    rj_writes_done(&w);
+    net_collect(h->m.net, r, h->store[r]);
 }
 
-/* Writes to the store what changed, and loads it into another bucket. */
 static void restart(struct history *h, unsigned r)
 {
-    struct net *net = h->m.net;
-    struct rj_view *view = NULL;
-    struct rj_sum before = net_sum(net, r, 0), after;
-
-    collect(h, r);
-    net_close_replica(net, r);
-    net->r[r].bucket = net_open_bucket(net, r);
-    assert_ok(h->store[r]->ops->view_open(h->store[r], &view));
-    assert_ok(net_kind(net, r)->ops->load(net_kind(net, r), h->store[r]->ops, view));
-    h->store[r]->ops->view_close(view);
-    after = net_sum(net, r, 0);
-    assert_int_equal(before.lo, after.lo);
-    assert_int_equal(before.hi, after.hi);
+    net_restart(h->m.net, r, h->store[r]);
     compare(h, r);
 }
 

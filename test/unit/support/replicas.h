@@ -440,6 +440,84 @@ static inline void net_take_all(struct net *net, unsigned from, unsigned to,
     net_reset_writer(net, to);
 }
 
+/* What r takes over of one range is known to it there; all ranges alike: it has joined.
+ */
+static inline void net_note_range(struct net *net, unsigned from, unsigned r,
+                                  struct rj_range range)
+{
+    struct replica *rep = &net->r[r];
+    struct rj_vv S = {0};
+
+    net_translate(net, from, &net->r[from].vv, r, &S);
+    assert_ok(rj_contexts_split(&rep->ctx, range));
+    assert_ok(rj_contexts_join(&rep->ctx, range, &S));
+    assert_ok(rj_contexts_min(&rep->ctx, &rep->vv));
+    rj_vv_done(&S);
+    if (!rj_contexts_are_equal(&rep->ctx))
+        return;
+    rj_contexts_done(&rep->ctx);
+    rep->joining = false;
+}
+
+/* Begins a state transfer to r, or takes the next range of one: the begin of `range` as
+ * far as it has one context and fits the budget. Returns what was taken. */
+static inline struct rj_range net_join_range(struct net *net, unsigned from, unsigned r,
+                                             struct rj_range range, size_t budget)
+{
+    struct replica *rep = &net->r[r];
+    const struct rj_context *at;
+
+    if (!rep->joining) {
+        (void)net_cut(net, r, NULL);
+        assert_ok(rj_contexts_init(&rep->ctx, &rep->vv));
+        rep->joining = true;
+    }
+    at = rj_contexts_at(&rep->ctx, range.from);
+    if (at->range.to < range.to)
+        range.to = at->range.to;
+    (void)net_cut(net, from, NULL);
+    range.to = net_take_range(net, from, r, &at->have, range, budget);
+    net_note_range(net, from, r, range);
+    return range;
+}
+
+/* Somebody else who has joined: from whom r takes the rest. */
+static inline unsigned net_holder(const struct net *net, unsigned r)
+{
+    unsigned from;
+
+    for (from = 0; from == r || net->r[from].joining; from++)
+        assert_true(from < net->n - 1);
+    return from;
+}
+
+/* Writes what changed since the last time. */
+static inline void net_collect(struct net *net, unsigned r, struct rj_store *store)
+{
+    struct rj_writes w = {0};
+
+    assert_ok(net_kind(net, r)->ops->collect(net_kind(net, r), &w));
+    assert_ok(store->ops->write(store, &w, true));
+    rj_writes_done(&w);
+}
+
+/* The same, and goes on with another bucket that has read the store. */
+static inline void net_restart(struct net *net, unsigned r, struct rj_store *store)
+{
+    struct rj_sum before = net_sum(net, r, 0), after;
+    struct rj_view *view = NULL;
+
+    net_collect(net, r, store);
+    net_close_replica(net, r);
+    net->r[r].bucket = net_open_bucket(net, r);
+    assert_ok(store->ops->view_open(store, &view));
+    assert_ok(net_kind(net, r)->ops->load(net_kind(net, r), store->ops, view));
+    store->ops->view_close(view);
+    after = net_sum(net, r, 0);
+    assert_int_equal(before.lo, after.lo);
+    assert_int_equal(before.hi, after.hi);
+}
+
 /* Writes that were never cut, kept for being issued again. */
 struct net_pending {
     struct rj_buf ops;
