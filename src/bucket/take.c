@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* State transfer, the asking side (R5): joins a part that was read at the holder's vector
  * S into a state whose vector is C. Of a version the vectors tell what its absence means:
- * where it is missing although the vector covers it, it was overwritten. Runs of
- * increments join field by field; removal records are kept by whoever has them.
+ * where it is missing although the vector covers it, it was overwritten: the rule of
+ * crdt/join.c, without gaps. Runs of increments join field by field; removal records are
+ * kept by whoever has them.
  * Almeida, Shoker, Baquero 2018, "Delta state replicated data types", section 7. */
 #include "base/cbor.h"
 #include "bucket/state.h"
