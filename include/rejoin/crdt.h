@@ -41,7 +41,8 @@ enum {
     RJ_CRDT_REPLICAS_MAX = 65536,         /* names in one value */
     RJ_CRDT_SPANS_MAX = 1 << 24,          /* gaps that a context may have */
     RJ_CRDT_HELD_MAX = 65536,             /* removals that wait for what they remove */
-    RJ_CRDT_KEYS_MAX = 65536              /* keys that one change may name */
+    RJ_CRDT_KEYS_MAX = 65536,             /* keys that one change may name */
+    RJ_CRDT_DIGEST_LEN = 32               /* bytes of a digest of a value */
 };
 
 /* The table of types: X(number on the wire, NAME, name, what one reads). A type is a line
@@ -133,14 +134,33 @@ struct rj_crdt_rules {
     size_t size; /* sizeof(struct rj_crdt_rules), or 0: all defaults */
     enum rj_crdt_bias bias;
     enum rj_crdt_tie tie;
+    /* In the caller's unit of time, for this library reads no clock: for how long rows
+     * live, and for how long removals are kept (rj_crdt_forget). 0: for ever. */
+    uint64_t ttl, horizon;
+    /* Number of a validation rule that all share. Not 0: opts.judge is that rule, and
+     * what others send is judged too. Not for lists and texts. */
+    uint64_t check;
+    /* Values of registers and maps that are longer are told by digest (opts.digest, the
+     * same for all), their bytes on demand: rj_crdt_missing. 0: none are. */
+    uint64_t lazy_bytes;
 };
 
 struct rj_crdt_op;
+struct rj_crdt_row;
 
 /* Judges a change before it is made. v is as it was; must not change it. Anything but
  * RJ_OK refuses the change (the call returns it). */
 typedef enum rj_err rj_crdt_check_fn(void *user, const struct rj_crdt *v,
                                      const struct rj_crdt_op *op);
+
+/* Judges a row by what it says alone, else replicas that share the rule would come to
+ * differ; so a value that is told by digest is missing there. False: it is refused. */
+typedef bool rj_crdt_judge_fn(void *user, const struct rj_crdt_row *row);
+
+/* The digest of bytes that come from others: one that nobody can find two values for
+ * (SHA-256), or liars can give some replicas other bytes than others. */
+typedef void rj_crdt_digest_fn(void *user, struct rj_bytes bytes,
+                               uint8_t ret_digest[RJ_CRDT_DIGEST_LEN]);
 
 struct rj_crdt_opts {
     size_t size; /* sizeof(struct rj_crdt_opts) */
@@ -152,11 +172,15 @@ struct rj_crdt_opts {
     const struct rj_allocator *allocator; /* borrowed, outlives the value; NULL: malloc */
     const struct rj_crdt_clock *clock; /* borrowed; NULL: ops with RJ_CRDT_NOW carry the
                                           reading themselves */
-    rj_crdt_check_fn *check;           /* NULL: nothing is refused */
-    void *user;                        /* for check */
-    struct rj_bytes secret; /* borrowed for the call: 16 bytes or more that nobody else
-                               can know, lest somebody make keys that are slow to find.
-                               Empty: replica in its stead */
+    rj_crdt_check_fn *check;           /* NULL: no change is refused */
+    rj_crdt_judge_fn *judge;   /* NULL: no row is refused. Rows of own changes are judged
+                                  always (RJ_EDENIED), received ones if rules.check is not
+                                  0: then a refused one counts as seen and is not kept */
+    rj_crdt_digest_fn *digest; /* needed with rules.lazy_bytes */
+    void *user;                /* for check, judge and digest */
+    struct rj_bytes secret;    /* borrowed for the call: 16 bytes or more that nobody else
+                                  can know, lest somebody make keys that are slow to find.
+                                  Empty: replica in its stead */
 };
 
 /* An empty value. RJ_EINVAL: unknown type or rule, a name longer than RJ_CRDT_NAME_MAX.
@@ -288,6 +312,7 @@ struct rj_crdt_report {
     uint64_t dropped; /* rows that went */
     uint64_t known;   /* rows that were here already */
     uint64_t stale;   /* rows that had been here and are gone: the sender is behind */
+    uint64_t refused; /* rows that the shared validation rule refused */
 };
 
 /* v := v joined with other, a value of the same type and rules (RJ_EUPGRADE; RJ_ETYPE).
@@ -352,8 +377,9 @@ struct rj_crdt_cursor {
 
 /* The parts of which v is the join, one a call, each a delta: a row; the dots between two
  * rows, which say what is gone; a run of a list or text; a removal that waits. No two say
- * the same. RJ_ENOENT: no more. v must not change meanwhile. O(r + log n) each. (Enes et
- * al. 2019, "Efficient synchronization of state-based CRDTs": join decomposition.) */
+ * the same. RJ_ENOENT: no more. RJ_ECLOSED: v has a horizon or heirs, which say something
+ * of all rows. v must not change meanwhile. O(r + log n) each. (Enes et al. 2019,
+ * "Efficient synchronization of state-based CRDTs": join decomposition.) */
 RJ_NODISCARD RJ_API enum rj_err rj_crdt_part(const struct rj_crdt *v,
                                              struct rj_crdt_cursor *cursor,
                                              struct rj_crdt_buf *ret_delta);
@@ -365,7 +391,8 @@ RJ_NODISCARD RJ_API enum rj_err rj_crdt_part(const struct rj_crdt *v,
  * hashes of what their rows say, never by dots. What a row has that stands for its
  * replica, as a counter's do, counts as the same only if it is the same row. Not for
  * lists and texts, whose elements are what their dots are, nor for vv and causal_context
- * (RJ_EINVAL).
+ * (RJ_EINVAL), nor once a removal was forgotten or somebody retired (RJ_ECLOSED): what is
+ * made of that is known by dots alone.
  *
  * The outcome is the union. That one side has removed what the other has cannot be told
  * from never having had it: it comes back, unless the context of who removed it has the
@@ -432,7 +459,7 @@ rj_crdt_flag(const struct rj_crdt *v, const struct rj_crdt_where *where, bool *r
 RJ_NODISCARD RJ_API enum rj_err rj_crdt_contains(const struct rj_crdt *v,
                                                  const struct rj_crdt_where *where,
                                                  struct rj_bytes key, bool *ret_is);
-/* Elements, keys. O(rows of the place). */
+/* Elements, keys; of lists and texts in O(1). O(rows of the place). */
 RJ_NODISCARD RJ_API enum rj_err rj_crdt_count(const struct rj_crdt *v,
                                               const struct rj_crdt_where *where,
                                               uint64_t *ret_n);
@@ -442,7 +469,9 @@ struct rj_crdt_row {
     struct rj_bytes path;    /* ormap: the keys down to it, each a CBOR byte string */
     enum rj_crdt_type at;    /* ormap: the type that stands there */
     struct rj_bytes key;     /* element, key, identity */
-    struct rj_bytes value;   /* empty if the type has none */
+    struct rj_bytes value;   /* empty if the type has none, or it is missing */
+    uint64_t length;         /* of the value */
+    bool missing;            /* the value is known by its digest only */
     struct rj_bytes tag;     /* orset_tagged */
     struct rj_bytes replica; /* who wrote it: with seq the dot */
     uint64_t seq;
@@ -465,6 +494,99 @@ RJ_NODISCARD RJ_API enum rj_err rj_crdt_compare(const struct rj_crdt *v,
  * s). */
 RJ_API bool rj_crdt_has_seen(const struct rj_crdt *v, struct rj_bytes replica,
                              uint64_t seq);
+
+/* ---- observing */
+
+/* From now on v notes what its changes and joins do to what it shows (on), or no more.
+ * A value that is watched pays for it: O(rows of the place) a place that is touched. */
+RJ_NODISCARD RJ_API enum rj_err rj_crdt_watch(struct rj_crdt *v, bool on);
+/* The next thing noted, as JSON:
+ *
+ *   {"path": [...], "old": ..., "new": ...}
+ *   {"path": [], "pos": 5, "deleted": 2, "inserted": "abc"}     lists (an array), texts
+ *
+ * path: of a set the element (old and new: true or false), of a map its key (null: not
+ * there), in an ormap the keys down to a leaf, else empty: the whole value. Shorter paths
+ * come first; an object goes with its last key. The splices of a sequence are done one
+ * after another. It is asked for, nothing calls back, so an observer may change v at
+ * once. One entry a place however often it changed. RJ_ENOENT: nothing more. O(rows of
+ * the place); of a sequence O(runs), once for all its splices. */
+RJ_NODISCARD RJ_API enum rj_err rj_crdt_patch(struct rj_crdt *v,
+                                              struct rj_crdt_buf *ret_json);
+
+/* ---- forgetting */
+
+/* Moves the horizon, of values whose rules have one (RJ_EINVAL), to what v and the makers
+ * of all n digests have seen: removals in it are forgotten, and what loses against them
+ * goes. Given the latest digest of every other replica, nobody can miss anything. Given a
+ * digest that v itself made rules.horizon ago, whoever was away for longer is refused
+ * from then on: rj_crdt_diff against its digest and joins with it give RJ_ECLOSED, and
+ * so do joins of its own with what it is sent. Then it takes a whole state
+ * (rj_crdt_encode); where that is refused as well, it must be re-based.
+ *
+ * What is forgotten is decided: it does not return, whatever the clocks say, but may be
+ * added anew. A delta made before its maker had the horizon is refused too; the next
+ * difference brings what is in it. Values move their horizons independently; states
+ * (not always differences) with different ones join. Lists, texts, version vectors keep
+ * no removals. Rows past rules.ttl go by an RJ_CRDT_CLEAR or RJ_CRDT_REMOVE on behalf of
+ * the reader that v was then: RJ_CRDT_CAUSED with its context of that time. O(n log n).
+ * (Baquero, Almeida, Shoker 2017, "Pure operation-based CRDTs": causal stability; Ivanov
+ * 2016, "CRDTs in NavCloud".) */
+RJ_NODISCARD RJ_API enum rj_err rj_crdt_forget(struct rj_crdt *v,
+                                               const struct rj_bytes *digests, size_t n,
+                                               struct rj_crdt_buf *ret_delta);
+
+/* v := other, a whole state, and on top of it, written anew under a new name, what v
+ * alone had done: rows of its own that other has not seen, and the removal of what v had
+ * seen go. What others had done comes from them. The old name retires in favour of the
+ * new one. For who was refused with RJ_ECLOSED; not for lists and texts, which never are.
+ * RJ_EINVAL: v is not older than other's horizon (so it is other that must be re-based).
+ * RJ_EEXIST: somebody has written under that name. O((n + d) log n). */
+RJ_NODISCARD RJ_API enum rj_err rj_crdt_rebase(struct rj_crdt *v,
+                                               const struct rj_crdt *other,
+                                               struct rj_bytes new_replica);
+/* Replica `name` will never write again (v itself: RJ_ECLOSED from then on), and `heir`
+ * takes over what it had: its rights, and so all that a bcounter lets only it take away.
+ * Its counts go on counting under its name, also those that come late. Idempotent; two
+ * who name different heirs agree on the lesser name (and if both spent the rights until
+ * they met, a bcounter shows 0 until that is made good). RJ_EINVAL: heir has retired in
+ * favour of name. In lists and texts it travels with what is sent, but no digest tells of
+ * it. O(log r). */
+RJ_NODISCARD RJ_API enum rj_err rj_crdt_retire(struct rj_crdt *v, struct rj_bytes name,
+                                               struct rj_bytes heir,
+                                               struct rj_crdt_buf *ret_delta);
+
+/* ---- values on demand */
+
+/* The next row whose value v has by digest only (rules.lazy_bytes); RJ_ENOENT: none. As
+ * rj_crdt_next, which elsewhere gives the bytes that were asked for. JSON has null
+ * instead. */
+RJ_NODISCARD RJ_API enum rj_err rj_crdt_missing(const struct rj_crdt *v, uint64_t *cursor,
+                                                struct rj_crdt_row *ret_row);
+/* Brings the value of row (replica, seq). RJ_ECORRUPT: that is not what the digest says.
+ * RJ_ENOENT: it is not (any more) missing. Encoded values never hold such bytes: who
+ * decodes one asks again, or brings what it has kept. O(log n), now and then O(n). */
+RJ_NODISCARD RJ_API enum rj_err rj_crdt_supply(struct rj_crdt *v, struct rj_bytes replica,
+                                               uint64_t seq, struct rj_bytes value);
+
+/* ---- loop guard */
+
+/* One for each peer. Two sides that keep exchanging a row without coming to rest are a
+ * defect (of a peer, of a relay): the guard names it. It remembers about a thousand rows:
+ * enough to find one of those that go round. */
+struct rj_crdt_guard;
+/* allocator: as in rj_crdt_opts. */
+RJ_NODISCARD RJ_API enum rj_err rj_crdt_guard_new(const struct rj_allocator *allocator,
+                                                  unsigned most,
+                                                  struct rj_crdt_guard **ret_guard);
+RJ_API void rj_crdt_guard_free(struct rj_crdt_guard *g); /* NULL is accepted */
+/* Tells of a delta of a value like v that is about to go out (sent) or came in.
+ * RJ_EPROTO: some row has turned round more than `most` times under one dot; *ret_row
+ * names it (of sequences a run, by its dot), borrowed until the next call. O(d log d). */
+RJ_NODISCARD RJ_API enum rj_err rj_crdt_guard_note(struct rj_crdt_guard *g,
+                                                   const struct rj_crdt *v,
+                                                   struct rj_bytes delta, bool sent,
+                                                   struct rj_crdt_row *ret_row);
 
 #ifdef __cplusplus
 }

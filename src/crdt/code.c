@@ -34,7 +34,7 @@ static bool number_few(struct numbers *num, const struct rj_telling *t)
     const struct rj_roster *names = t->v->names;
     size_t i;
 
-    if (t->n_held > 0 || t->v->type->elements != NULL)
+    if (t->n_held > 0 || rj_crdt_has_more(t->v) || t->v->type->elements != NULL)
         return false;
     for (i = 0; i < t->seen->n; i++) {
         uint32_t origin = t->seen->spans[i].origin, at;
@@ -81,6 +81,11 @@ static enum rj_err numbers_init(struct numbers *num, const struct rj_telling *t)
     use_names(num, t->seen);
     for (i = 0; i < t->n_held; i++)
         use_names(num, &t->held[i].dots);
+    use_names(num, &t->v->horizon);
+    for (i = 0; i < t->v->heirs.n; i++) {
+        num->number[t->v->heirs.items[i].name] = 1;
+        num->number[t->v->heirs.items[i].heir] = 1;
+    }
     rj_seq_use_names(t->v, num->number);
     for (node = rj_map_first(&names->map); node != NULL; node = rj_map_next(node)) {
         uint32_t index = RJ_MAP_ENTRY_CONST(node, struct rj_replica, node)->index;
@@ -273,6 +278,35 @@ static enum rj_err put_rows(const struct rj_telling *t, const struct numbers *nu
     return err;
 }
 
+/* ---- what few values have */
+
+/* Pairs of numbers, ascending by the first. */
+static void put_heirs(const struct numbers *num, const struct rj_heirs *heirs,
+                      struct rj_buf *out)
+{
+    size_t begun = open_bytes(out);
+    uint32_t i, heir;
+
+    for (i = 0; heirs->n > 0 && i < num->n; i++) {
+        heir = rj_heirs_of(heirs, num->index[i]);
+        if (heir == RJ_NAME_NONE)
+            continue;
+        rj_buf_varint(out, i);
+        rj_buf_varint(out, num->number[heir]);
+    }
+    close_bytes(out, begun);
+}
+
+static void put_more(const struct rj_crdt *v, const struct numbers *num,
+                     struct rj_buf *out)
+{
+    if (!rj_crdt_has_more(v))
+        return;
+    rj_cbor_put_array(out, 2);
+    put_dots(num, &v->horizon, out);
+    put_heirs(num, &v->heirs, out);
+}
+
 /* ---- the whole */
 
 static void put_head(const struct rj_telling *t, const struct numbers *num, size_t items,
@@ -293,7 +327,7 @@ enum rj_err rj_code_tell(const struct rj_telling *t, struct rj_crdt_buf *ret)
     size_t i;
 
     if (err == RJ_OK) {
-        put_head(t, &num, RJ_CODE_VALUE, &out);
+        put_head(t, &num, RJ_CODE_VALUE + rj_crdt_has_more(t->v), &out);
         err = t->v->type->elements == NULL
                   ? put_rows(t, &num, &out)
                   : rj_seq_put_rows(t->v, &out, num.index, num.n, num.number);
@@ -304,6 +338,7 @@ enum rj_err rj_code_tell(const struct rj_telling *t, struct rj_crdt_buf *ret)
             rj_cbor_put_bool(&out, t->held[i].under);
             put_dots(&num, &t->held[i].dots, &out);
         }
+        put_more(t->v, &num, &out);
     }
     numbers_done(&num);
     if (err != RJ_OK)
@@ -328,7 +363,9 @@ enum rj_err rj_crdt_digest(const struct rj_crdt *v, struct rj_crdt_buf *ret_dige
     enum rj_err err = numbers_init(&num, &t);
 
     if (err == RJ_OK)
-        put_head(&t, &num, RJ_CODE_DIGEST, &out);
+        put_head(&t, &num, RJ_CODE_DIGEST + (v->horizon.n > 0), &out);
+    if (err == RJ_OK && v->horizon.n > 0)
+        put_dots(&num, &v->horizon, &out);
     numbers_done(&num);
     if (err != RJ_OK)
         rj_buf_fail(&out, err);

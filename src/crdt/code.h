@@ -6,11 +6,12 @@
 #include "base/reader.h"
 #include "crdt/value.h"
 
+/* Items; of values and digests one more that may be missing. */
 enum { RJ_CODE_FORMAT = 1, RJ_CODE_VALUE = 6, RJ_CODE_DIGEST = 4, RJ_CODE_COLUMNS = 5 };
 
 /* What is told of a value, or of a delta. */
 struct rj_telling {
-    const struct rj_crdt *v; /* its type and names; of a sequence its runs */
+    const struct rj_crdt *v; /* type, names, horizon, heirs; of a sequence its runs */
     const struct rj_dots *seen;
     const struct rj_rows *rows;
     const struct rj_dots *which; /* the dots of rows that are told; NULL: all */
@@ -27,14 +28,15 @@ RJ_NODISCARD enum rj_err rj_code_encode(const struct rj_crdt *v, struct rj_crdt_
  * are, in bytes, which must outlive it: it can only be joined. */
 RJ_NODISCARD enum rj_err rj_code_view(const struct rj_crdt *v, struct rj_bytes bytes,
                                       struct rj_crdt **ret);
-/* The same with rows of its own. */
+/* The same with rows of its own; not of sequences. */
 RJ_NODISCARD enum rj_err rj_code_decode(const struct rj_crdt *v, struct rj_bytes bytes,
                                         struct rj_crdt **ret);
-/* Reads a digest of a value like v; its dots are numbered as in v. RJ_ENOMEM and
- * the errors of bytes. */
+/* Reads a digest of a value like v; its dots are numbered as in v. ret_horizon: NULL,
+ * not wanted. RJ_ENOMEM and the errors of bytes. */
 RJ_NODISCARD enum rj_err rj_code_get_digest(const struct rj_crdt *v,
                                             struct rj_bytes bytes,
-                                            struct rj_dots *ret_seen);
+                                            struct rj_dots *ret_seen,
+                                            struct rj_dots *ret_horizon);
 
 /* The rows of a message, one after another; they were checked by rj_code_view. */
 struct rj_column {

@@ -4,18 +4,21 @@
 #include "base/cbor.h"
 #include "crdt/code.h"
 #include "crdt/code_dots.h"
+#include "crdt/lazy.h"
 #include "crdt/seq.h"
 
-/* The head that values and digests share. */
-static enum rj_err get_head(const struct rj_crdt *v, struct rj_reader *r, size_t items)
+/* The head that values and digests share. *ret_more: there is one item more. */
+static enum rj_err get_head(const struct rj_crdt *v, struct rj_reader *r, size_t items,
+                            bool *ret_more)
 {
     size_t n = rj_cbor_get_array(r);
     uint64_t format = rj_cbor_get_uint(r);
 
     if (!r->failed && format != RJ_CODE_FORMAT)
         return RJ_EVERSION;
-    if (r->failed || n != items)
+    if (r->failed || n < items || n > items + 1)
         return RJ_ECORRUPT;
+    *ret_more = n > items;
     if (rj_cbor_get_uint(r) != v->fingerprint)
         return r->failed ? RJ_ECORRUPT : RJ_EUPGRADE;
     return RJ_OK;
@@ -137,6 +140,8 @@ static bool is_sound(const struct rj_crdt *v, const struct rj_told *row)
 
     if (type == NULL || type->bare || row->payload.len > RJ_CRDT_VALUE_MAX)
         return false;
+    if (v->rules.lazy_bytes != 0 && !rj_lazy_is_sound(v, type, rest, row->payload))
+        return false;
     return type->is_sound != NULL ? type->is_sound(rest, row->payload)
                                   : rest.len <= RJ_CRDT_KEY_MAX && row->payload.len == 0;
 }
@@ -205,10 +210,51 @@ static enum rj_err get_held(struct rj_crdt *v, struct rj_reader *r)
     return err;
 }
 
+/* Only values that forget have one. */
+static enum rj_err get_horizon(const struct rj_crdt *v, struct rj_reader *r, uint32_t n,
+                               struct rj_dots *horizon)
+{
+    enum rj_err err = get_dots(r, n, horizon);
+
+    return err == RJ_OK && horizon->n > 0 && v->rules.horizon == 0 ? RJ_ECORRUPT : err;
+}
+
+static enum rj_err get_heirs(struct rj_crdt *v, struct rj_reader *r)
+{
+    struct rj_reader in = rj_reader_of(rj_cbor_get_bytes(r));
+    enum rj_err err = RJ_OK;
+    uint64_t name, heir, next = 0;
+
+    while (err == RJ_OK && !r->failed && rj_reader_left(&in) > 0) {
+        name = rj_reader_varint(&in);
+        heir = rj_reader_varint(&in);
+        if (in.failed || name < next || name >= v->names->n || heir >= v->names->n ||
+            name == heir)
+            return RJ_ECORRUPT;
+        next = name + 1;
+        err = rj_heirs_note(&v->heirs, v->names,
+                            (struct rj_heir){(uint32_t)name, (uint32_t)heir});
+    }
+    return err;
+}
+
+/* The item that values without both do not have. */
+static enum rj_err get_more(struct rj_crdt *v, struct rj_reader *r)
+{
+    enum rj_err err;
+
+    rj_cbor_expect_array(r, 2);
+    err = get_horizon(v, r, v->names->n, &v->horizon);
+    if (err == RJ_OK)
+        err = get_heirs(v, r);
+    return err == RJ_OK && !rj_crdt_has_more(v) ? RJ_ECORRUPT : err;
+}
+
 static enum rj_err get_value(struct rj_crdt *v, struct rj_bytes bytes)
 {
     struct rj_reader r = rj_reader_of(bytes);
-    enum rj_err err = get_head(v, &r, RJ_CODE_VALUE);
+    bool more = false;
+    enum rj_err err = get_head(v, &r, RJ_CODE_VALUE, &more);
     size_t n = err == RJ_OK ? rj_cbor_get_array(&r) : 0;
 
     if (n > RJ_CRDT_REPLICAS_MAX)
@@ -224,6 +270,8 @@ static enum rj_err get_value(struct rj_crdt *v, struct rj_bytes bytes)
                                         : rj_seq_get_rows(v, &r, v->names->n);
     if (err == RJ_OK)
         err = get_held(v, &r);
+    if (err == RJ_OK && more)
+        err = get_more(v, &r);
     if (err == RJ_OK && !rj_reader_complete(&r))
         err = RJ_ECORRUPT;
     return err;
@@ -270,8 +318,13 @@ enum rj_err rj_code_decode(const struct rj_crdt *v, struct rj_bytes bytes,
 
     if (err == RJ_OK)
         err = make(v, &other);
-    if (err == RJ_OK)
+    if (err == RJ_OK) { /* its own horizon judges none of its rows */
+        struct rj_dots horizon = view->horizon;
+
+        view->horizon = (struct rj_dots){0};
         err = rj_crdt_join(other, view, NULL);
+        other->horizon = horizon; /* it numbers names as they came */
+    }
     rj_crdt_free(view);
     if (err == RJ_OK)
         *ret = other;
@@ -281,11 +334,12 @@ enum rj_err rj_code_decode(const struct rj_crdt *v, struct rj_bytes bytes,
 }
 
 enum rj_err rj_code_get_digest(const struct rj_crdt *v, struct rj_bytes bytes,
-                               struct rj_dots *ret_seen)
+                               struct rj_dots *ret_seen, struct rj_dots *ret_horizon)
 {
     struct rj_reader r = rj_reader_of(bytes);
-    struct rj_dots dots = {.allocator = v->allocator};
-    enum rj_err err = get_head(v, &r, RJ_CODE_DIGEST);
+    struct rj_dots dots = {.allocator = v->allocator}, horizon = dots;
+    bool more = false;
+    enum rj_err err = get_head(v, &r, RJ_CODE_DIGEST, &more);
     size_t n = err == RJ_OK ? rj_cbor_get_array(&r) : 0;
     size_t size = n * sizeof(uint32_t) + 1;
     uint32_t *index = NULL;
@@ -298,11 +352,18 @@ enum rj_err rj_code_get_digest(const struct rj_crdt *v, struct rj_bytes bytes,
     }
     if (err == RJ_OK)
         err = get_dots(&r, (uint32_t)n, &dots);
+    if (err == RJ_OK && more)
+        err = get_horizon(v, &r, (uint32_t)n, &horizon);
+    if (err == RJ_OK && more && horizon.n == 0)
+        err = RJ_ECORRUPT;
     if (err == RJ_OK && !rj_reader_complete(&r))
         err = RJ_ECORRUPT;
     if (err == RJ_OK)
         err = rj_dots_map(ret_seen, &dots, index);
+    if (err == RJ_OK && ret_horizon != NULL)
+        err = rj_dots_map(ret_horizon, &horizon, index);
     rj_mem_free(v->allocator, index, size);
     rj_dots_done(&dots);
+    rj_dots_done(&horizon);
     return err;
 }

@@ -28,7 +28,7 @@ enum rj_err rj_context_get(const struct rj_crdt *v, struct rj_bytes bytes,
     enum rj_err err;
 
     if (v->type->elements != NULL)
-        return rj_code_get_digest(v, bytes, ret_seen);
+        return rj_code_get_digest(v, bytes, ret_seen, NULL);
     err = rj_code_decode(v, bytes, &known);
     if (err != RJ_OK)
         return err;
@@ -93,6 +93,8 @@ static enum rj_err diff_runs(const struct rj_crdt *v, const struct rj_dots *thei
 
     if (delta != NULL)
         err = rj_dots_minus(&delta->seen, &v->seen, theirs);
+    if (err == RJ_OK)
+        err = rj_heirs_join(&delta->heirs, v->names, &v->heirs, NULL);
     if (err == RJ_OK) {
         delta->seq = v->seq;
         err = rj_code_encode(delta, ret_delta);
@@ -131,12 +133,17 @@ enum rj_err rj_diff_encode(const struct rj_crdt *v, const struct rj_dots *theirs
 enum rj_err rj_crdt_diff(const struct rj_crdt *v, struct rj_bytes digest,
                          struct rj_crdt_buf *ret_delta)
 {
-    struct rj_dots theirs = {.allocator = v->allocator};
-    enum rj_err err = rj_code_get_digest(v, digest, &theirs);
+    struct rj_dots theirs = {.allocator = v->allocator}, horizon = theirs;
+    enum rj_err err = rj_code_get_digest(v, digest, &theirs, &horizon);
 
-    if (err == RJ_OK)
-        err = rj_diff_encode(v, &theirs, ret_delta);
+    if (err == RJ_OK && theirs.n > 0 && !rj_dots_within(&v->horizon, &theirs))
+        err = RJ_ECLOSED;
+    if (err == RJ_OK) /* what was not judged by their horizon goes as a whole */
+        err = rj_dots_within(&horizon, &v->horizon)
+                  ? rj_diff_encode(v, &theirs, ret_delta)
+                  : rj_code_encode(v, ret_delta);
     rj_dots_done(&theirs);
+    rj_dots_done(&horizon);
     return err;
 }
 

@@ -4,6 +4,7 @@
  * that nothing can fail, so a join that fails changes nothing.
  * Almeida, Shoker, Baquero 2018, "Delta state replicated data types", section 5. */
 #include "crdt/code.h"
+#include "crdt/forget.h"
 #include "crdt/seq.h"
 
 enum { SMALL = 4, AHEAD = 8 };
@@ -14,10 +15,12 @@ struct joining {
     uint32_t *map;       /* other's index -> v's; NULL: they share their names */
     struct rj_dots seen; /* both; of a small delta only what is new */
     bool is_small;
-    struct rj_refs taken;     /* rows that came in */
-    struct rj_missing gone;   /* rows that they have seen and do not have */
-    struct rj_crdt *held_in;  /* holds other's held removals, numbered as in v */
-    struct rj_crdt *held_out; /* both sides', without what was seen */
+    struct rj_refs taken;          /* rows that came in */
+    struct rj_missing gone;        /* rows that they have seen and do not have */
+    struct rj_forgotten forgotten; /* by a horizon */
+    struct rj_heirs heirs;         /* of both; empty: neither has any */
+    struct rj_crdt *held_in;       /* holds other's held removals, numbered as in v */
+    struct rj_crdt *held_out;      /* both sides', without what was seen */
     struct rj_crdt_report report;
 };
 
@@ -109,7 +112,8 @@ static enum rj_err contend(struct joining *j, const struct rj_row *row, bool *re
         bool own = contest == RJ_CONTEST_OWN;
         enum fate fate;
 
-        if (other == row || (own && other->origin != row->origin))
+        if (other == row || (own && other->origin != row->origin) ||
+            rj_dots_has(&j->forgotten.spent, rj_row_dot(other)))
             continue;
         fate = fate_of(j, other);
         if (fate == RJ_THERE)
@@ -162,8 +166,13 @@ static enum rj_err take(struct joining *j, const struct rj_told *told)
     uint32_t ref;
     enum rj_err err;
 
-    if (rj_held_covers(v, told->place, told->dot))
+    if (rj_held_covers(v, told->place, told->dot) ||
+        rj_dots_has(&j->forgotten.spent, told->dot))
         return RJ_OK;
+    if (v->rules.check != 0 && !rj_read_is_allowed(v, told)) {
+        j->report.refused++;
+        return RJ_OK;
+    }
     err = rj_rows_put(&v->rows, told, &ref);
     if (err != RJ_OK)
         return err;
@@ -377,6 +386,28 @@ static enum rj_err drop_held(struct joining *j, bool own)
     return err;
 }
 
+/* Drops what a horizon takes away and is still here; own: makes sure that it can be. */
+static enum rj_err drop_spent(struct joining *j, bool own)
+{
+    struct rj_rows *rows = &j->v->rows;
+    enum rj_err err = RJ_OK;
+    size_t i;
+
+    for (i = 0; i < j->forgotten.spent.n; i++) {
+        struct rj_row_walk walk = rj_row_walk_of(rows, j->forgotten.spent.spans[i]);
+        const struct rj_row *row = rj_row_walk_next(&walk), *next;
+
+        for (; err == RJ_OK && row != NULL; row = next) {
+            next = rj_row_walk_next(&walk);
+            if (own)
+                err = rj_rows_own(rows, rj_row_dot(row));
+            else
+                drop(j, row);
+        }
+    }
+    return err;
+}
+
 /* What will be dropped is v's own, not shared with a fork. */
 static enum rj_err own(struct joining *j)
 {
@@ -386,7 +417,32 @@ static enum rj_err own(struct joining *j)
 
     for (i = 0; err == RJ_OK && i < j->gone.rows.n; i++)
         err = rj_rows_own(rows, rj_row_dot(rj_rows_get(rows, j->gone.rows.at[i])));
+    if (err == RJ_OK)
+        err = drop_spent(j, true);
     return err == RJ_OK ? drop_held(j, true) : err;
+}
+
+/* Horizons, heirs and who watches: most values have none of them. */
+static enum rj_err prepare_more(struct joining *j)
+{
+    struct rj_crdt *v = j->v;
+    struct rj_dots theirs = {.allocator = v->allocator};
+    enum rj_err err;
+
+    if (v->watch == NULL && !rj_crdt_has_more(v) && !rj_crdt_has_more(j->other))
+        return RJ_OK;
+    j->heirs.allocator = v->allocator;
+    err = rj_dots_map(&theirs, &j->other->seen, j->map);
+    if (err == RJ_OK)
+        err = rj_horizon_join(v, j->other, j->map, &theirs, &j->forgotten);
+    if (err == RJ_OK)
+        err = rj_heirs_join(&j->heirs, v->names, &v->heirs, NULL);
+    if (err == RJ_OK)
+        err = rj_heirs_join(&j->heirs, v->names, &j->other->heirs, j->map);
+    if (err == RJ_OK)
+        err = rj_watch_join(v, j->other, &theirs, &j->forgotten.spent);
+    rj_dots_done(&theirs);
+    return err;
 }
 
 static enum rj_err prepare(struct joining *j)
@@ -396,6 +452,8 @@ static enum rj_err prepare(struct joining *j)
     j->taken.allocator = j->gone.rows.allocator = j->v->allocator;
     if (err == RJ_OK)
         err = unite_seen(j);
+    if (err == RJ_OK)
+        err = prepare_more(j);
     if (err == RJ_OK)
         err = find_gone(j);
     if (err == RJ_OK)
@@ -416,6 +474,7 @@ static void commit(struct joining *j)
 
     rj_rows_drop_all(&v->rows, j->gone.rows.at, j->gone.rows.n);
     j->report.dropped += j->gone.rows.n;
+    (void)!drop_spent(j, false);
     (void)!drop_held(j, false);
     rj_rows_settle(&v->rows);
     if (j->is_small) {
@@ -429,6 +488,16 @@ static void commit(struct joining *j)
         rj_dots_done(&v->seen);
         v->seen = j->seen;
         j->seen = (struct rj_dots){.allocator = v->allocator};
+    }
+    if (j->forgotten.horizon.n > 0) {
+        rj_dots_done(&v->horizon);
+        v->horizon = j->forgotten.horizon;
+        j->forgotten.horizon = (struct rj_dots){0};
+    }
+    if (j->heirs.n > 0) {
+        rj_heirs_done(&v->heirs);
+        v->heirs = j->heirs;
+        j->heirs = (struct rj_heirs){0};
     }
     if (j->held_out != NULL) {
         struct rj_crdt old = *v;
@@ -470,6 +539,9 @@ enum rj_err rj_crdt_join(struct rj_crdt *v, const struct rj_crdt *other,
     rj_dots_done(&j.seen);
     rj_refs_done(&j.taken);
     rj_refs_done(&j.gone.rows);
+    rj_dots_done(&j.forgotten.spent);
+    rj_dots_done(&j.forgotten.horizon);
+    rj_heirs_done(&j.heirs);
     rj_crdt_free(j.held_in);
     rj_crdt_free(j.held_out);
     return err;

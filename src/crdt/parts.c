@@ -62,6 +62,8 @@ enum rj_err rj_crdt_part(const struct rj_crdt *v, struct rj_crdt_cursor *cursor,
     struct rj_span span;
     enum rj_err err = RJ_OK;
 
+    if (rj_crdt_has_more(v))
+        return RJ_ECLOSED;
     if (at == v->seen.n && cursor->held >= v->n_held)
         return RJ_ENOENT;
     part = rj_crdt_blank(v);

@@ -23,5 +23,7 @@ void rj_place_put(struct rj_buf *out, const struct rj_bytes *path, size_t n_path
                   enum rj_crdt_type at);
 /* False: not such a place, or a type that is not built in. */
 bool rj_place_get(struct rj_bytes place, struct rj_where *ret);
+/* Appends what v shows below keys (not none), as encoded: a leaf, an object; null. */
+void rj_ormap_show(const struct rj_crdt *v, struct rj_bytes keys, struct rj_buf *json);
 
 #endif

@@ -4,7 +4,9 @@
  * element's length they are sorted for it. */
 #include "base/cbor.h"
 #include "crdt/json.h"
+#include "crdt/lazy.h"
 #include "crdt/place.h"
+#include "crdt/seq.h"
 
 #include <stdlib.h>
 
@@ -37,7 +39,7 @@ static const struct rj_row *next_shown(const struct rj_crdt *v,
     return shown_from(v, type, prefix, rj_place_next(&v->rows, place, prefix));
 }
 
-static bool is_plain_set(const struct rj_type *type)
+bool rj_read_is_set(const struct rj_type *type)
 {
     return type->show == NULL && type->count == NULL && type->is_on == NULL;
 }
@@ -106,7 +108,7 @@ static void put_places(const struct rj_crdt *v, const struct rj_type *type,
         rj_json_put_str(json, element_of(type, prefix, place));
         if (type->entry != NULL) {
             rj_buf_u8(json, ':');
-            rj_json_put_str(json, type->entry(v, place));
+            rj_lazy_put_json(v, type->entry(v, place), json);
         }
         comma = ",";
     }
@@ -196,31 +198,61 @@ enum rj_err rj_crdt_flag(const struct rj_crdt *v, const struct rj_crdt_where *wh
     return err;
 }
 
+/* The place that shows key, which goes behind the prefix in name; NULL: it is not there.
+ */
+static const struct rj_row *find_element(const struct rj_crdt *v,
+                                         const struct rj_type *type, struct rj_buf *name,
+                                         struct rj_bytes key)
+{
+    size_t prefix_len = name->len;
+    const struct rj_row *there;
+    struct rj_bytes full;
+
+    if (type->coded)
+        rj_cbor_put_bytes(name, key);
+    else
+        rj_buf_append(name, key);
+    if (name->failed)
+        return NULL;
+    full = rj_buf_view(name);
+    there = type->coded ? rj_rows_under(&v->rows, full) : rj_rows_place(&v->rows, full);
+    if (there == NULL || !is_shown(v, type, rj_bytes_first(full, prefix_len), there))
+        return NULL;
+    return there;
+}
+
+void rj_read_element(const struct rj_crdt *v, struct rj_bytes key, struct rj_buf *json)
+{
+    struct rj_buf name = {.allocator = v->allocator};
+    const struct rj_row *there = find_element(v, v->type, &name, key);
+
+    if (v->type->entry == NULL)
+        rj_buf_append_str(json, there != NULL ? "true" : "false");
+    else if (there != NULL)
+        rj_lazy_put_json(v, v->type->entry(v, there), json);
+    else
+        rj_buf_append_str(json, "null");
+    if (name.failed)
+        rj_buf_fail(json, rj_buf_err(&name));
+    rj_buf_done(&name);
+}
+
 enum rj_err rj_crdt_contains(const struct rj_crdt *v, const struct rj_crdt_where *where,
                              struct rj_bytes key, bool *ret_is)
 {
-    const struct rj_row *there;
+    const struct rj_row *there = NULL;
     const struct rj_type *type;
     struct rj_buf place;
     enum rj_err err = find(v, where, &place, &type);
-    size_t prefix_len = place.len;
 
-    if (err == RJ_OK && !is_plain_set(type))
+    if (err == RJ_OK && !rj_read_is_set(type))
         err = RJ_EINVAL;
-    if (err == RJ_OK && type->coded)
-        rj_cbor_put_bytes(&place, key);
-    else if (err == RJ_OK)
-        rj_buf_append(&place, key);
-    if (err == RJ_OK)
-        err = rj_buf_err(&place);
     if (err == RJ_OK) {
-        struct rj_bytes name = rj_buf_view(&place);
-
-        there =
-            type->coded ? rj_rows_under(&v->rows, name) : rj_rows_place(&v->rows, name);
-        *ret_is =
-            there != NULL && is_shown(v, type, rj_bytes_first(name, prefix_len), there);
+        there = find_element(v, type, &place, key);
+        err = rj_buf_err(&place);
     }
+    if (err == RJ_OK)
+        *ret_is = there != NULL;
     rj_buf_done(&place);
     return err;
 }
@@ -233,7 +265,11 @@ enum rj_err rj_crdt_count(const struct rj_crdt *v, const struct rj_crdt_where *w
     struct rj_buf place;
     enum rj_err err = find(v, where, &place, &type);
 
-    if (err == RJ_OK && !is_plain_set(type))
+    if (err == RJ_OK && where == NULL && v->seq != NULL) {
+        *ret_n = v->seq->shown;
+        return RJ_OK;
+    }
+    if (err == RJ_OK && !rj_read_is_set(type))
         err = RJ_EINVAL;
     if (err == RJ_OK) {
         struct rj_bytes prefix = rj_buf_view(&place);
@@ -293,30 +329,53 @@ static const struct rj_row *next_row(const struct rj_crdt *v, uint64_t cursor)
     return place;
 }
 
+struct rj_crdt_row rj_read_row(const struct rj_crdt *v, const struct rj_told *row)
+{
+    struct rj_crdt_row what = {.replica = rj_roster_get(v->names, row->dot.origin),
+                               .seq = row->dot.seq};
+    struct rj_bytes place = row->place, rest = {0};
+    const struct rj_type *type = rj_type_at(v, place, &rest);
+
+    if (type != NULL && type->read != NULL)
+        type->read(rest, row->payload, &what);
+    else
+        what.key = rest;
+    if (type != NULL && type->valued)
+        rj_lazy_read(v, &what);
+    if (type != v->type) {
+        what.at = type != NULL ? type->number : RJ_CRDT_NONE;
+        what.path = rj_bytes_first(place, place.len - rest.len - (type != NULL ? 1 : 0));
+    }
+    return what;
+}
+
+bool rj_read_is_allowed(const struct rj_crdt *v, const struct rj_told *row)
+{
+    struct rj_crdt_row what;
+
+    if (v->judge == NULL)
+        return true;
+    what = rj_read_row(v, row);
+    if (v->rules.lazy_bytes != 0 && what.length > v->rules.lazy_bytes) {
+        what.value = (struct rj_bytes){0}; /* who has the bytes judges as who has not */
+        what.missing = true;
+    }
+    return v->judge(v->user, &what);
+}
+
 enum rj_err rj_crdt_next(const struct rj_crdt *v, uint64_t *cursor,
                          struct rj_crdt_row *ret_row)
 {
     const struct rj_row *row;
-    const struct rj_type *type;
-    struct rj_bytes rest = {0};
+    struct rj_told told;
 
     if (rj_rows_sort(&v->rows) != RJ_OK)
         return RJ_ENOMEM;
     row = next_row(v, *cursor);
     if (row == NULL)
         return RJ_ENOENT;
-    *ret_row = (struct rj_crdt_row){.replica = rj_roster_get(v->names, row->origin),
-                                    .seq = rj_row_dot(row).seq};
-    type = rj_type_at(v, rj_row_place(row), &rest);
-    if (type != NULL && type->read != NULL)
-        type->read(rest, rj_row_payload(row), ret_row);
-    else
-        ret_row->key = rest;
-    if (type != v->type) {
-        ret_row->at = type != NULL ? type->number : RJ_CRDT_NONE;
-        ret_row->path = rj_bytes_first(
-            rj_row_place(row), rj_row_place(row).len - rest.len - (type != NULL ? 1 : 0));
-    }
+    told = rj_row_tell(row);
+    *ret_row = rj_read_row(v, &told);
     *cursor = (uint64_t)(uintptr_t)row;
     return RJ_OK;
 }

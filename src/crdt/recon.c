@@ -43,6 +43,8 @@ enum rj_err rj_crdt_recon_new(const struct rj_crdt *v, enum rj_crdt_method metho
     if (v->type->elements != NULL || v->type->bare || key.len == 0 ||
         (unsigned)method > RJ_CRDT_SYMBOLS)
         return RJ_EINVAL;
+    if (rj_crdt_has_more(v))
+        return RJ_ECLOSED;
     r = rj_mem_new(v->allocator, sizeof(*r));
     if (r == NULL)
         return RJ_ENOMEM;

@@ -69,7 +69,7 @@ enum rj_err rj_recon_get_context(struct rj_crdt_recon *r, struct rj_recon_turn *
     if (digest.len == 0)
         return r->knows_theirs ? RJ_OK : RJ_EPROTO;
     rj_dots_clear(&r->theirs);
-    err = rj_code_get_digest(r->v, digest, &r->theirs);
+    err = rj_code_get_digest(r->v, digest, &r->theirs, NULL);
     r->knows_theirs = true;
     r->apart = r->parts.n > 0;
     for (i = 0; i < r->parts.n; i++)

@@ -42,6 +42,8 @@ struct rj_elements {
      * RJ_EINVAL, RJ_ELIMIT. */
     enum rj_err (*content)(const struct rj_crdt_op *op, struct rj_buf *room,
                            struct rj_bytes *ret_content, uint64_t *ret_n);
+    /* Appends the JSON of a row of elements; sticky. */
+    void (*put_json)(struct rj_buf *json, struct rj_bytes content);
 };
 
 /* A run, as it is told. Of elements: the first one's parent is ref (seq 0: the root), on
@@ -310,6 +312,8 @@ RJ_NODISCARD enum rj_err rj_seq_write(struct rj_crdt *v, const struct rj_crdt_op
  * the same). v's context is still the old one, and nothing else is left to do. */
 RJ_NODISCARD enum rj_err rj_seq_join(struct rj_crdt *v, const struct rj_crdt *other,
                                      const uint32_t *map, struct rj_crdt_report *report);
+/* `show` of a type. */
+void rj_seq_json(const struct rj_crdt *v, struct rj_bytes prefix, struct rj_buf *json);
 /* Marks with 1 the names that v's runs refer to. */
 void rj_seq_use_names(const struct rj_crdt *v, uint32_t *marks);
 /* v's rows. index: number -> name, number: name -> number. */

@@ -182,6 +182,8 @@ enum rj_err rj_seq_write(struct rj_crdt *v, const struct rj_crdt_op *op,
 
     if (v->self == RJ_NAME_NONE)
         return RJ_EINVAL;
+    if (rj_heirs_of(&v->heirs, v->self) != RJ_NAME_NONE)
+        return RJ_ECLOSED;
     rj_buf_clear(&v->seq->runs);
     rj_buf_clear(&v->seq->room);
     made.from = rj_dots_last(&v->seen, v->self) + 1;
@@ -318,6 +320,20 @@ enum rj_err rj_seq_join(struct rj_crdt *v, const struct rj_crdt *other,
     rj_dots_done(&o.fresh);
     rj_mem_free(v->allocator, o.last, o.last_size);
     return err;
+}
+
+/* ---- reading */
+
+void rj_seq_json(const struct rj_crdt *v, struct rj_bytes prefix, struct rj_buf *json)
+{
+    struct rj_buf all = {.allocator = json->allocator};
+
+    (void)prefix;
+    rj_seq_show(v->seq, &all);
+    v->seq->kind->put_json(json, rj_buf_view(&all));
+    if (all.failed)
+        rj_buf_fail(json, rj_buf_err(&all));
+    rj_buf_done(&all);
 }
 
 /* ---- bytes */

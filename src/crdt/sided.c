@@ -4,6 +4,7 @@
 #include "crdt/sided.h"
 
 #include "base/cbor.h"
+#include "crdt/forget.h"
 
 enum { ADDED = 'a', REMOVED = 'r' };
 
@@ -102,6 +103,72 @@ enum rj_err rj_sided_change(const struct rj_site *s, enum rj_sided shape)
             err = rj_site_grow(s, rj_buf_view(&name));
     }
     rj_buf_done(&name);
+    return err;
+}
+
+/* ---- forgetting */
+
+/* A removal goes with what was added, for good. The side is the last byte of a place. */
+enum rj_err rj_sided_spend(const struct rj_crdt *v, struct rj_bytes prefix,
+                           const struct rj_row *place, const struct rj_dots *horizon,
+                           struct rj_dots *spent)
+{
+    static const uint8_t added = ADDED;
+    struct rj_bytes name = rj_row_place(place);
+    const struct rj_row *other;
+    enum rj_err err;
+
+    if (name.len <= prefix.len || name.ptr[name.len - 1] != REMOVED ||
+        !rj_horizon_has(v, place, horizon))
+        return RJ_OK;
+    other =
+        rj_rows_at(&v->rows, rj_bytes_first(name, name.len - 1), rj_bytes_of(&added, 1));
+    err = rj_horizon_spend(v, place, horizon, spent);
+    return err == RJ_OK ? rj_horizon_spend(v, other, NULL, spent) : err;
+}
+
+/* < 0: b decides against a. */
+static int fact_order(const struct rj_crdt *v, const struct rj_fact *a,
+                      const struct rj_fact *b)
+{
+    bool removal_wins = v->rules.bias == RJ_CRDT_BIAS_REMOVE;
+
+    if (a->stamp != b->stamp)
+        return a->stamp < b->stamp ? -1 : 1;
+    return (int)(a->removed == removal_wins) - (int)(b->removed == removal_wins);
+}
+
+/* The greatest fact of the element that is in horizon outlives the lesser ones, and goes
+ * itself if it is a removal. */
+enum rj_err rj_sided_spend_stamped(const struct rj_crdt *v, struct rj_bytes prefix,
+                                   const struct rj_row *place,
+                                   const struct rj_dots *horizon, struct rj_dots *spent)
+{
+    const struct rj_row *at = place;
+    struct rj_fact fact, top = {0};
+    bool found = false;
+    enum rj_err err = RJ_OK;
+
+    if (!rj_fact_first(v, place, prefix, RJ_SIDED_STAMPED, &fact))
+        return RJ_OK;
+    do {
+        if (rj_horizon_has(v, at, horizon) &&
+            (!found || fact_order(v, &top, &fact) < 0)) {
+            top = fact;
+            found = true;
+        }
+    } while (rj_fact_next(v, &at, prefix, RJ_SIDED_STAMPED, &fact));
+    at = place;
+    if (!found || !fact_at(at, prefix, RJ_SIDED_STAMPED, &fact))
+        return RJ_OK;
+    do {
+        int order = fact_order(v, &fact, &top);
+
+        if (order < 0)
+            err = rj_horizon_spend(v, at, NULL, spent);
+        else if (order == 0 && fact.removed)
+            err = rj_horizon_spend(v, at, horizon, spent);
+    } while (err == RJ_OK && rj_fact_next(v, &at, prefix, RJ_SIDED_STAMPED, &fact));
     return err;
 }
 

@@ -30,6 +30,16 @@ bool rj_fact_next(const struct rj_crdt *v, const struct rj_row **place,
 /* place is the first of its element, and fact is what it says. */
 bool rj_fact_first(const struct rj_crdt *v, const struct rj_row *place,
                    struct rj_bytes prefix, enum rj_sided shape, struct rj_fact *fact);
+/* `spend` where one removal is enough, and where stamps decide. */
+RJ_NODISCARD enum rj_err rj_sided_spend(const struct rj_crdt *v, struct rj_bytes prefix,
+                                        const struct rj_row *place,
+                                        const struct rj_dots *horizon,
+                                        struct rj_dots *spent);
+RJ_NODISCARD enum rj_err rj_sided_spend_stamped(const struct rj_crdt *v,
+                                                struct rj_bytes prefix,
+                                                const struct rj_row *place,
+                                                const struct rj_dots *horizon,
+                                                struct rj_dots *spent);
 void rj_fact_read(struct rj_bytes place, enum rj_sided shape,
                   struct rj_crdt_row *ret_row);
 
@@ -59,6 +69,7 @@ void rj_fact_read(struct rj_bytes place, enum rj_sided shape,
         .name = its_name,                                                                \
         .walks = true,                                                                   \
         .change = change,                                                                \
+        .spend = (shape) == RJ_SIDED_STAMPED ? rj_sided_spend_stamped : rj_sided_spend,  \
         .beats = rj_row_is_lesser,                                                       \
         .is_sound = is_sound,                                                            \
         .is_shown = is_shown,                                                            \

@@ -30,6 +30,8 @@ enum rj_err rj_site_next(const struct rj_site *s, struct rj_dot *ret_dot)
 
     if (self == RJ_NAME_NONE)
         return RJ_EINVAL;
+    if (rj_heirs_of(&s->v->heirs, self) != RJ_NAME_NONE)
+        return RJ_ECLOSED;
     ret_dot->origin = self;
     ret_dot->seq = rj_dots_last(&s->v->seen, self) + 1 + s->delta->made;
     return ret_dot->seq <= RJ_SEQ_MAX ? RJ_OK : RJ_ELIMIT;
@@ -64,7 +66,8 @@ static void drop_earlier(const struct rj_site *s, struct rj_bytes place)
 static enum rj_err kill_equal(const struct rj_site *s, const struct rj_told *told)
 {
     const struct rj_rows *rows = &s->v->rows;
-    const struct rj_row *row = s->caused != NULL ? rj_rows_place(rows, told->place) : NULL;
+    const struct rj_row *row =
+        s->caused != NULL ? rj_rows_place(rows, told->place) : NULL;
     enum rj_err err = RJ_OK;
 
     for (; err == RJ_OK && row != NULL; row = rj_row_next(rows, row)) {

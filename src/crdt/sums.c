@@ -5,6 +5,7 @@
 #include "crdt/sums.h"
 
 #include "base/reader.h"
+#include "crdt/forget.h"
 
 enum {
     SUM_MAX = 10, /* bytes of one sum; so all together stay within 128 bits */
@@ -134,11 +135,23 @@ bool rj_sums_beats(const struct rj_crdt *v, const struct rj_row *a,
     return rj_row_is_lesser(v, a, b);
 }
 
+/* Notes a tip as seen up to where it is, and no further. */
+static enum rj_err raise_floor(const struct rj_site *s, struct rj_bytes replica,
+                               struct rj_bytes name, struct tip tip)
+{
+    uint8_t at[FLOOR_MAX], payload[PAYLOAD_MAX];
+    size_t at_len = floor_place(at, replica, name), n;
+
+    n = put_varint(payload, tip.epoch);
+    n += put_varint(payload + n, tip.seq);
+    n += put_sum(payload + n, tip.sum);
+    return rj_site_put(s, rj_bytes_of(at, at_len), rj_bytes_of(payload, n));
+}
+
 enum rj_err rj_sums_reset(const struct rj_site *s)
 {
     const struct rj_crdt *from = s->known != NULL ? s->known : s->v;
     const struct rj_row *place = rj_rows_under(&from->rows, s->prefix);
-    uint8_t at[FLOOR_MAX], payload[PAYLOAD_MAX];
     const struct rj_row *row;
     enum rj_err err = RJ_OK;
 
@@ -151,15 +164,10 @@ enum rj_err rj_sums_reset(const struct rj_site *s)
         for (row = place; err == RJ_OK && row != NULL;
              row = rj_row_next(&from->rows, row)) {
             struct tip tip = tip_of(row);
-            struct rj_bytes replica = rj_roster_get(from->names, rj_row_dot(row).origin);
-            size_t at_len = floor_place(at, replica, name), n;
+            struct rj_bytes replica = rj_roster_get(from->names, row->origin);
 
-            if (floor_of(s->v, s->prefix, name, replica).seq >= tip.seq)
-                continue;
-            n = put_varint(payload, tip.epoch);
-            n += put_varint(payload + n, tip.seq);
-            n += put_sum(payload + n, tip.sum);
-            err = rj_site_put(s, rj_bytes_of(at, at_len), rj_bytes_of(payload, n));
+            if (floor_of(s->v, s->prefix, name, replica).seq < tip.seq)
+                err = raise_floor(s, replica, name, tip);
         }
     }
     return err;
@@ -216,13 +224,23 @@ static const struct rj_row *row_of(const struct rj_crdt *v, struct rj_bytes pref
     return row;
 }
 
-rj_int128 rj_sums_of(const struct rj_crdt *v, struct rj_bytes prefix,
-                     struct rj_bytes name, uint32_t origin)
+enum rj_err rj_sums_spend(const struct rj_crdt *v, struct rj_bytes prefix,
+                          const struct rj_row *place, const struct rj_dots *horizon,
+                          struct rj_dots *spent)
 {
-    const struct rj_row *row = row_of(v, prefix, name, origin);
-    bool alive;
+    struct rj_bytes name = rj_bytes_skip(rj_row_place(place), prefix.len);
+    const struct rj_row *tip;
+    struct tip floor = {0};
+    uint32_t origin;
 
-    return row != NULL ? rj_sums_live(v, prefix, row, &alive) : 0;
+    if (!rj_sums_is_floor(name) || !rj_horizon_has(v, place, horizon))
+        return RJ_OK;
+    (void)get_payload(rj_row_payload(place), true, &floor);
+    origin = rj_roster_find(v->names, rj_bytes_of(name.ptr + 2, name.ptr[1]));
+    tip = row_of(v, prefix, rj_bytes_skip(name, 2 + (size_t)name.ptr[1]), origin);
+    return tip != NULL && tip_of(tip).epoch > floor.epoch
+               ? rj_horizon_spend(v, place, horizon, spent)
+               : RJ_OK;
 }
 
 enum rj_err rj_sums_add(const struct rj_site *s, struct rj_bytes name, rj_int128 amount)
@@ -248,6 +266,26 @@ enum rj_err rj_sums_add(const struct rj_site *s, struct rj_bytes name, rj_int128
     if (row != NULL)
         err = rj_dots_note(&s->delta->seen, rj_row_dot(row));
     return err == RJ_OK ? rj_site_put(s, name, rj_bytes_of(payload, n + n_sum)) : err;
+}
+
+enum rj_err rj_sums_move(const struct rj_site *s, const struct rj_crdt *from,
+                         const struct rj_row *row)
+{
+    struct rj_bytes name = rj_bytes_skip(rj_row_place(row), s->prefix.len);
+    struct rj_bytes replica = rj_roster_get(from->names, row->origin);
+    struct tip tip = tip_of(row), floor = floor_of(from, s->prefix, name, replica);
+    struct tip other = floor_of(s->v, s->prefix, name, replica);
+    enum rj_err err;
+
+    if (other.seq > floor.seq)
+        floor = other;
+    if (floor.seq >= tip.seq)
+        return RJ_OK;
+    err = raise_floor(s, replica, name, tip);
+    return err == RJ_OK
+               ? rj_sums_add(s, name,
+                             tip.epoch == floor.epoch ? tip.sum - floor.sum : tip.sum)
+               : err;
 }
 
 enum rj_err rj_sums_int(rj_int128 sum, int64_t *ret)

@@ -22,12 +22,12 @@ rj_int128 rj_sums_live(const struct rj_crdt *v, struct rj_bytes prefix,
 /* All that counts of the tips at prefix || name; *ret_alive: one is alive. */
 rj_int128 rj_sums_total(const struct rj_crdt *v, struct rj_bytes prefix,
                         struct rj_bytes name, bool *ret_alive);
-/* What counts of one replica's. */
-rj_int128 rj_sums_of(const struct rj_crdt *v, struct rj_bytes prefix,
-                     struct rj_bytes name, uint32_t origin);
 /* Adds amount to the own tip at prefix || name. RJ_ERANGE. */
 RJ_NODISCARD enum rj_err rj_sums_add(const struct rj_site *s, struct rj_bytes name,
                                      rj_int128 amount);
+/* All that counts of a tip that `from` has becomes the own tip's. RJ_ERANGE. */
+RJ_NODISCARD enum rj_err rj_sums_move(const struct rj_site *s, const struct rj_crdt *from,
+                                      const struct rj_row *row);
 /* Raises the floors of all tips under s->prefix that were seen. */
 RJ_NODISCARD enum rj_err rj_sums_reset(const struct rj_site *s);
 /* Of two floors of one tip. */
@@ -43,6 +43,12 @@ void rj_sums_read(struct rj_bytes place, struct rj_bytes payload,
                   struct rj_crdt_row *ret_row);
 /* RJ_ERANGE: not an int64. */
 RJ_NODISCARD enum rj_err rj_sums_int(rj_int128 sum, int64_t *ret);
+
+/* `spend`: a floor says nothing any more when its tip has begun a new epoch. */
+RJ_NODISCARD enum rj_err rj_sums_spend(const struct rj_crdt *v, struct rj_bytes prefix,
+                                       const struct rj_row *place,
+                                       const struct rj_dots *horizon,
+                                       struct rj_dots *spent);
 
 /* The counters that can stand alone with their changes: gcounter, pncounter, rcounter. */
 RJ_NODISCARD enum rj_err rj_sums_count(const struct rj_crdt *v, struct rj_bytes prefix,

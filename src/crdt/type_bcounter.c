@@ -21,12 +21,33 @@ static size_t moved_to(uint8_t p[1 + RJ_CRDT_NAME_MAX], struct rj_bytes to)
     return 1 + to.len;
 }
 
+static bool is_whose(const struct rj_crdt *v, uint32_t origin, uint32_t who)
+{
+    return origin != RJ_NAME_NONE && who != RJ_NAME_NONE &&
+           rj_heirs_last(&v->heirs, origin) == who;
+}
+
+/* What counts of the tips at place that who has, or has inherited. */
+static rj_int128 sum_of(const struct rj_crdt *v, struct rj_bytes prefix,
+                        const struct rj_row *place, uint32_t who)
+{
+    const struct rj_row *row;
+    rj_int128 sum = 0;
+    bool alive;
+
+    for (row = place; row != NULL; row = rj_row_next(&v->rows, row)) {
+        if (is_whose(v, row->origin, who))
+            sum += rj_sums_live(v, prefix, row, &alive);
+    }
+    return sum;
+}
+
 /* own + moved in - moved out */
 static rj_int128 rights(const struct rj_crdt *v, struct rj_bytes prefix,
                         struct rj_bytes who)
 {
     const struct rj_row *place = rj_rows_under(&v->rows, prefix);
-    uint32_t origin = rj_roster_find(v->names, who);
+    uint32_t origin = rj_roster_find(v->names, who), to;
     rj_int128 sum = 0;
     bool alive;
 
@@ -35,11 +56,15 @@ static rj_int128 rights(const struct rj_crdt *v, struct rj_bytes prefix,
 
         if (rj_sums_is_floor(name))
             continue;
-        if (origin != RJ_NAME_NONE && name.len == 0)
-            sum += rj_sums_of(v, prefix, name, origin);
-        else if (origin != RJ_NAME_NONE)
-            sum -= rj_sums_of(v, prefix, name, origin);
-        if (name.len > 0 && rj_bytes_equal(rj_bytes_skip(name, 1), who))
+        if (name.len == 0) {
+            sum += sum_of(v, prefix, place, origin);
+            continue;
+        }
+        sum -= sum_of(v, prefix, place, origin);
+        to = rj_roster_find(v->names, rj_bytes_skip(name, 1));
+        if (rj_bytes_equal(rj_bytes_skip(name, 1), who)
+                ? rj_heirs_of(&v->heirs, to) == RJ_NAME_NONE
+                : is_whose(v, to, origin))
             sum += rj_sums_total(v, prefix, name, &alive);
     }
     return sum;
@@ -132,6 +157,7 @@ const struct rj_type rj_type_bcounter = {
     .sums = true,
     .change = change,
     .reset = rj_sums_reset,
+    .spend = rj_sums_spend,
     .beats = rj_sums_beats,
     .is_contested = rj_sums_is_floor,
     .is_sound = is_sound,

@@ -15,6 +15,7 @@ const struct rj_type rj_type_gcounter = {
     .sums = true,
     .change = change,
     .reset = rj_sums_reset,
+    .spend = rj_sums_spend,
     .beats = rj_sums_beats,
     .is_contested = rj_sums_is_floor,
     .is_sound = rj_sums_is_counter,

@@ -52,15 +52,11 @@ static enum rj_err content(const struct rj_crdt_op *op, struct rj_buf *room,
     return rj_buf_err(room);
 }
 
-static void show(const struct rj_crdt *v, struct rj_bytes prefix, struct rj_buf *json)
+static void put_json(struct rj_buf *json, struct rj_bytes content)
 {
-    struct rj_buf all = {.allocator = json->allocator};
+    struct rj_reader r = rj_reader_of(content);
     const char *comma = "";
-    struct rj_reader r;
 
-    (void)prefix;
-    rj_seq_show(v->seq, &all);
-    r = rj_reader_of(rj_buf_view(&all));
     rj_buf_u8(json, '[');
     while (rj_reader_left(&r) > 0) {
         rj_buf_append_str(json, comma);
@@ -68,18 +64,15 @@ static void show(const struct rj_crdt *v, struct rj_bytes prefix, struct rj_buf 
         comma = ",";
     }
     rj_buf_u8(json, ']');
-    if (all.failed)
-        rj_buf_fail(json, rj_buf_err(&all));
-    rj_buf_done(&all);
 }
 
 static const struct rj_elements strings = {
-    .skip = skip, .is_sound = is_sound, .content = content};
+    .skip = skip, .is_sound = is_sound, .content = content, .put_json = put_json};
 
 const struct rj_type rj_type_list = {
     .number = RJ_CRDT_LIST,
     .name = "list",
     .alone = true, /* it has no rows */
-    .show = show,
+    .show = rj_seq_json,
     .elements = &strings,
 };

@@ -73,6 +73,7 @@ static bool is_sound(struct rj_bytes place, struct rj_bytes payload)
 const struct rj_type rj_type_lwwmap = {
     .number = RJ_CRDT_LWWMAP,
     .name = "lwwmap",
+    .valued = true,
     .change = change,
     .is_sound = is_sound,
     .entry = entry,

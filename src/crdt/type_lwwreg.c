@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Register in which the later time wins, and at equal times the greater or lesser value
  * or the lesser replica. Shapiro et al. 2011, "A comprehensive study of CRDTs", 3.2.1. */
-#include "crdt/json.h"
+#include "crdt/lazy.h"
 #include "crdt/stamped.h"
 
 static enum rj_err change(const struct rj_site *s)
@@ -19,7 +19,7 @@ static void show(const struct rj_crdt *v, struct rj_bytes prefix, struct rj_buf 
     struct rj_stamped what;
 
     if (row != NULL && rj_stamped_get(rj_row_payload(row), false, &what))
-        rj_json_put_str(json, what.value);
+        rj_lazy_put_json(v, what.value, json);
     else
         rj_buf_append_str(json, "null");
 }
@@ -51,6 +51,7 @@ static bool is_sound(struct rj_bytes place, struct rj_bytes payload)
 const struct rj_type rj_type_lwwreg = {
     .number = RJ_CRDT_LWWREG,
     .name = "lwwreg",
+    .valued = true,
     .change = change,
     .beats = beats,
     .is_sound = is_sound,

@@ -2,7 +2,7 @@
 /* Register that keeps all concurrent values: a row each; a write takes away those it
  * sees. Shapiro et al. 2011, "A comprehensive study of CRDTs", 3.2.2; Almeida, Shoker,
  * Baquero 2018, section 7.4. */
-#include "crdt/json.h"
+#include "crdt/lazy.h"
 
 #include <stdlib.h>
 
@@ -71,7 +71,7 @@ static void put_values(const struct rj_crdt *v, const struct rj_row *place,
         if (i > 0 && rj_bytes_equal(values[i], values[i - 1]))
             continue;
         rj_buf_append_str(json, i > 0 ? "," : "");
-        rj_json_put_str(json, values[i]);
+        rj_lazy_put_json(v, values[i], json);
     }
     rj_mem_free(v->allocator, values, size);
 }
@@ -102,6 +102,7 @@ static bool is_sound(struct rj_bytes place, struct rj_bytes payload)
 const struct rj_type rj_type_mvreg = {
     .number = RJ_CRDT_MVREG,
     .name = "mvreg",
+    .valued = true,
     .change = change,
     .show = show,
     .is_sound = is_sound,

@@ -78,12 +78,15 @@ struct path {
     size_t n;
 };
 
-static void path_of(const struct rj_where *w, struct path *ret)
+/* The keys of w behind the first `skip`. */
+static void path_of(const struct rj_where *w, size_t skip, struct path *ret)
 {
     struct rj_reader r = rj_reader_of(w->keys);
 
-    for (ret->n = 0; ret->n < w->n_keys; ret->n++)
-        ret->keys[ret->n] = rj_cbor_get_bytes(&r);
+    for (ret->n = 0; skip > 0; skip--)
+        (void)rj_cbor_get_bytes(&r);
+    while (rj_reader_left(&r) > 0)
+        ret->keys[ret->n++] = rj_cbor_get_bytes(&r);
 }
 
 static size_t common(const struct path *a, const struct path *b)
@@ -110,31 +113,41 @@ static void put_way(struct rj_buf *json, const struct path *last, const struct p
     }
 }
 
-/* The first place that is not below prefix. */
+/* The first place below `keys` that is not below prefix. */
 static const struct rj_row *skip(const struct rj_crdt *v, const struct rj_row *place,
-                                 struct rj_bytes prefix)
+                                 struct rj_bytes keys, struct rj_bytes prefix)
 {
-    const struct rj_bytes all = {0};
-
     while (place != NULL && rj_bytes_starts_with(rj_row_place(place), prefix))
-        place = rj_place_next(&v->rows, place, all);
+        place = rj_place_next(&v->rows, place, keys);
     return place;
 }
 
-static void show(const struct rj_crdt *v, struct rj_bytes prefix, struct rj_buf *json)
+/* The next leaf that is alive, from *place on, which goes behind it. */
+static bool next_leaf(const struct rj_crdt *v, struct rj_bytes keys,
+                      const struct rj_row **place, struct rj_where *w)
 {
-    const struct rj_row *place = rj_rows_under(&v->rows, prefix);
+    while (*place != NULL && rj_place_get(rj_row_place(*place), w)) {
+        *place = skip(v, *place, keys, w->prefix);
+        if (rj_read_is_alive(v, w->type, w->prefix))
+            return true;
+    }
+    return false;
+}
+
+/* What is below keys, n_keys of them. */
+static void show_below(const struct rj_crdt *v, struct rj_bytes keys, size_t n_keys,
+                       struct rj_buf *json)
+{
+    const struct rj_row *place = rj_rows_under(&v->rows, keys);
     struct path last = {.n = 0}, next;
     struct rj_where w;
     size_t i;
 
     rj_buf_u8(json, '{');
-    while (place != NULL && rj_place_get(rj_row_place(place), &w)) {
-        place = skip(v, place, w.prefix);
-        path_of(&w, &next);
+    while (next_leaf(v, keys, &place, &w)) {
+        path_of(&w, n_keys, &next);
         /* A key with two types shows the one with the lesser number. */
-        if (!rj_read_is_alive(v, w.type, w.prefix) ||
-            (last.n > 0 && common(&last, &next) == last.n))
+        if (last.n > 0 && common(&last, &next) == last.n)
             continue;
         put_way(json, &last, &next);
         rj_read_json(v, w.type, w.prefix, json);
@@ -143,6 +156,49 @@ static void show(const struct rj_crdt *v, struct rj_bytes prefix, struct rj_buf 
     for (i = 1; i < last.n; i++)
         rj_buf_u8(json, '}');
     rj_buf_u8(json, '}');
+}
+
+static void show(const struct rj_crdt *v, struct rj_bytes prefix, struct rj_buf *json)
+{
+    show_below(v, prefix, 0, json);
+}
+
+/* A leaf above stands in the way. */
+static bool is_hidden(const struct rj_crdt *v, struct rj_bytes keys)
+{
+    struct rj_reader r = rj_reader_of(keys);
+    const uint8_t *start = r.ptr;
+    struct rj_where w;
+
+    for (;;) {
+        struct rj_bytes above;
+        const struct rj_row *place;
+
+        (void)rj_cbor_get_bytes(&r);
+        if (r.failed || rj_reader_left(&r) == 0)
+            return false;
+        above = rj_bytes_of(start, (size_t)(r.ptr - start));
+        place = rj_rows_under(&v->rows, above);
+        if (next_leaf(v, above, &place, &w) && w.keys.len == above.len)
+            return true;
+    }
+}
+
+void rj_ormap_show(const struct rj_crdt *v, struct rj_bytes keys, struct rj_buf *json)
+{
+    const struct rj_row *place = rj_rows_under(&v->rows, keys);
+    struct rj_reader r = rj_reader_of(keys);
+    struct rj_where w;
+    size_t n = 0;
+
+    for (; rj_reader_left(&r) > 0 && !r.failed; n++)
+        (void)rj_cbor_get_bytes(&r);
+    if (is_hidden(v, keys) || !next_leaf(v, keys, &place, &w))
+        rj_buf_append_str(json, "null");
+    else if (w.keys.len == keys.len)
+        rj_read_json(v, w.type, w.prefix, json);
+    else
+        show_below(v, keys, n, json);
 }
 
 const struct rj_type rj_type_ormap = {

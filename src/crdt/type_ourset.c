@@ -41,6 +41,30 @@ static bool beats(const struct rj_crdt *v, const struct rj_row *a, const struct 
     return rj_stamped_beats(v, a, b, true);
 }
 
+/* The greatest removal in horizon goes, with what it beats. */
+static enum rj_err spend(const struct rj_crdt *v, struct rj_bytes prefix,
+                         const struct rj_row *place, const struct rj_dots *horizon,
+                         struct rj_dots *spent)
+{
+    const struct rj_row *row, *top = NULL;
+    struct rj_stamped what;
+    enum rj_err err = RJ_OK;
+
+    (void)prefix;
+    for (row = place; row != NULL; row = rj_row_next(&v->rows, row)) {
+        if (rj_dots_has(horizon, rj_row_dot(row)) &&
+            rj_stamped_get(rj_row_payload(row), true, &what) && what.removed &&
+            (top == NULL || rj_stamped_beats(v, row, top, true)))
+            top = row;
+    }
+    for (row = place; top != NULL && err == RJ_OK && row != NULL;
+         row = rj_row_next(&v->rows, row)) {
+        if (row == top || rj_stamped_beats(v, top, row, true))
+            err = rj_dots_note(spent, rj_row_dot(row));
+    }
+    return err;
+}
+
 static void read_row(struct rj_bytes place, struct rj_bytes payload,
                      struct rj_crdt_row *ret_row)
 {
@@ -64,7 +88,9 @@ static bool is_sound(struct rj_bytes place, struct rj_bytes payload)
 const struct rj_type rj_type_ourset = {
     .number = RJ_CRDT_OURSET,
     .name = "ourset",
+    .valued = true,
     .change = change,
+    .spend = spend,
     .beats = beats,
     .is_sound = is_sound,
     .entry = entry,

@@ -10,6 +10,7 @@ const struct rj_type rj_type_pncounter = {
     .sums = true,
     .change = rj_sums_change,
     .reset = rj_sums_reset,
+    .spend = rj_sums_spend,
     .beats = rj_sums_beats,
     .is_contested = rj_sums_is_floor,
     .is_sound = rj_sums_is_counter,

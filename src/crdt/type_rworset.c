@@ -3,7 +3,7 @@
  * whether the element is there, and takes away those it sees; an element is in the set if
  * no row says that it is not. A removal is recorded for what was never there too.
  * Almeida, Shoker, Baquero 2018, section 7.3 (remove-wins set). */
-#include "crdt/value.h"
+#include "crdt/forget.h"
 
 static enum rj_err change(const struct rj_site *s)
 {
@@ -36,6 +36,29 @@ static bool is_shown(const struct rj_crdt *v, struct rj_bytes prefix,
     return row == NULL;
 }
 
+/* A removal that is forgotten takes what it hides with it. */
+static enum rj_err spend(const struct rj_crdt *v, struct rj_bytes prefix,
+                         const struct rj_row *place, const struct rj_dots *horizon,
+                         struct rj_dots *spent)
+{
+    const struct rj_row *row;
+    bool removed = false;
+    enum rj_err err = RJ_OK;
+
+    (void)v;
+    (void)prefix;
+    for (row = place; row != NULL; row = rj_row_next(&v->rows, row)) {
+        if (rj_row_payload(row).ptr[0] == 0 && rj_dots_has(horizon, rj_row_dot(row)))
+            removed = true;
+    }
+    for (row = place; removed && err == RJ_OK && row != NULL;
+         row = rj_row_next(&v->rows, row)) {
+        if (rj_row_payload(row).ptr[0] != 0 || rj_dots_has(horizon, rj_row_dot(row)))
+            err = rj_dots_note(spent, rj_row_dot(row));
+    }
+    return err;
+}
+
 static void read_row(struct rj_bytes place, struct rj_bytes payload,
                      struct rj_crdt_row *ret_row)
 {
@@ -52,6 +75,7 @@ const struct rj_type rj_type_rworset = {
     .number = RJ_CRDT_RWORSET,
     .name = "rworset",
     .change = change,
+    .spend = spend,
     .is_sound = is_sound,
     .is_shown = is_shown,
     .read = read_row,

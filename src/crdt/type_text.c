@@ -39,25 +39,15 @@ static enum rj_err content(const struct rj_crdt_op *op, struct rj_buf *room,
     return RJ_OK;
 }
 
-static void show(const struct rj_crdt *v, struct rj_bytes prefix, struct rj_buf *json)
-{
-    struct rj_buf text = {.allocator = json->allocator};
-
-    (void)prefix;
-    rj_seq_show(v->seq, &text);
-    rj_json_put_str(json, rj_buf_view(&text));
-    if (text.failed)
-        rj_buf_fail(json, rj_buf_err(&text));
-    rj_buf_done(&text);
-}
-
-static const struct rj_elements characters = {
-    .skip = skip, .is_sound = rj_bytes_is_utf8, .content = content};
+static const struct rj_elements characters = {.skip = skip,
+                                              .is_sound = rj_bytes_is_utf8,
+                                              .content = content,
+                                              .put_json = rj_json_put_str};
 
 const struct rj_type rj_type_text = {
     .number = RJ_CRDT_TEXT,
     .name = "text",
     .alone = true, /* it has no rows */
-    .show = show,
+    .show = rj_seq_json,
     .elements = &characters,
 };

@@ -7,6 +7,7 @@
 
 #include "base/cbor.h"
 #include "base/hash.h"
+#include "crdt/lazy.h"
 #include "crdt/seq.h"
 
 enum { FORMAT = 1, SMALL = 16 };
@@ -18,14 +19,16 @@ static enum rj_err make_fingerprint(struct rj_crdt *v)
     struct rj_buf b = {.allocator = v->allocator};
     enum rj_err err;
 
-    rj_cbor_put_array(&b, 7);
+    rj_cbor_put_array(&b, v->rules.lazy_bytes != 0 ? 8 : 7);
     rj_cbor_put_uint(&b, FORMAT);
     rj_cbor_put_uint(&b, v->type->number);
     rj_cbor_put_uint(&b, v->rules.bias);
     rj_cbor_put_uint(&b, v->rules.tie);
-    rj_cbor_put_uint(&b, 0); /* for how long rows live */
-    rj_cbor_put_uint(&b, 0); /* for how long removals are remembered */
-    rj_cbor_put_uint(&b, 0); /* number of a validation rule that all share */
+    rj_cbor_put_uint(&b, v->rules.ttl);
+    rj_cbor_put_uint(&b, v->rules.horizon);
+    rj_cbor_put_uint(&b, v->rules.check);
+    if (v->rules.lazy_bytes != 0)
+        rj_cbor_put_uint(&b, v->rules.lazy_bytes);
     err = rj_buf_err(&b);
     if (err == RJ_OK)
         v->fingerprint = rj_hash_checksum(rj_buf_view(&b));
@@ -42,6 +45,7 @@ static struct rj_crdt *make(const struct rj_type *type,
         return NULL;
     *v = (struct rj_crdt){.type = type, .allocator = allocator, .self = RJ_NAME_NONE};
     v->seen.allocator = v->columns.dots.allocator = allocator;
+    v->horizon.allocator = v->heirs.allocator = allocator;
     return v;
 }
 
@@ -55,28 +59,40 @@ enum rj_err rj_crdt_set_names(struct rj_crdt *v, struct rj_roster *take_names)
     return RJ_OK;
 }
 
-static bool are_rules(const struct rj_crdt_rules *rules)
+static bool are_rules(const struct rj_crdt_rules *rules, const struct rj_type *type)
 {
-    return rules->size == 0 || (rules->size == sizeof(*rules) &&
-                                (unsigned)rules->bias <= RJ_CRDT_BIAS_REMOVE &&
-                                (unsigned)rules->tie <= RJ_CRDT_TIE_MIN_REPLICA);
+    if (rules->size == 0)
+        return true;
+    return rules->size == sizeof(*rules) &&
+           (unsigned)rules->bias <= RJ_CRDT_BIAS_REMOVE &&
+           (unsigned)rules->tie <= RJ_CRDT_TIE_MIN_REPLICA &&
+           ((rules->horizon == 0 && rules->check == 0 && rules->lazy_bytes == 0) ||
+            (type->elements == NULL && !type->bare));
 }
 
 enum rj_err rj_crdt_new(const struct rj_crdt_opts *opts, struct rj_crdt **ret_value)
 {
+    const struct rj_type *type;
     struct rj_crdt *v = NULL;
     enum rj_err err = RJ_ENOMEM;
 
-    if (opts == NULL || opts->size != sizeof(*opts) ||
-        rj_type_get((uint64_t)opts->type) == NULL || !are_rules(&opts->rules))
+    if (opts == NULL || opts->size != sizeof(*opts))
         return RJ_EINVAL;
-    v = make(rj_type_get((uint64_t)opts->type), opts->allocator);
+    type = rj_type_get((uint64_t)opts->type);
+    if (type == NULL || !are_rules(&opts->rules, type) ||
+        (opts->rules.size != 0 &&
+         ((opts->rules.check != 0 && opts->judge == NULL) ||
+          (opts->rules.lazy_bytes != 0 && opts->digest == NULL))))
+        return RJ_EINVAL;
+    v = make(type, opts->allocator);
     if (v == NULL)
         goto out;
     if (opts->rules.size != 0)
         v->rules = opts->rules;
     v->clock = opts->clock;
     v->check = opts->check;
+    v->judge = opts->judge;
+    v->digest = opts->digest;
     v->user = opts->user;
     err = rj_crdt_set_names(
         v,
@@ -110,6 +126,7 @@ struct rj_crdt *rj_crdt_blank(const struct rj_crdt *v)
         return NULL;
     d->rules = v->rules;
     d->fingerprint = v->fingerprint;
+    d->digest = v->digest;
     (void)!rj_crdt_set_names(d, rj_roster_share(v->names));
     return d;
 }
@@ -118,7 +135,8 @@ struct rj_crdt *rj_crdt_emptied(struct rj_crdt *take_delta)
 {
     struct rj_crdt *d = take_delta;
 
-    if (d->n_held > 0 || d->seen.cap > SMALL || rj_rows_count(&d->rows) > SMALL) {
+    if (d->n_held > 0 || rj_crdt_has_more(d) || d->blobs.count > 0 ||
+        d->seen.cap > SMALL || rj_rows_count(&d->rows) > SMALL) {
         rj_crdt_free(d);
         return NULL;
     }
@@ -146,10 +164,14 @@ static void free_held(struct rj_crdt *v)
 
 static void free_one(struct rj_crdt *v)
 {
+    rj_watch_free(v);
+    rj_lazy_done(v);
     rj_rows_done(&v->rows);
     rj_seq_free(v->seq);
     rj_dots_done(&v->columns.dots);
     rj_dots_done(&v->seen);
+    rj_dots_done(&v->horizon);
+    rj_heirs_done(&v->heirs);
     free_held(v);
     rj_roster_release(v->names);
     rj_mem_free(v->allocator, v, sizeof(*v));
@@ -222,6 +244,10 @@ static enum rj_err copy_state(struct rj_crdt *to, const struct rj_crdt *from)
     err = rj_dots_map(&to->seen, &from->seen, NULL);
     if (err == RJ_OK)
         err = copy_held(to, from);
+    if (err == RJ_OK)
+        err = rj_dots_map(&to->horizon, &from->horizon, NULL);
+    if (err == RJ_OK)
+        err = rj_heirs_join(&to->heirs, to->names, &from->heirs, NULL);
     return err == RJ_OK ? rj_rows_fork(&to->rows, &from->rows) : err;
 }
 
@@ -234,6 +260,7 @@ enum rj_err rj_crdt_fork(const struct rj_crdt *v, struct rj_bytes replica,
     if (fork != NULL) {
         fork->clock = v->clock;
         fork->check = v->check;
+        fork->judge = v->judge;
         fork->user = v->user;
         err = copy_state(fork, v);
     }
@@ -250,6 +277,31 @@ enum rj_err rj_crdt_fork(const struct rj_crdt *v, struct rj_bytes replica,
 }
 
 /* ---- comparing */
+
+static bool are_equal(const struct rj_dots *x, const struct rj_crdt *a,
+                      const struct rj_dots *y, const struct rj_crdt *b)
+{
+    return rj_roster_within(x, a->names, y, b->names) &&
+           rj_roster_within(y, b->names, x, a->names);
+}
+
+/* The same heirs by name in both. */
+static bool has_heirs(const struct rj_crdt *a, const struct rj_crdt *b)
+{
+    size_t i, k;
+
+    for (i = 0; i < a->heirs.n; i++) {
+        const struct rj_heir *h = &a->heirs.items[i];
+        uint32_t name = rj_roster_find(b->names, rj_roster_get(a->names, h->name));
+        uint32_t heir = rj_roster_find(b->names, rj_roster_get(a->names, h->heir));
+
+        for (k = 0; k < b->heirs.n && b->heirs.items[k].name != name; k++)
+            continue;
+        if (k == b->heirs.n || b->heirs.items[k].heir != heir)
+            return false;
+    }
+    return a->heirs.n == b->heirs.n;
+}
 
 /* The same dot by name in both. */
 static bool row_is_in(const struct rj_crdt *v, struct rj_bytes replica,
@@ -279,11 +331,10 @@ bool rj_crdt_equal(const struct rj_crdt *a, const struct rj_crdt *b)
         const struct rj_held *x = &a->held[i], *y = &b->held[i];
 
         if (x->under != y->under || !rj_bytes_equal(rj_held_place(x), rj_held_place(y)) ||
-            !rj_roster_within(&x->dots, a->names, &y->dots, b->names) ||
-            !rj_roster_within(&y->dots, b->names, &x->dots, a->names))
+            !are_equal(&x->dots, a, &y->dots, b))
             return false;
     }
-    return true;
+    return are_equal(&a->horizon, a, &b->horizon, b) && has_heirs(a, b);
 }
 
 /* ---- held removals */

@@ -14,6 +14,7 @@
 
 #include "base/buf.h"
 #include "causal/dots.h"
+#include "crdt/heirs.h"
 #include "crdt/roster.h"
 #include "crdt/rows.h"
 
@@ -23,6 +24,7 @@ struct rj_type;
 struct rj_elements;
 struct rj_seq;
 struct rj_seq_run;
+struct rj_watch;
 
 /* Runs of a sequence as bytes; views of a message. */
 struct rj_seq_wire {
@@ -55,6 +57,8 @@ struct rj_crdt {
     const struct rj_allocator *allocator;
     const struct rj_crdt_clock *clock;
     rj_crdt_check_fn *check;
+    rj_crdt_judge_fn *judge;
+    rj_crdt_digest_fn *digest;
     void *user;
     struct rj_roster *names;
     uint32_t self; /* RJ_NAME_NONE: reads only */
@@ -64,8 +68,11 @@ struct rj_crdt {
     struct rj_crdt *scratch; /* the last delta, emptied; NULL: none */
     struct rj_held *held;    /* ascending by (place, under) */
     size_t n_held, cap_held;
-    uint64_t made; /* of a delta: dots that it gave out */
-    bool took;     /* of a delta: it takes rows away */
+    struct rj_dots horizon; /* whose removals are forgotten (crdt/forget.h) */
+    struct rj_heirs heirs;  /* of who retired */
+    bool relays;            /* deltas are joined here on their way to others */
+    uint64_t made;          /* of a delta: dots that it gave out */
+    bool took;              /* of a delta: it takes rows away */
     /* Of a list or text, instead of rows (crdt/seq.h). A delta borrows it, or has runs of
      * its own; what was decoded to be joined has only wire. */
     struct rj_seq *seq;
@@ -75,7 +82,16 @@ struct rj_crdt {
     /* What was read to be joined (crdt/code.h) has its rows here, in the message. */
     bool is_view;
     struct rj_row_columns columns;
+    struct rj_watch *watch; /* NULL: nobody watches */
+    struct rj_map blobs;    /* values that are not in rows (crdt/lazy.h) */
+    size_t blobs_kept;      /* how many the last clearing left */
 };
+
+/* It has what few values have, and what nothing but a whole value tells. */
+static inline bool rj_crdt_has_more(const struct rj_crdt *v)
+{
+    return v->horizon.n > 0 || v->heirs.n > 0;
+}
 
 /* A change under way, at one place of v. */
 struct rj_site {
@@ -90,10 +106,11 @@ struct rj_site {
 struct rj_type {
     enum rj_crdt_type number;
     const char *name;
-    bool alone; /* it cannot stand in a map */
-    bool bare;  /* it has no rows: what was seen is the value */
-    bool walks; /* a change or a reading of one place looks for those beside it */
-    bool sums;  /* the latest row of a replica at a place says all that its others say */
+    bool alone;  /* it cannot stand in a map */
+    bool bare;   /* it has no rows: what was seen is the value */
+    bool walks;  /* a change or a reading of one place looks for those beside it */
+    bool sums;   /* the latest row of a replica at a place says all that its others say */
+    bool valued; /* read says what value a row holds, as it was written */
     /* Adds to s->delta what s->op does. RJ_EINVAL: not one of its changes. */
     enum rj_err (*change)(const struct rj_site *s);
     /* Takes away all that is under s->prefix by rows that say so, for rows that must not
@@ -105,6 +122,11 @@ struct rj_type {
                   const struct rj_row *b);
     /* beats is asked there. NULL: at every place. */
     bool (*is_contested)(struct rj_bytes place);
+    /* Adds the dots of rows at place (and at others of its element, then at one of them)
+     * that are removals in horizon or lose against one. RJ_ENOMEM. NULL: none are. */
+    enum rj_err (*spend)(const struct rj_crdt *v, struct rj_bytes prefix,
+                         const struct rj_row *place, const struct rj_dots *horizon,
+                         struct rj_dots *spent);
     /* A decoded row is one that change can make; place without prefix. NULL: no payload.
      */
     bool (*is_sound)(struct rj_bytes place, struct rj_bytes payload);
@@ -184,6 +206,17 @@ RJ_NODISCARD enum rj_err rj_diff_encode(const struct rj_crdt *v,
                                         const struct rj_dots *theirs,
                                         struct rj_crdt_buf *ret_delta);
 
+/* ---- watch.c */
+
+/* Notes, if v is watched, what a join with other is going to touch (theirs: other's
+ * context, spent: rows that go beside, both numbered as in v); what stands at one place.
+ * Before it is done; noting what then stays as it was does no harm. RJ_ENOMEM. */
+RJ_NODISCARD enum rj_err rj_watch_join(struct rj_crdt *v, const struct rj_crdt *other,
+                                       const struct rj_dots *theirs,
+                                       const struct rj_dots *spent);
+RJ_NODISCARD enum rj_err rj_watch_place(struct rj_crdt *v, struct rj_bytes place);
+void rj_watch_free(struct rj_crdt *v);
+
 /* ---- site.c: what changes are made of */
 
 /* A new row at prefix || name. RJ_EINVAL: v has no replica of its own; RJ_ELIMIT. */
@@ -219,6 +252,15 @@ void rj_read_json(const struct rj_crdt *v, const struct rj_type *type,
                   struct rj_bytes prefix, struct rj_buf *json);
 bool rj_read_is_alive(const struct rj_crdt *v, const struct rj_type *type,
                       struct rj_bytes prefix);
+/* It shows elements or keys, each by places of its own. */
+bool rj_read_is_set(const struct rj_type *type);
+/* Appends what the map v (no map of maps) has at key, or null; of a set true or false. */
+void rj_read_element(const struct rj_crdt *v, struct rj_bytes key, struct rj_buf *json);
+
+/* Says what a row of v is, or one that comes to v: its dot is numbered as in v. */
+struct rj_crdt_row rj_read_row(const struct rj_crdt *v, const struct rj_told *row);
+/* v's judge does not refuse it. */
+bool rj_read_is_allowed(const struct rj_crdt *v, const struct rj_told *row);
 
 /* ---- public buffers as builders */
 

@@ -2,6 +2,7 @@
 /* A change: judged, made into a delta, encoded if somebody wants it, joined.
  * Almeida, Shoker, Baquero 2018, "Delta state replicated data types", section 4. */
 #include "crdt/code.h"
+#include "crdt/lazy.h"
 #include "crdt/seq.h"
 
 static bool keys_fit(const struct rj_crdt_op *op)
@@ -15,14 +16,36 @@ static bool keys_fit(const struct rj_crdt_op *op)
     return op->tag.len <= RJ_CRDT_KEY_MAX;
 }
 
+static enum rj_err judge(const struct rj_crdt *v, const struct rj_crdt *delta)
+{
+    const struct rj_row *row = rj_rows_from(&delta->rows, (struct rj_dot){0});
+
+    for (; row != NULL; row = rj_rows_after(&delta->rows, row)) {
+        struct rj_told told = rj_row_tell(row);
+
+        if (told.dot.origin == v->self && !rj_read_is_allowed(v, &told))
+            return RJ_EDENIED;
+    }
+    return RJ_OK;
+}
+
 static enum rj_err build(const struct rj_crdt *v, const struct rj_crdt_op *op,
                          struct rj_crdt *delta)
 {
     struct rj_crdt *known = NULL;
     struct rj_dots caused = {.allocator = v->allocator};
+    struct rj_buf written = {.allocator = v->allocator};
+    struct rj_crdt_op as_written;
     struct rj_site site = {.v = v, .delta = delta, .op = op};
-    enum rj_err err = keys_fit(op) ? RJ_OK : RJ_ELIMIT;
+    enum rj_err err =
+        keys_fit(op) && op->value.len <= RJ_CRDT_VALUE_MAX ? RJ_OK : RJ_ELIMIT;
 
+    if (err == RJ_OK && v->rules.lazy_bytes != 0) {
+        err = rj_lazy_put(v, delta, op->value, &written);
+        as_written = *op;
+        as_written.value = rj_buf_view(&written);
+        site.op = &as_written;
+    }
     if (err == RJ_OK && (op->flags & RJ_CRDT_CAUSED) != 0) {
         err = rj_context_get(v, op->context, &known, &caused);
         site.caused = &caused;
@@ -34,8 +57,11 @@ static enum rj_err build(const struct rj_crdt *v, const struct rj_crdt_op *op,
         err = rj_site_event(&site);
     if (err == RJ_OK)
         err = rj_held_trim(delta);
+    if (err == RJ_OK && v->horizon.n > 0)
+        err = rj_dots_map(&delta->horizon, &v->horizon, NULL);
     rj_crdt_free(known);
     rj_dots_done(&caused);
+    rj_buf_done(&written);
     return err;
 }
 
@@ -57,10 +83,14 @@ enum rj_err rj_crdt_write(struct rj_crdt *v, const struct rj_crdt_op *op,
         return RJ_ENOMEM;
     v->scratch = NULL;
     err = build(v, op, delta);
+    if (err == RJ_OK && v->judge != NULL)
+        err = judge(v, delta);
     if (err == RJ_OK && ret_delta != NULL)
         err = rj_code_encode(delta, ret_delta);
     if (err == RJ_OK)
         err = rj_crdt_join(v, delta, NULL);
+    if (err == RJ_OK)
+        rj_lazy_move(v, delta);
     v->scratch = rj_crdt_emptied(delta);
     return err;
 }
@@ -74,7 +104,9 @@ enum rj_err rj_crdt_join_bytes(struct rj_crdt *v, struct rj_bytes bytes,
                                struct rj_crdt_report *ret_report)
 {
     struct rj_crdt *other = NULL;
-    enum rj_err err = rj_code_view(v, bytes, &other);
+    bool needs_rows = v->seq == NULL && (v->watch != NULL || v->rules.horizon != 0);
+    enum rj_err err =
+        needs_rows ? rj_code_decode(v, bytes, &other) : rj_code_view(v, bytes, &other);
 
     if (err == RJ_OK)
         err = rj_crdt_join(v, other, ret_report);
@@ -106,6 +138,8 @@ enum rj_err rj_crdt_join_deltas(const struct rj_crdt_opts *opts,
     enum rj_err err = rj_crdt_new(opts, &v);
     size_t i;
 
+    if (err == RJ_OK)
+        v->relays = true;
     for (i = 0; err == RJ_OK && i < n; i++)
         err = rj_crdt_join_bytes(v, deltas[i], NULL);
     if (err == RJ_OK)

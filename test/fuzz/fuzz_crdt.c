@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Deltas of convergent values. First byte: the type; the rest: an encoded value, joined
- * with one that has something already. What is refused changes nothing; what is taken has
- * one form, shows something or says why not, and is known the second time. */
+/* Deltas of convergent values. First byte: the type (and 0x80: it may forget); the rest:
+ * an encoded value, joined with one that has something already. What is refused changes
+ * nothing; what is taken has one form, shows something or says why not, and is known the
+ * second time. */
 #include <rejoin/crdt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,9 +90,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     struct rj_bytes input = {data, len};
     struct rj_crdt *v = NULL;
 
-    if (len == 0 || data[0] >= RJ_CRDT_TYPE_END)
+    if (len == 0 || (data[0] & 0x7f) >= RJ_CRDT_TYPE_END)
         return 0;
-    opts.type = (enum rj_crdt_type)data[0];
+    opts.type = (enum rj_crdt_type)(data[0] & 0x7f);
+    opts.rules.size = sizeof(opts.rules);
+    opts.rules.horizon = data[0] >> 7;
     opts.replica = (struct rj_bytes){(const uint8_t *)"me", 2};
     if (rj_crdt_new(&opts, &v) != RJ_OK)
         return 0;
