@@ -135,13 +135,14 @@ $(BUILD)/obj/src/daemon/http_web.o: $(wildcard src/daemon/page/*)
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
 archive = $(call say,AR) rm -f $@ && ar rcs $@ $(1)
-# A library of some objects; shared, it exports what its map names, and links what else.
+# A library of some objects; shared, it exports what its map names, and leaves out the
+# objects that nothing exported needs.
 define library
 $(BUILD)/$(1).a: $(2) $(BUILD)/list
 	$$(call archive,$(2))
 $(BUILD)/$(1).so.0: $(2) src/$(1).map $(BUILD)/list
 	$$(call say,LD) $$(LINK) -shared -Wl,-soname,$$(@F),--no-undefined \
-	  -Wl,--version-script=src/$(1).map -o $$@ $(2) $(3)
+	  -Wl,--gc-sections -Wl,--version-script=src/$(1).map -o $$@ $(2) $(3)
 	@ln -sf $$(@F) $(BUILD)/$(1).so
 endef
 $(eval $(call library,librejoin,$(LIB_OBJ),$(LIBS)))
