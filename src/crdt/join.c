@@ -17,6 +17,7 @@ struct joining {
     bool is_small;
     struct rj_refs taken;          /* rows that came in */
     struct rj_missing gone;        /* rows that they have seen and do not have */
+    bool has_more;                 /* the next two may have something in them */
     struct rj_forgotten forgotten; /* by a horizon */
     struct rj_heirs heirs;         /* of both; empty: neither has any */
     struct rj_crdt *held_in;       /* holds other's held removals, numbered as in v */
@@ -97,6 +98,12 @@ static enum fate fate_of(const struct joining *j, const struct rj_row *row)
     return is_there ? RJ_THERE : RJ_GONE;
 }
 
+/* A horizon takes it away. */
+static bool is_spent(const struct joining *j, struct rj_dot dot)
+{
+    return j->forgotten.spent.n > 0 && rj_dots_has(&j->forgotten.spent, dot);
+}
+
 /* A row has come in at a place where not all stay. True: it stays. */
 static enum rj_err contend(struct joining *j, const struct rj_row *row, bool *ret_stays)
 {
@@ -113,7 +120,7 @@ static enum rj_err contend(struct joining *j, const struct rj_row *row, bool *re
         enum fate fate;
 
         if (other == row || (own && other->origin != row->origin) ||
-            rj_dots_has(&j->forgotten.spent, rj_row_dot(other)))
+            is_spent(j, rj_row_dot(other)))
             continue;
         fate = fate_of(j, other);
         if (fate == RJ_THERE)
@@ -166,8 +173,7 @@ static enum rj_err take(struct joining *j, const struct rj_told *told)
     uint32_t ref;
     enum rj_err err;
 
-    if (rj_held_covers(v, told->place, told->dot) ||
-        rj_dots_has(&j->forgotten.spent, told->dot))
+    if (rj_held_covers(v, told->place, told->dot) || is_spent(j, told->dot))
         return RJ_OK;
     if (v->rules.check != 0 && !rj_read_is_allowed(v, told)) {
         j->report.refused++;
@@ -431,6 +437,7 @@ static enum rj_err prepare_more(struct joining *j)
 
     if (v->watch == NULL && !rj_crdt_has_more(v) && !rj_crdt_has_more(j->other))
         return RJ_OK;
+    j->has_more = true;
     j->heirs.allocator = v->allocator;
     err = rj_dots_map(&theirs, &j->other->seen, j->map);
     if (err == RJ_OK)
@@ -467,6 +474,22 @@ static enum rj_err prepare(struct joining *j)
 
 /* ---- changing */
 
+static void commit_more(struct joining *j)
+{
+    struct rj_crdt *v = j->v;
+
+    if (j->forgotten.horizon.n > 0) {
+        rj_dots_done(&v->horizon);
+        v->horizon = j->forgotten.horizon;
+        j->forgotten.horizon = (struct rj_dots){0};
+    }
+    if (j->heirs.n > 0) {
+        rj_heirs_done(&v->heirs);
+        v->heirs = j->heirs;
+        j->heirs = (struct rj_heirs){0};
+    }
+}
+
 static void commit(struct joining *j)
 {
     struct rj_crdt *v = j->v;
@@ -474,7 +497,8 @@ static void commit(struct joining *j)
 
     rj_rows_drop_all(&v->rows, j->gone.rows.at, j->gone.rows.n);
     j->report.dropped += j->gone.rows.n;
-    (void)!drop_spent(j, false);
+    if (j->has_more)
+        (void)!drop_spent(j, false);
     (void)!drop_held(j, false);
     rj_rows_settle(&v->rows);
     if (j->is_small) {
@@ -489,16 +513,8 @@ static void commit(struct joining *j)
         v->seen = j->seen;
         j->seen = (struct rj_dots){.allocator = v->allocator};
     }
-    if (j->forgotten.horizon.n > 0) {
-        rj_dots_done(&v->horizon);
-        v->horizon = j->forgotten.horizon;
-        j->forgotten.horizon = (struct rj_dots){0};
-    }
-    if (j->heirs.n > 0) {
-        rj_heirs_done(&v->heirs);
-        v->heirs = j->heirs;
-        j->heirs = (struct rj_heirs){0};
-    }
+    if (j->has_more)
+        commit_more(j);
     if (j->held_out != NULL) {
         struct rj_crdt old = *v;
 
@@ -539,9 +555,11 @@ enum rj_err rj_crdt_join(struct rj_crdt *v, const struct rj_crdt *other,
     rj_dots_done(&j.seen);
     rj_refs_done(&j.taken);
     rj_refs_done(&j.gone.rows);
-    rj_dots_done(&j.forgotten.spent);
-    rj_dots_done(&j.forgotten.horizon);
-    rj_heirs_done(&j.heirs);
+    if (j.has_more) {
+        rj_dots_done(&j.forgotten.spent);
+        rj_dots_done(&j.forgotten.horizon);
+        rj_heirs_done(&j.heirs);
+    }
     rj_crdt_free(j.held_in);
     rj_crdt_free(j.held_out);
     return err;

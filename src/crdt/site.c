@@ -30,7 +30,7 @@ enum rj_err rj_site_next(const struct rj_site *s, struct rj_dot *ret_dot)
 
     if (self == RJ_NAME_NONE)
         return RJ_EINVAL;
-    if (rj_heirs_of(&s->v->heirs, self) != RJ_NAME_NONE)
+    if (s->v->heirs.n > 0 && rj_heirs_of(&s->v->heirs, self) != RJ_NAME_NONE)
         return RJ_ECLOSED;
     ret_dot->origin = self;
     ret_dot->seq = rj_dots_last(&s->v->seen, self) + 1 + s->delta->made;

@@ -5,7 +5,7 @@
 #include "crdt/lazy.h"
 #include "crdt/seq.h"
 
-static bool keys_fit(const struct rj_crdt_op *op)
+static bool fits(const struct rj_crdt_op *op)
 {
     size_t i;
 
@@ -13,7 +13,7 @@ static bool keys_fit(const struct rj_crdt_op *op)
         if (op->keys[i].len > RJ_CRDT_KEY_MAX)
             return false;
     }
-    return op->tag.len <= RJ_CRDT_KEY_MAX;
+    return op->tag.len <= RJ_CRDT_KEY_MAX && op->value.len <= RJ_CRDT_VALUE_MAX;
 }
 
 static enum rj_err judge(const struct rj_crdt *v, const struct rj_crdt *delta)
@@ -34,19 +34,10 @@ static enum rj_err build(const struct rj_crdt *v, const struct rj_crdt_op *op,
 {
     struct rj_crdt *known = NULL;
     struct rj_dots caused = {.allocator = v->allocator};
-    struct rj_buf written = {.allocator = v->allocator};
-    struct rj_crdt_op as_written;
     struct rj_site site = {.v = v, .delta = delta, .op = op};
-    enum rj_err err =
-        keys_fit(op) && op->value.len <= RJ_CRDT_VALUE_MAX ? RJ_OK : RJ_ELIMIT;
+    enum rj_err err = RJ_OK;
 
-    if (err == RJ_OK && v->rules.lazy_bytes != 0) {
-        err = rj_lazy_put(v, delta, op->value, &written);
-        as_written = *op;
-        as_written.value = rj_buf_view(&written);
-        site.op = &as_written;
-    }
-    if (err == RJ_OK && (op->flags & RJ_CRDT_CAUSED) != 0) {
+    if ((op->flags & RJ_CRDT_CAUSED) != 0) {
         err = rj_context_get(v, op->context, &known, &caused);
         site.caused = &caused;
         site.known = known;
@@ -61,6 +52,20 @@ static enum rj_err build(const struct rj_crdt *v, const struct rj_crdt_op *op,
         err = rj_dots_map(&delta->horizon, &v->horizon, NULL);
     rj_crdt_free(known);
     rj_dots_done(&caused);
+    return err;
+}
+
+/* The same with the value as it is written where long ones stand elsewhere. */
+static enum rj_err build_lazy(const struct rj_crdt *v, const struct rj_crdt_op *op,
+                              struct rj_crdt *delta)
+{
+    struct rj_buf written = {.allocator = v->allocator};
+    struct rj_crdt_op as_written = *op;
+    enum rj_err err = rj_lazy_put(v, delta, op->value, &written);
+
+    as_written.value = rj_buf_view(&written);
+    if (err == RJ_OK)
+        err = build(v, &as_written, delta);
     rj_buf_done(&written);
     return err;
 }
@@ -78,11 +83,13 @@ enum rj_err rj_crdt_write(struct rj_crdt *v, const struct rj_crdt_op *op,
         return err;
     if (v->type->elements != NULL)
         return rj_seq_write(v, op, ret_delta);
+    if (!fits(op))
+        return RJ_ELIMIT;
     delta = v->scratch != NULL ? v->scratch : rj_crdt_blank(v);
     if (delta == NULL)
         return RJ_ENOMEM;
     v->scratch = NULL;
-    err = build(v, op, delta);
+    err = v->rules.lazy_bytes != 0 ? build_lazy(v, op, delta) : build(v, op, delta);
     if (err == RJ_OK && v->judge != NULL)
         err = judge(v, delta);
     if (err == RJ_OK && ret_delta != NULL)
