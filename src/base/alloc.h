@@ -29,14 +29,7 @@ RJ_NODISCARD static inline void *rj_alloc_zero(size_t n, size_t size)
 
 /* Moves what ptr (NULL: nothing) holds to n elements of size bytes. On NULL the old
  * memory is still there and still the caller's. */
-RJ_NODISCARD static inline void *rj_alloc_resize(void *ptr, size_t n, size_t size)
-{
-    size_t total;
-
-    if (!rj_size_mul(n, size, &total))
-        return NULL;
-    return realloc(ptr, total > 0 ? total : 1);
-}
+RJ_NODISCARD void *rj_alloc_resize(void *ptr, size_t n, size_t size);
 
 /* A copy of b, followed by one NUL byte that is not counted. */
 RJ_NODISCARD uint8_t *rj_alloc_copy(struct rj_bytes b);

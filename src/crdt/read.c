@@ -85,7 +85,7 @@ static void put_sorted(const struct rj_crdt *v, const struct rj_type *type,
         return;
     }
     place = first_shown(v, type, prefix);
-    for (i = 0; i < n; i++) {
+    for (i = 0; i < n && place != NULL; i++) {
         all[i] = element_of(type, prefix, place);
         place = next_shown(v, type, prefix, place);
     }
