@@ -3,7 +3,7 @@
  * while deltas come late: beside each value a shadow goes that gets the same changes and
  * joins and forgets nothing. */
 #include "base/prng.h"
-#include "support/values.h"
+#include "support/crdt_value.h"
 
 #include <stdio.h>
 
@@ -32,7 +32,7 @@ struct history {
 
 static struct rj_crdt *make(const struct history *h, const char *name, bool forgets)
 {
-    struct rj_crdt_opts opts = rj_test_opts(h->type, name);
+    struct rj_crdt_opts opts = crdt_opts(h->type, name);
     struct rj_crdt *v = NULL;
 
     opts.rules.horizon = forgets ? 100 : 0;
@@ -93,7 +93,7 @@ static void change(struct history *h, struct replica *r)
 {
     size_t word = rj_prng_below(&h->p, WORDS), slot = rj_prng_below(&h->p, DELTAS);
     struct rj_bytes key = rj_bytes_from_str(words[word]);
-    struct rj_crdt_op op = rj_test_op(RJ_CRDT_ADD);
+    struct rj_crdt_op op = crdt_op(RJ_CRDT_ADD);
     bool adds = rj_prng_chance(&h->p, 1, 2);
 
     r->clock += rj_prng_below(&h->p, 3);
@@ -417,8 +417,8 @@ TEST(removals_that_all_have_take_no_room)
 
     for (i = 0; i < 100; i++) {
         (void)snprintf(word, sizeof(word), "%zu", i);
-        assert_ok(rj_test_key(a, RJ_CRDT_ADD, word, NULL));
-        assert_ok(rj_test_key(a, RJ_CRDT_REMOVE, word, NULL));
+        assert_ok(crdt_key(a, RJ_CRDT_ADD, word, NULL));
+        assert_ok(crdt_key(a, RJ_CRDT_REMOVE, word, NULL));
     }
     before = size_of(a);
     assert_ok(rj_crdt_digest(b, &digest));
@@ -432,7 +432,7 @@ TEST(removals_that_all_have_take_no_room)
     assert_true(size_of(a) < 64);
     assert_ok(rj_crdt_join_bytes(b, rj_crdt_bytes(&delta), NULL));
     assert_same(a, b);
-    assert_ok(rj_test_key(b, RJ_CRDT_ADD, "7", NULL));
+    assert_ok(crdt_key(b, RJ_CRDT_ADD, "7", NULL));
     assert_shows(b, "[\"7\"]");
     rj_crdt_free(a);
     rj_crdt_free(b);
@@ -444,7 +444,7 @@ TEST(who_is_older_than_the_horizon_is_refused_and_re_based)
 {
     struct rj_crdt *a = forgetful(RJ_CRDT_LWWSET, "a"),
                    *b = forgetful(RJ_CRDT_LWWSET, "b");
-    struct rj_crdt_op op = rj_test_op(RJ_CRDT_ADD);
+    struct rj_crdt_op op = crdt_op(RJ_CRDT_ADD);
     struct rj_bytes key = rj_bytes_from_str("x"), own;
     struct rj_crdt_buf digest = {0}, late = {0};
 
@@ -459,7 +459,7 @@ TEST(who_is_older_than_the_horizon_is_refused_and_re_based)
     op.code = RJ_CRDT_ADD;
     op.stamp = 7; /* it loses, but soon nobody can know */
     assert_ok(rj_crdt_write(b, &op, &late));
-    assert_ok(rj_test_key(b, RJ_CRDT_ADD, "y", NULL));
+    assert_ok(crdt_key(b, RJ_CRDT_ADD, "y", NULL));
     assert_ok(rj_crdt_digest(a, &digest));
     own = rj_crdt_bytes(&digest);
     assert_ok(rj_crdt_forget(a, &own, 1, NULL));
@@ -482,8 +482,8 @@ TEST(who_is_older_than_the_horizon_is_refused_and_re_based)
 
 TEST(values_without_a_horizon_forget_nothing)
 {
-    struct rj_crdt *v = rj_test_value(RJ_CRDT_TWOPSET, "a");
-    struct rj_crdt_opts opts = rj_test_opts(RJ_CRDT_TEXT, "a");
+    struct rj_crdt *v = crdt_new(RJ_CRDT_TWOPSET, "a");
+    struct rj_crdt_opts opts = crdt_opts(RJ_CRDT_TEXT, "a");
     struct rj_crdt *text = NULL;
 
     assert_err(RJ_EINVAL, rj_crdt_forget(v, NULL, 0, NULL));
@@ -508,9 +508,9 @@ TEST(a_fork_has_the_horizon_and_moves_its_own)
     struct rj_crdt *a = forgetful(RJ_CRDT_RWORSET, "a"), *b = NULL, *c = NULL;
     struct rj_crdt_buf late = {0};
 
-    assert_ok(rj_test_key(a, RJ_CRDT_ADD, "x", &late));
-    assert_ok(rj_test_key(a, RJ_CRDT_REMOVE, "x", NULL));
-    assert_ok(rj_test_key(a, RJ_CRDT_ADD, "y", NULL));
+    assert_ok(crdt_key(a, RJ_CRDT_ADD, "x", &late));
+    assert_ok(crdt_key(a, RJ_CRDT_REMOVE, "x", NULL));
+    assert_ok(crdt_key(a, RJ_CRDT_ADD, "y", NULL));
     assert_ok(rj_crdt_fork(a, rj_bytes_from_str("b"), &b));
     assert_ok(rj_crdt_forget(b, NULL, 0, NULL));
     assert_int_equal(rows_of(b), 1);
@@ -519,7 +519,7 @@ TEST(a_fork_has_the_horizon_and_moves_its_own)
     assert_shows(b, "[\"y\"]");
     assert_ok(rj_crdt_fork(b, rj_bytes_from_str("c"), &c));
     assert_same(b, c);
-    assert_ok(rj_test_key(a, RJ_CRDT_ADD, "x", &late));
+    assert_ok(crdt_key(a, RJ_CRDT_ADD, "x", &late));
     assert_err(RJ_ECLOSED, rj_crdt_join_bytes(c, rj_crdt_bytes(&late), NULL));
     rj_crdt_free(a);
     rj_crdt_free(b);
@@ -530,13 +530,13 @@ TEST(a_fork_has_the_horizon_and_moves_its_own)
 TEST(what_has_a_horizon_or_heirs_is_told_as_a_whole)
 {
     struct rj_crdt *a = forgetful(RJ_CRDT_RWORSET, "a"),
-                   *b = rj_test_value(RJ_CRDT_ORSET, "b");
+                   *b = crdt_new(RJ_CRDT_ORSET, "b");
     const struct rj_bytes key = rj_bytes_from_str("0123456789abcdef");
     struct rj_crdt_cursor cursor = {0};
     struct rj_crdt_recon *recon = NULL;
     struct rj_crdt_buf part = {0};
 
-    assert_ok(rj_test_key(a, RJ_CRDT_ADD, "x", NULL));
+    assert_ok(crdt_key(a, RJ_CRDT_ADD, "x", NULL));
     assert_ok(rj_crdt_forget(a, NULL, 0, NULL));
     assert_ok(rj_crdt_retire(b, rj_bytes_from_str("z"), rj_bytes_from_str("b"), NULL));
     assert_err(RJ_ECLOSED, rj_crdt_part(a, &cursor, &part));
@@ -549,8 +549,8 @@ TEST(what_has_a_horizon_or_heirs_is_told_as_a_whole)
 
 static enum rj_err use(void *ctx)
 {
-    struct rj_crdt_opts opts = rj_test_opts(RJ_CRDT_RCOUNTER, "a");
-    struct rj_crdt_op op = rj_test_op(RJ_CRDT_INC);
+    struct rj_crdt_opts opts = crdt_opts(RJ_CRDT_RCOUNTER, "a");
+    struct rj_crdt_op op = crdt_op(RJ_CRDT_INC);
     struct rj_crdt *a = NULL, *b = NULL, *fork = NULL;
     enum rj_err err;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "support/values.h"
+#include "support/crdt_value.h"
 
 #include <string.h>
 
@@ -19,7 +19,7 @@ static void digest(void *user, struct rj_bytes b, uint8_t ret[RJ_CRDT_DIGEST_LEN
 
 static struct rj_crdt_opts lazy(enum rj_crdt_type type, const char *name)
 {
-    struct rj_crdt_opts opts = rj_test_opts(type, name);
+    struct rj_crdt_opts opts = crdt_opts(type, name);
 
     opts.rules.lazy_bytes = LIMIT;
     opts.digest = digest;
@@ -38,7 +38,7 @@ static struct rj_crdt *make(enum rj_crdt_type type, const char *name)
 static enum rj_err put(struct rj_crdt *v, const char *key, const char *value,
                        struct rj_crdt_buf *delta)
 {
-    struct rj_crdt_op op = rj_test_op(RJ_CRDT_PUT);
+    struct rj_crdt_op op = crdt_op(RJ_CRDT_PUT);
     struct rj_bytes k = rj_bytes_from_str(key);
 
     op.flags = RJ_CRDT_NOW;
@@ -104,7 +104,7 @@ TEST(orders_do_not_depend_on_who_has_the_bytes)
 {
     struct rj_crdt *a = make(RJ_CRDT_LWWREG, "a"), *b = make(RJ_CRDT_LWWREG, "b");
     struct rj_crdt *c = make(RJ_CRDT_LWWREG, "");
-    struct rj_crdt_op op = rj_test_op(RJ_CRDT_SET);
+    struct rj_crdt_op op = crdt_op(RJ_CRDT_SET);
     struct rj_crdt_buf bytes = {0};
 
     op.stamp = 5; /* equal stamps: what is written decides */
@@ -129,7 +129,7 @@ TEST(orders_do_not_depend_on_who_has_the_bytes)
 TEST(values_of_concurrent_writes_are_shown_where_they_are)
 {
     struct rj_crdt *a = make(RJ_CRDT_MVREG, "a"), *b = make(RJ_CRDT_MVREG, "b");
-    struct rj_crdt_op op = rj_test_op(RJ_CRDT_SET);
+    struct rj_crdt_op op = crdt_op(RJ_CRDT_SET);
 
     op.value = rj_bytes_from_str("a long value");
     assert_ok(rj_crdt_write(a, &op, NULL));
@@ -186,7 +186,7 @@ TEST(who_has_no_digest_takes_no_part)
 {
     struct rj_crdt_opts opts = lazy(RJ_CRDT_LWWMAP, "a");
     struct rj_crdt *a = NULL, *b = make(RJ_CRDT_LWWMAP, "b");
-    struct rj_crdt *c = rj_test_value(RJ_CRDT_LWWMAP, "c");
+    struct rj_crdt *c = crdt_new(RJ_CRDT_LWWMAP, "c");
 
     opts.digest = NULL;
     assert_err(RJ_EINVAL, rj_crdt_new(&opts, &a));

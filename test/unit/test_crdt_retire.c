@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/prng.h"
-#include "support/values.h"
+#include "support/crdt_value.h"
 
 #include <string.h>
 
@@ -11,7 +11,7 @@ static const char *const names[REPLICAS] = {"a", "b", "c", "d"};
 static enum rj_err change(struct rj_crdt *v, enum rj_crdt_code code, int64_t amount,
                           const char *to)
 {
-    struct rj_crdt_op op = rj_test_op(code);
+    struct rj_crdt_op op = crdt_op(code);
     struct rj_bytes key = rj_bytes_from_str(to);
 
     op.amount = amount;
@@ -35,8 +35,8 @@ static int64_t rights(const struct rj_crdt *v, const char *who)
 
 TEST(an_heir_may_take_away_what_the_retired_one_could)
 {
-    struct rj_crdt *a = rj_test_value(RJ_CRDT_BCOUNTER, "a");
-    struct rj_crdt *b = rj_test_value(RJ_CRDT_BCOUNTER, "b");
+    struct rj_crdt *a = crdt_new(RJ_CRDT_BCOUNTER, "a");
+    struct rj_crdt *b = crdt_new(RJ_CRDT_BCOUNTER, "b");
 
     assert_ok(change(a, RJ_CRDT_INC, 10, ""));
     assert_ok(change(a, RJ_CRDT_MOVE, 3, "c"));
@@ -61,8 +61,8 @@ TEST(an_heir_may_take_away_what_the_retired_one_could)
 
 TEST(two_who_name_different_heirs_agree_on_the_lesser_name)
 {
-    struct rj_crdt *a = rj_test_value(RJ_CRDT_PNCOUNTER, "a");
-    struct rj_crdt *b = rj_test_value(RJ_CRDT_PNCOUNTER, "b");
+    struct rj_crdt *a = crdt_new(RJ_CRDT_PNCOUNTER, "a");
+    struct rj_crdt *b = crdt_new(RJ_CRDT_PNCOUNTER, "b");
     struct rj_crdt *all;
 
     assert_ok(retire(a, "x", "b"));
@@ -70,7 +70,7 @@ TEST(two_who_name_different_heirs_agree_on_the_lesser_name)
     assert_ok(rj_crdt_join(a, b, NULL));
     assert_ok(rj_crdt_join(b, a, NULL));
     assert_same(a, b);
-    all = rj_test_value(RJ_CRDT_PNCOUNTER, "");
+    all = crdt_new(RJ_CRDT_PNCOUNTER, "");
     assert_ok(rj_crdt_join(all, b, NULL));
     assert_true(rj_crdt_equal(all, b));
     assert_ok(retire(a, "x", "c")); /* it has one */
@@ -84,9 +84,8 @@ TEST(two_who_name_different_heirs_agree_on_the_lesser_name)
 
 TEST(who_retired_writes_no_text_and_all_who_join_know)
 {
-    struct rj_crdt *a = rj_test_value(RJ_CRDT_TEXT, "a"),
-                   *b = rj_test_value(RJ_CRDT_TEXT, "b");
-    struct rj_crdt_op op = rj_test_op(RJ_CRDT_INSERT);
+    struct rj_crdt *a = crdt_new(RJ_CRDT_TEXT, "a"), *b = crdt_new(RJ_CRDT_TEXT, "b");
+    struct rj_crdt_op op = crdt_op(RJ_CRDT_INSERT);
     struct rj_crdt_buf delta = {0};
 
     op.value = rj_bytes_from_str("abc");
@@ -114,7 +113,7 @@ static void play(uint64_t seed)
 
     rj_prng_init(&p, seed);
     for (i = 0; i < REPLICAS; i++)
-        values[i] = rj_test_value(RJ_CRDT_BCOUNTER, names[i]);
+        values[i] = crdt_new(RJ_CRDT_BCOUNTER, names[i]);
     for (i = 0; i < STEPS; i++) {
         struct rj_crdt *v = values[rj_prng_below(&p, REPLICAS)];
         struct rj_crdt *other = values[rj_prng_below(&p, REPLICAS)];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows that a rule refuses, rows that go round. */
-#include "support/values.h"
+#include "support/crdt_value.h"
 
 #include <stdio.h>
 
@@ -15,7 +15,7 @@ static bool is_short(void *user, const struct rj_crdt_row *row)
 
 static struct rj_crdt *judged(const char *name, uint64_t check, size_t *most)
 {
-    struct rj_crdt_opts opts = rj_test_opts(RJ_CRDT_ORSET, name);
+    struct rj_crdt_opts opts = crdt_opts(RJ_CRDT_ORSET, name);
     struct rj_crdt *v = NULL;
 
     opts.rules.check = check;
@@ -30,10 +30,10 @@ TEST(a_rule_of_its_own_refuses_only_what_one_writes)
     size_t one = 1, any = 99;
     struct rj_crdt *strict = judged("a", 0, &one), *lax = judged("b", 0, &any);
 
-    assert_err(RJ_EDENIED, rj_test_key(strict, RJ_CRDT_ADD, "xy", NULL));
+    assert_err(RJ_EDENIED, crdt_key(strict, RJ_CRDT_ADD, "xy", NULL));
     assert_shows(strict, "[]");
-    assert_ok(rj_test_key(strict, RJ_CRDT_ADD, "x", NULL));
-    assert_ok(rj_test_key(lax, RJ_CRDT_ADD, "xyz", NULL));
+    assert_ok(crdt_key(strict, RJ_CRDT_ADD, "x", NULL));
+    assert_ok(crdt_key(lax, RJ_CRDT_ADD, "xyz", NULL));
     assert_ok(rj_crdt_join(strict, lax, NULL));
     assert_shows(strict, "[\"x\",\"xyz\"]");
     rj_crdt_free(strict);
@@ -48,10 +48,10 @@ TEST(a_rule_that_all_share_refuses_what_others_send)
     struct rj_crdt_report report = {0};
     struct rj_crdt_buf bytes = {0};
     struct rj_crdt *decoded = NULL;
-    struct rj_crdt_opts opts = rj_test_opts(RJ_CRDT_ORSET, "");
+    struct rj_crdt_opts opts = crdt_opts(RJ_CRDT_ORSET, "");
 
-    assert_ok(rj_test_key(liar, RJ_CRDT_ADD, "xyz", NULL));
-    assert_ok(rj_test_key(liar, RJ_CRDT_ADD, "y", &bytes));
+    assert_ok(crdt_key(liar, RJ_CRDT_ADD, "xyz", NULL));
+    assert_ok(crdt_key(liar, RJ_CRDT_ADD, "y", &bytes));
     assert_ok(rj_crdt_join(strict, liar, &report));
     assert_int_equal(report.refused, 1);
     assert_int_equal(report.taken, 1);
@@ -80,18 +80,18 @@ TEST(a_rule_that_all_share_refuses_what_others_send)
 
 TEST(the_row_that_two_sides_keep_exchanging_is_named)
 {
-    struct rj_crdt *v = rj_test_value(RJ_CRDT_ORSET, "a");
+    struct rj_crdt *v = crdt_new(RJ_CRDT_ORSET, "a");
     struct rj_crdt_guard *g = NULL;
     struct rj_crdt_buf x = {0}, y = {0};
     struct rj_crdt_row row = {.seq = 0};
     size_t i;
 
     assert_ok(rj_crdt_guard_new(NULL, 2, &g));
-    assert_ok(rj_test_key(v, RJ_CRDT_ADD, "x", &x));
+    assert_ok(crdt_key(v, RJ_CRDT_ADD, "x", &x));
     for (i = 0; i < 5; i++) /* saying it again is no loop */
         assert_ok(rj_crdt_guard_note(g, v, rj_crdt_bytes(&x), true, &row));
     for (i = 0; i < 5; i++) { /* nor is a new write each time */
-        assert_ok(rj_test_key(v, RJ_CRDT_ADD, "y", &y));
+        assert_ok(crdt_key(v, RJ_CRDT_ADD, "y", &y));
         assert_ok(rj_crdt_guard_note(g, v, rj_crdt_bytes(&y), i % 2 == 0, &row));
     }
     assert_ok(rj_crdt_guard_note(g, v, rj_crdt_bytes(&x), false, &row));
@@ -110,7 +110,7 @@ TEST(the_row_that_two_sides_keep_exchanging_is_named)
 
 TEST(a_whole_state_that_goes_round_is_found)
 {
-    struct rj_crdt *v = rj_test_value(RJ_CRDT_ORSET, "a");
+    struct rj_crdt *v = crdt_new(RJ_CRDT_ORSET, "a");
     struct rj_crdt_guard *g = NULL;
     struct rj_crdt_buf state = {0};
     struct rj_crdt_row row;
@@ -121,7 +121,7 @@ TEST(a_whole_state_that_goes_round_is_found)
     assert_ok(rj_crdt_guard_new(NULL, 3, &g));
     for (i = 0; i < 3000; i++) { /* more than it remembers */
         (void)snprintf(word, sizeof(word), "%zu", i);
-        assert_ok(rj_test_key(v, RJ_CRDT_ADD, word, NULL));
+        assert_ok(crdt_key(v, RJ_CRDT_ADD, word, NULL));
     }
     assert_ok(rj_crdt_encode(v, &state));
     for (i = 0; i < 10 && err == RJ_OK; i++)
@@ -135,8 +135,8 @@ TEST(a_whole_state_that_goes_round_is_found)
 
 TEST(a_run_of_a_text_that_goes_round_is_found)
 {
-    struct rj_crdt *v = rj_test_value(RJ_CRDT_TEXT, "a");
-    struct rj_crdt_op op = rj_test_op(RJ_CRDT_INSERT);
+    struct rj_crdt *v = crdt_new(RJ_CRDT_TEXT, "a");
+    struct rj_crdt_op op = crdt_op(RJ_CRDT_INSERT);
     struct rj_crdt_guard *g = NULL;
     struct rj_crdt_buf delta = {0};
     struct rj_crdt_row row;
@@ -157,8 +157,8 @@ TEST(a_run_of_a_text_that_goes_round_is_found)
 
 static enum rj_err use(void *ctx)
 {
-    struct rj_crdt_opts opts = rj_test_opts(RJ_CRDT_BCOUNTER, "a");
-    struct rj_crdt_op op = rj_test_op(RJ_CRDT_INC);
+    struct rj_crdt_opts opts = crdt_opts(RJ_CRDT_BCOUNTER, "a");
+    struct rj_crdt_op op = crdt_op(RJ_CRDT_INC);
     struct rj_crdt_guard *g = NULL;
     struct rj_crdt_buf delta = {0};
     struct rj_crdt_row row;

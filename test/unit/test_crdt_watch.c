@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/prng.h"
-#include "support/values.h"
+#include "support/crdt_value.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -26,7 +26,7 @@ static void assert_no_patch(struct rj_crdt *v)
 
 static void put(struct rj_crdt *v, const char *key, const char *value)
 {
-    struct rj_crdt_op op = rj_test_op(RJ_CRDT_PUT);
+    struct rj_crdt_op op = crdt_op(RJ_CRDT_PUT);
     struct rj_bytes k = rj_bytes_from_str(key);
 
     op.flags = RJ_CRDT_NOW;
@@ -38,17 +38,17 @@ static void put(struct rj_crdt *v, const char *key, const char *value)
 
 TEST(a_patch_has_what_was_shown_and_what_is)
 {
-    struct rj_crdt *set = rj_test_value(RJ_CRDT_ORSET, "a");
-    struct rj_crdt *map = rj_test_value(RJ_CRDT_LWWMAP, "a");
-    struct rj_crdt *count = rj_test_value(RJ_CRDT_PNCOUNTER, "a");
-    struct rj_crdt_op inc = rj_test_op(RJ_CRDT_INC);
+    struct rj_crdt *set = crdt_new(RJ_CRDT_ORSET, "a");
+    struct rj_crdt *map = crdt_new(RJ_CRDT_LWWMAP, "a");
+    struct rj_crdt *count = crdt_new(RJ_CRDT_PNCOUNTER, "a");
+    struct rj_crdt_op inc = crdt_op(RJ_CRDT_INC);
 
-    assert_ok(rj_test_key(set, RJ_CRDT_ADD, "before", NULL));
+    assert_ok(crdt_key(set, RJ_CRDT_ADD, "before", NULL));
     assert_ok(rj_crdt_watch(set, true));
     assert_ok(rj_crdt_watch(map, true));
     assert_ok(rj_crdt_watch(count, true));
-    assert_ok(rj_test_key(set, RJ_CRDT_ADD, "x", NULL));
-    assert_ok(rj_test_key(set, RJ_CRDT_REMOVE, "before", NULL));
+    assert_ok(crdt_key(set, RJ_CRDT_ADD, "x", NULL));
+    assert_ok(crdt_key(set, RJ_CRDT_REMOVE, "before", NULL));
     assert_patch(set, "{\"path\":[\"before\"],\"old\":true,\"new\":false}");
     assert_patch(set, "{\"path\":[\"x\"],\"old\":false,\"new\":true}");
     assert_no_patch(set);
@@ -56,7 +56,7 @@ TEST(a_patch_has_what_was_shown_and_what_is)
     assert_patch(map, "{\"path\":[\"k\"],\"old\":null,\"new\":\"1\"}");
     put(map, "k", "2");
     assert_patch(map, "{\"path\":[\"k\"],\"old\":\"1\",\"new\":\"2\"}");
-    assert_ok(rj_test_key(map, RJ_CRDT_REMOVE, "k", NULL));
+    assert_ok(crdt_key(map, RJ_CRDT_REMOVE, "k", NULL));
     assert_patch(map, "{\"path\":[\"k\"],\"old\":\"2\",\"new\":null}");
     inc.amount = 3;
     assert_ok(rj_crdt_write(count, &inc, NULL));
@@ -69,17 +69,17 @@ TEST(a_patch_has_what_was_shown_and_what_is)
 
 TEST(a_place_that_changed_often_is_told_once_and_one_that_is_back_not_at_all)
 {
-    struct rj_crdt *v = rj_test_value(RJ_CRDT_ORSET, "a");
+    struct rj_crdt *v = crdt_new(RJ_CRDT_ORSET, "a");
 
     assert_ok(rj_crdt_watch(v, true));
-    assert_ok(rj_test_key(v, RJ_CRDT_ADD, "x", NULL));
-    assert_ok(rj_test_key(v, RJ_CRDT_ADD, "y", NULL));
-    assert_ok(rj_test_key(v, RJ_CRDT_REMOVE, "x", NULL));
-    assert_ok(rj_test_key(v, RJ_CRDT_REMOVE, "y", NULL));
-    assert_ok(rj_test_key(v, RJ_CRDT_ADD, "y", NULL));
+    assert_ok(crdt_key(v, RJ_CRDT_ADD, "x", NULL));
+    assert_ok(crdt_key(v, RJ_CRDT_ADD, "y", NULL));
+    assert_ok(crdt_key(v, RJ_CRDT_REMOVE, "x", NULL));
+    assert_ok(crdt_key(v, RJ_CRDT_REMOVE, "y", NULL));
+    assert_ok(crdt_key(v, RJ_CRDT_ADD, "y", NULL));
     assert_patch(v, "{\"path\":[\"y\"],\"old\":false,\"new\":true}");
     assert_no_patch(v);
-    assert_ok(rj_test_key(v, RJ_CRDT_ADD, "z", NULL));
+    assert_ok(crdt_key(v, RJ_CRDT_ADD, "z", NULL));
     assert_ok(rj_crdt_watch(v, false));
     assert_ok(rj_crdt_watch(v, true));
     assert_no_patch(v);
@@ -92,7 +92,7 @@ static void set_at(struct rj_crdt *v, const char *key, const char *below,
                    const char *value)
 {
     struct rj_bytes path[2] = {rj_bytes_from_str(key), rj_bytes_from_str(below)};
-    struct rj_crdt_op op = rj_test_op(value[0] != '\0' ? RJ_CRDT_SET : RJ_CRDT_REMOVE);
+    struct rj_crdt_op op = crdt_op(value[0] != '\0' ? RJ_CRDT_SET : RJ_CRDT_REMOVE);
 
     op.path = path;
     op.n_path = below[0] != '\0' ? 2 : 1;
@@ -104,8 +104,8 @@ static void set_at(struct rj_crdt *v, const char *key, const char *below,
 
 TEST(in_a_map_of_maps_the_path_leads_to_a_leaf)
 {
-    struct rj_crdt *a = rj_test_value(RJ_CRDT_ORMAP, "a");
-    struct rj_crdt *b = rj_test_value(RJ_CRDT_ORMAP, "b");
+    struct rj_crdt *a = crdt_new(RJ_CRDT_ORMAP, "a");
+    struct rj_crdt *b = crdt_new(RJ_CRDT_ORMAP, "b");
 
     assert_ok(rj_crdt_watch(a, true));
     set_at(a, "k", "x", "1");
@@ -125,9 +125,9 @@ TEST(in_a_map_of_maps_the_path_leads_to_a_leaf)
 
 TEST(a_leaf_hides_what_is_below_it)
 {
-    struct rj_crdt *v = rj_test_value(RJ_CRDT_ORMAP, "a");
+    struct rj_crdt *v = crdt_new(RJ_CRDT_ORMAP, "a");
     struct rj_bytes key = rj_bytes_from_str("k");
-    struct rj_crdt_op off = rj_test_op(RJ_CRDT_CLEAR), on = rj_test_op(RJ_CRDT_SET);
+    struct rj_crdt_op off = crdt_op(RJ_CRDT_CLEAR), on = crdt_op(RJ_CRDT_SET);
 
     set_at(v, "k", "x", "1");
     assert_ok(rj_crdt_watch(v, true));
@@ -177,7 +177,7 @@ static void follow(struct rj_crdt *v, bool known[WORDS])
 
 static void play_set(enum rj_crdt_type type, uint64_t seed)
 {
-    struct rj_crdt *values[2] = {rj_test_value(type, "a"), rj_test_value(type, "b")};
+    struct rj_crdt *values[2] = {crdt_new(type, "a"), crdt_new(type, "b")};
     struct rj_crdt_buf deltas[4] = {{0}};
     bool known[WORDS] = {false};
     struct rj_prng p;
@@ -194,9 +194,8 @@ static void play_set(enum rj_crdt_type type, uint64_t seed)
         else if (rj_prng_chance(&p, 1, 3) && delta->len > 0)
             assert_ok(rj_crdt_join_bytes(v, rj_crdt_bytes(delta), NULL));
         else
-            assert_ok(rj_test_key(v,
-                                  rj_prng_chance(&p, 2, 3) ? RJ_CRDT_ADD : RJ_CRDT_REMOVE,
-                                  words[rj_prng_below(&p, WORDS)], delta));
+            assert_ok(crdt_key(v, rj_prng_chance(&p, 2, 3) ? RJ_CRDT_ADD : RJ_CRDT_REMOVE,
+                               words[rj_prng_below(&p, WORDS)], delta));
         if (rj_prng_chance(&p, 1, 5))
             follow(values[0], known);
     }
@@ -262,7 +261,7 @@ static void splice_all(struct rj_crdt *v, char *text)
 
 static void edit(struct rj_prng *p, struct rj_crdt *v, struct rj_crdt_buf *delta)
 {
-    struct rj_crdt_op op = rj_test_op(RJ_CRDT_INSERT);
+    struct rj_crdt_op op = crdt_op(RJ_CRDT_INSERT);
     uint64_t n = 0;
 
     assert_ok(rj_crdt_count(v, NULL, &n));
@@ -289,8 +288,8 @@ static void assert_text(const struct rj_crdt *v, const char *text)
 
 static void play_text(uint64_t seed)
 {
-    struct rj_crdt *values[2] = {rj_test_value(RJ_CRDT_TEXT, "a"),
-                                 rj_test_value(RJ_CRDT_TEXT, "b")};
+    struct rj_crdt *values[2] = {crdt_new(RJ_CRDT_TEXT, "a"),
+                                 crdt_new(RJ_CRDT_TEXT, "b")};
     struct rj_crdt_buf deltas[4] = {{0}};
     char text[TEXT_MAX] = "";
     struct rj_prng p;
@@ -329,9 +328,9 @@ TEST(splices_lead_from_the_old_text_to_the_new_one)
 
 TEST(a_splice_of_a_list_has_its_elements)
 {
-    struct rj_crdt *v = rj_test_value(RJ_CRDT_LIST, "a");
+    struct rj_crdt *v = crdt_new(RJ_CRDT_LIST, "a");
     struct rj_bytes keys[2] = {rj_bytes_from_str("one"), rj_bytes_from_str("")};
-    struct rj_crdt_op op = rj_test_op(RJ_CRDT_INSERT);
+    struct rj_crdt_op op = crdt_op(RJ_CRDT_INSERT);
 
     op.keys = keys;
     op.n_keys = 2;
@@ -354,8 +353,8 @@ TEST(a_splice_of_a_list_has_its_elements)
 static enum rj_err use_type(enum rj_crdt_type type, enum rj_crdt_code code)
 {
     struct rj_bytes path = rj_bytes_from_str("k");
-    struct rj_crdt_opts opts = rj_test_opts(type, "a");
-    struct rj_crdt_op op = rj_test_op(code);
+    struct rj_crdt_opts opts = crdt_opts(type, "a");
+    struct rj_crdt_op op = crdt_op(code);
     struct rj_crdt_buf json = {0};
     struct rj_crdt *v = NULL;
     enum rj_err err = rj_crdt_new(&opts, &v);
