@@ -34,19 +34,49 @@ static void fill(struct rj_crdt *v, struct rj_bytes context)
     }
 }
 
-static void save(const char *folder, const struct rj_crdt *v, const char *name)
+static void save(const char *folder, const struct rj_crdt *v, bool forgets)
 {
     struct rj_crdt_buf bytes = {0};
+    unsigned type = rj_crdt_type(v);
     char path[4096];
     FILE *f;
 
-    (void)snprintf(path, sizeof(path), "%s/%s", folder, name);
+    (void)snprintf(path, sizeof(path), "%s/%s%s", folder,
+                   rj_crdt_type_name(rj_crdt_type(v)), forgets ? "_forgets" : "");
     f = fopen(path, "wb");
     if (f == NULL || rj_crdt_encode(v, &bytes) != RJ_OK ||
-        fputc((int)rj_crdt_type(v), f) == EOF ||
+        fputc((int)(type | (forgets ? 0x80U : 0)), f) == EOF ||
         fwrite(bytes.ptr, 1, bytes.len, f) != bytes.len || fclose(f) != 0)
         perror(path);
     rj_crdt_buf_free(&bytes);
+}
+
+static void make(const char *folder, enum rj_crdt_type type, bool forgets)
+{
+    struct rj_crdt_opts opts = {
+        .size = sizeof(opts), .type = type, .replica = {(const uint8_t *)"me", 2}};
+    struct rj_crdt *v = NULL, *other = NULL;
+    struct rj_crdt_buf context = {0};
+
+    opts.rules.size = sizeof(opts.rules);
+    opts.rules.horizon = forgets;
+    if (rj_crdt_new(&opts, &other) != RJ_OK)
+        return; /* not built in, or it has nothing to forget */
+    fill(other, (struct rj_bytes){0});
+    opts.replica = (struct rj_bytes){(const uint8_t *)"you", 3};
+    if (rj_crdt_context(other, &context) == RJ_OK && rj_crdt_new(&opts, &v) == RJ_OK) {
+        fill(v, rj_crdt_bytes(&context));
+        if (forgets) {
+            (void)!rj_crdt_forget(v, NULL, 0, NULL);
+            (void)!rj_crdt_retire(v, (struct rj_bytes){(const uint8_t *)"me", 2},
+                                  opts.replica, NULL);
+            fill(v, rj_crdt_bytes(&context));
+        }
+        save(folder, v, forgets);
+    }
+    rj_crdt_free(v);
+    rj_crdt_free(other);
+    rj_crdt_buf_free(&context);
 }
 
 int main(int argc, char **argv)
@@ -54,24 +84,8 @@ int main(int argc, char **argv)
     unsigned type;
 
     for (type = 1; argc == 2 && type < RJ_CRDT_TYPE_END; type++) {
-        struct rj_crdt_opts opts = {.size = sizeof(opts),
-                                    .type = (enum rj_crdt_type)type,
-                                    .replica = {(const uint8_t *)"me", 2}};
-        struct rj_crdt *v = NULL, *other = NULL;
-        struct rj_crdt_buf context = {0};
-
-        if (rj_crdt_new(&opts, &other) != RJ_OK)
-            continue; /* not built in */
-        fill(other, (struct rj_bytes){0});
-        opts.replica = (struct rj_bytes){(const uint8_t *)"you", 3};
-        if (rj_crdt_context(other, &context) == RJ_OK &&
-            rj_crdt_new(&opts, &v) == RJ_OK) {
-            fill(v, rj_crdt_bytes(&context));
-            save(argv[1], v, rj_crdt_type_name(rj_crdt_type(v)));
-        }
-        rj_crdt_free(v);
-        rj_crdt_free(other);
-        rj_crdt_buf_free(&context);
+        make(argv[1], (enum rj_crdt_type)type, false);
+        make(argv[1], (enum rj_crdt_type)type, true);
     }
     return argc == 2 ? 0 : 2;
 }
