@@ -123,7 +123,7 @@ stamp = @mkdir -p $(@D); echo '$(1)' | cmp -s - $@ || echo '$(1)' >$@
 $(BUILD)/flags: FORCE
 	$(call stamp,$(subst ','\'',$(CC) $(ALL_CFLAGS) $(LINK) $(LIBS)))
 $(BUILD)/list: FORCE
-	$(call stamp,$(LIB_OBJ) $(PROG_OBJ))
+	$(call stamp,$(patsubst $(BUILD)/%,%,$(LIB_OBJ) $(PROG_OBJ)))
 
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)

@@ -9,7 +9,7 @@ plain=${PLAIN:-$BUILD} # a build without sanitizers
     exit 77
 }
 plain=$(realpath "$plain")
-package() { make -s --no-print-directory BUILD="$plain" SAN= PREFIX="$work/usr" "$@"; }
+package() { built "$plain" PREFIX="$work/usr" "$@"; }
 compile() { # NAME MODULE
     # shellcheck disable=SC2046
     "${CC:-gcc}" -std=c17 -D_GNU_SOURCE -Wall -Wextra -Werror "examples/$1.c" \

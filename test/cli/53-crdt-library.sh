@@ -9,7 +9,7 @@ plain=${PLAIN:-$BUILD} # a build without sanitizers
     exit 77
 }
 plain=$(realpath "$plain")
-make -s --no-print-directory BUILD="$plain" SAN= PREFIX="$work/usr" install >"$work/log" 2>&1
+built "$plain" PREFIX="$work/usr" install >"$work/log" 2>&1
 is "it installs" $? 0
 export PKG_CONFIG_PATH=$work/usr/lib/pkgconfig LD_LIBRARY_PATH=$work/usr/lib
 lib=$work/usr/lib/librejoin-crdt

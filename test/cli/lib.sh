@@ -90,6 +90,10 @@ kill9() {
     local p=${pid[$1]}
     kill -9 "$p" && await 60 gone "$p" && unset "pid[$1]"
 }
+# make for a build that is there; one at a time, for PREFIX goes into files of the build.
+built() { # BUILD ARGUMENT...
+    flock "$1/lock" make -s --no-print-directory BUILD="$1" SAN= "${@:2}"
+}
 # A bucket at the first node, joined by the others; all must be up.
 share() {
     local bucket=$1 first=$2 n
