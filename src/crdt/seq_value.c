@@ -283,7 +283,9 @@ static enum rj_err origin_init(struct origin *o, const struct rj_crdt *v,
     struct rj_dots seen = {.allocator = v->allocator};
     enum rj_err err;
 
-    *o = (struct origin){.fresh.allocator = v->allocator};
+    o->fresh = (struct rj_dots){.allocator = v->allocator};
+    o->last = NULL;
+    o->last_size = 0;
     if (other->seq != NULL) {
         err = seen_there(v, other, map, &seen);
         if (err == RJ_OK)
@@ -365,7 +367,8 @@ static struct rj_seq_source *source_of(struct own *o, const struct rj_crdt *v,
                                        const uint32_t *index, uint32_t n_names)
 {
     if (v->runs != NULL || v->seq == NULL) {
-        o->list = (struct list){.src.next = list_next, .runs = v->runs, .n = v->n_runs};
+        o->list = (struct list){
+            .src.next = list_next, .runs = v->runs, .n = v->runs != NULL ? v->n_runs : 0};
         return &o->list.src;
     }
     o->walk = (struct rj_seq_walk){.src.next = rj_seq_walk_next,
