@@ -261,7 +261,8 @@ struct rj_crdt_op {
  * that is not UTF-8, a position behind the end, a negative amount where none can be, a
  * value without a name of its own), RJ_ELIMIT, RJ_ETYPE (a type that cannot stand in a
  * map), what the hook says. Removing what is not there is no error: an empty delta.
- * O(log n) a key; CLEAR and a path's REMOVE O(rows below). Almeida, Shoker, Baquero 2018,
+ * O(log n) a key; CLEAR and a path's REMOVE O(rows below); a list or text in an ormap
+ * O(its elements, deleted ones too). Almeida, Shoker, Baquero 2018,
  * "Delta state replicated data types". */
 RJ_NODISCARD RJ_API enum rj_err rj_crdt_write(struct rj_crdt *v,
                                               const struct rj_crdt_op *op,

@@ -55,7 +55,7 @@ enum rj_err rj_crdt_context(const struct rj_crdt *v, struct rj_crdt_buf *ret_con
     for (; err == RJ_OK && row != NULL; row = rj_rows_after(&v->rows, row)) {
         struct rj_dot dot = rj_row_dot(row);
 
-        if (!rj_place_dies(v, rj_row_place(row)))
+        if (rj_place_resets(v, rj_row_place(row)))
             err = rj_dots_append(&told, (struct rj_span){dot.seq, dot.seq, dot.origin});
     }
     if (err == RJ_OK)

@@ -44,6 +44,11 @@ static bool is_removal(const struct rj_crdt *v, const struct rj_row *row)
     return what.removed;
 }
 
+static bool is_sequence(const struct rj_type *type)
+{
+    return type != NULL && type->elements != NULL;
+}
+
 /* A row of the others that was seen and is gone was taken away, by a removal that is
  * known or forgotten; it was not just beaten by another, nor is it a removal that was
  * forgotten itself. */
@@ -57,7 +62,8 @@ static bool was_removed(const struct rebase *b, const struct rj_row *row)
         return false;
     switch (rj_place_contest(b->old, name, &type)) {
     case RJ_CONTEST_NONE:
-        return !has_unknown(b, place);
+        return is_sequence(type) ||
+               !has_unknown(b, place); /* each is a thing of its own */
     case RJ_CONTEST_ALL:
         return place == NULL;
     case RJ_CONTEST_OWN:
@@ -109,11 +115,13 @@ static enum rj_err write_again(struct rebase *b, const struct rj_row *row)
     if (type == NULL ||
         (rj_dots_has(&b->spent, rj_row_dot(row)) && !is_removal(b->old, row)))
         return RJ_OK;
-    if (rj_rows_place(&b->delta->rows, place) != NULL)
+    if (!is_sequence(type) && rj_rows_place(&b->delta->rows, place) != NULL)
         err = flush(b);
     site.delta = b->delta;
     if (err != RJ_OK)
         return err;
+    if (is_sequence(type))
+        return rj_site_copy(&site, row);
     if (!type->sums || rj_sums_is_floor(rest))
         return rj_site_put(&site, place, rj_row_payload(row));
     site.prefix = rj_bytes_first(place, place.len - rest.len);
@@ -132,8 +140,10 @@ static enum rj_err write_all_again(struct rebase *b)
     return err;
 }
 
-/* Dots of rows that may yet come: those of others; those that another row of the same
- * place may have made superfluous, for whoever dropped that one has only these. */
+/* Dots of rows that may yet come: those of others; of sequences, where nothing is
+ * forgotten and others may hang from them, so that they go over as they are; those that
+ * another row of the same place may have made superfluous, for whoever dropped that one
+ * has only these. */
 static enum rj_err add_spared(const struct rebase *b, struct rj_dots *spared)
 {
     const struct rj_row *row = rj_rows_from(&b->old->rows, (struct rj_dot){0});
@@ -141,8 +151,10 @@ static enum rj_err add_spared(const struct rebase *b, struct rj_dots *spared)
     enum rj_err err = RJ_OK;
 
     for (; err == RJ_OK && row != NULL; row = rj_rows_after(&b->old->rows, row)) {
-        if (!is_own(b->old, row->origin) ||
-            rj_place_contest(b->old, rj_row_place(row), &type) == RJ_CONTEST_ALL)
+        enum rj_contest contest = rj_place_contest(b->old, rj_row_place(row), &type);
+
+        if (!is_own(b->old, row->origin) || contest == RJ_CONTEST_ALL ||
+            is_sequence(type))
             err = rj_dots_note(spared, rj_row_dot(row));
     }
     return err;

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows under their hashes. A row's dot says who wrote it and is left out, so that equal
  * things that were made apart are equal; but a counter's row is the sum of one replica,
- * and there equal payloads are not the same thing. */
+ * and there equal payloads are not the same thing; nor are equal elements of a sequence.
+ */
 #include "crdt/recon.h"
 
 static bool is_named(const struct rj_crdt *v, struct rj_bytes place)
 {
     const struct rj_type *type;
+    enum rj_contest contest = rj_place_contest(v, place, &type);
 
-    return v->rules.tie == RJ_CRDT_TIE_MIN_REPLICA ||
-           rj_place_contest(v, place, &type) == RJ_CONTEST_OWN;
+    return v->rules.tie == RJ_CRDT_TIE_MIN_REPLICA || contest == RJ_CONTEST_OWN ||
+           (type != NULL && type->elements != NULL);
 }
 
 /* Lengths go before what they measure, so that different rows give different bytes. */

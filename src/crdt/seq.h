@@ -305,6 +305,10 @@ RJ_NODISCARD enum rj_err rj_seq_put(struct rj_buf *out, struct rj_seq_source *sr
 
 /* ---- seq_value.c: sequences as values */
 
+/* Where what is inserted behind the shown element before pos hangs: ref and down of run.
+ */
+void rj_seq_hang(struct rj_seq *s, uint64_t pos, struct rj_seq_run *run);
+
 /* rj_crdt_write for a sequence that was allowed. */
 RJ_NODISCARD enum rj_err rj_seq_write(struct rj_crdt *v, const struct rj_crdt_op *op,
                                       struct rj_crdt_buf *ret_delta);
@@ -324,5 +328,15 @@ RJ_NODISCARD enum rj_err rj_seq_put_rows(const struct rj_crdt *v, struct rj_buf 
  * good for being joined, and no longer than the bytes. */
 RJ_NODISCARD enum rj_err rj_seq_get_rows(struct rj_crdt *v, struct rj_reader *r,
                                          uint32_t n_names);
+
+/* ---- seq_rows.c: sequences below a key of a map; hooks of their types */
+
+RJ_NODISCARD enum rj_err rj_seq_rows_change(const struct rj_site *s);
+bool rj_seq_rows_stay(struct rj_bytes place);
+bool rj_seq_rows_are_sound(const struct rj_elements *kind, struct rj_bytes place,
+                           struct rj_bytes payload);
+bool rj_seq_rows_are_alive(const struct rj_crdt *v, struct rj_bytes prefix);
+void rj_seq_rows_json(const struct rj_crdt *v, struct rj_bytes prefix,
+                      struct rj_buf *json);
 
 #endif

@@ -33,32 +33,37 @@ static enum rj_err add_run(struct edit *e, struct rj_seq_run run)
     return rj_buf_err(&e->v->seq->runs);
 }
 
-/* Inserts n elements, content of them, behind the shown element before pos. */
-static enum rj_err insert(struct edit *e, uint64_t pos, struct rj_bytes content,
-                          uint64_t n)
+void rj_seq_hang(struct rj_seq *s, uint64_t pos, struct rj_seq_run *run)
 {
-    struct rj_seq *s = e->v->seq;
-    struct rj_seq_run run = {.n = n, .live = true, .content = content};
     uint32_t id = RJ_SEQ_ROOT, off = 0;
     const struct rj_seq_node *node;
 
-    if (n == 0)
-        return RJ_OK;
     if (pos > 0)
         rj_seq_order_find(s, pos - 1, &id, &off);
     node = rj_seq_node(s, id);
     if (off + 1 < node->n) {
-        run.ref = (struct rj_dot){node->seq + off + 1, node->origin};
-        run.down = true;
+        run->ref = (struct rj_dot){node->seq + off + 1, node->origin};
+        run->down = true;
     } else if (node->right != RJ_SEQ_NONE) {
         id = rj_seq_order_next(s, id);
         node = rj_seq_node(s, id);
-        run.ref = (struct rj_dot){node->seq, node->origin};
-        run.down = true;
+        run->ref = (struct rj_dot){node->seq, node->origin};
+        run->down = true;
     } else if (id != RJ_SEQ_ROOT) {
-        run.ref = (struct rj_dot){node->seq + off, node->origin};
+        run->ref = (struct rj_dot){node->seq + off, node->origin};
     }
     s->hint = id;
+}
+
+/* Inserts n elements, content of them, behind the shown element before pos. */
+static enum rj_err insert(struct edit *e, uint64_t pos, struct rj_bytes content,
+                          uint64_t n)
+{
+    struct rj_seq_run run = {.n = n, .live = true, .content = content};
+
+    if (n == 0)
+        return RJ_OK;
+    rj_seq_hang(e->v->seq, pos, &run);
     return add_run(e, run);
 }
 
@@ -330,7 +335,10 @@ void rj_seq_json(const struct rj_crdt *v, struct rj_bytes prefix, struct rj_buf 
 {
     struct rj_buf all = {.allocator = json->allocator};
 
-    (void)prefix;
+    if (v->seq == NULL) {
+        rj_seq_rows_json(v, prefix, json);
+        return;
+    }
     rj_seq_show(v->seq, &all);
     v->seq->kind->put_json(json, rj_buf_view(&all));
     if (all.failed)

@@ -78,8 +78,9 @@ static enum rj_err kill_equal(const struct rj_site *s, const struct rj_told *tol
     return err;
 }
 
-enum rj_err rj_site_put(const struct rj_site *s, struct rj_bytes name,
-                        struct rj_bytes payload)
+/* again: rows that the change has put there before stay. */
+static enum rj_err put(const struct rj_site *s, struct rj_bytes name,
+                       struct rj_bytes payload, bool again)
 {
     struct rj_told told = {.payload = payload};
     struct rj_buf full;
@@ -92,16 +93,28 @@ enum rj_err rj_site_put(const struct rj_site *s, struct rj_bytes name,
     err = place_of(s, name, &full, &told.place);
     if (err == RJ_OK)
         err = rj_dots_note(&s->delta->seen, told.dot);
-    if (err == RJ_OK)
+    if (err == RJ_OK && !again)
         err = kill_equal(s, &told);
-    if (err == RJ_OK) {
+    if (err == RJ_OK && !again)
         drop_earlier(s, told.place);
+    if (err == RJ_OK)
         err = rj_rows_put(&s->delta->rows, &told, NULL);
-    }
     if (err == RJ_OK)
         s->delta->made++;
     rj_buf_done(&full);
     return err;
+}
+
+enum rj_err rj_site_put(const struct rj_site *s, struct rj_bytes name,
+                        struct rj_bytes payload)
+{
+    return put(s, name, payload, false);
+}
+
+enum rj_err rj_site_add(const struct rj_site *s, struct rj_bytes name,
+                        struct rj_bytes payload)
+{
+    return put(s, name, payload, true);
 }
 
 enum rj_err rj_site_kill_row(const struct rj_site *s, const struct rj_row *row)

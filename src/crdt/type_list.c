@@ -66,13 +66,31 @@ static void put_json(struct rj_buf *json, struct rj_bytes content)
     rj_buf_u8(json, ']');
 }
 
+static void read_row(struct rj_bytes place, struct rj_bytes payload,
+                     struct rj_crdt_row *ret_row)
+{
+    struct rj_reader r = rj_reader_of(payload);
+
+    if (!rj_seq_rows_stay(place))
+        ret_row->value = element(&r);
+}
+
 static const struct rj_elements strings = {
     .skip = skip, .is_sound = is_sound, .content = content, .put_json = put_json};
+
+static bool row_is_sound(struct rj_bytes place, struct rj_bytes payload)
+{
+    return rj_seq_rows_are_sound(&strings, place, payload);
+}
 
 const struct rj_type rj_type_list = {
     .number = RJ_CRDT_LIST,
     .name = "list",
-    .alone = true, /* it has no rows */
+    .change = rj_seq_rows_change,
+    .stays = rj_seq_rows_stay,
+    .is_sound = row_is_sound,
     .show = rj_seq_json,
+    .alive = rj_seq_rows_are_alive,
+    .read = read_row,
     .elements = &strings,
 };

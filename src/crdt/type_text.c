@@ -44,10 +44,26 @@ static const struct rj_elements characters = {.skip = skip,
                                               .content = content,
                                               .put_json = rj_json_put_str};
 
+static bool row_is_sound(struct rj_bytes place, struct rj_bytes payload)
+{
+    return rj_seq_rows_are_sound(&characters, place, payload);
+}
+
+static void read_row(struct rj_bytes place, struct rj_bytes payload,
+                     struct rj_crdt_row *ret_row)
+{
+    if (!rj_seq_rows_stay(place))
+        ret_row->value = payload;
+}
+
 const struct rj_type rj_type_text = {
     .number = RJ_CRDT_TEXT,
     .name = "text",
-    .alone = true, /* it has no rows */
+    .change = rj_seq_rows_change,
+    .stays = rj_seq_rows_stay,
+    .is_sound = row_is_sound,
     .show = rj_seq_json,
+    .alive = rj_seq_rows_are_alive,
+    .read = read_row,
     .elements = &characters,
 };

@@ -64,7 +64,16 @@ bool rj_place_dies(const struct rj_crdt *v, struct rj_bytes place)
     struct rj_bytes rest;
     const struct rj_type *type = rj_type_at(v, place, &rest);
 
-    return type == NULL || type->reset == NULL;
+    return type == NULL ||
+           (type->reset == NULL && (type->stays == NULL || !type->stays(rest)));
+}
+
+bool rj_place_resets(const struct rj_crdt *v, struct rj_bytes place)
+{
+    struct rj_bytes rest;
+    const struct rj_type *type = rj_type_at(v, place, &rest);
+
+    return type != NULL && type->reset != NULL;
 }
 
 bool rj_row_is_lesser(const struct rj_crdt *v, const struct rj_row *a,

@@ -116,6 +116,8 @@ struct rj_type {
     /* Takes away all that is under s->prefix by rows that say so, for rows that must not
      * be taken away by their dots. NULL: the rows go. */
     enum rj_err (*reset)(const struct rj_site *s);
+    /* Rows at that place (without prefix) are never taken away. NULL: none are so. */
+    bool (*stays)(struct rj_bytes place);
     /* At one place a stays and b goes. NULL: both stay. In a map only for types that have
      * a reset: a row that was beaten must not be missed when what beat it goes. */
     bool (*beats)(const struct rj_crdt *v, const struct rj_row *a,
@@ -171,6 +173,8 @@ enum rj_contest rj_place_contest(const struct rj_crdt *v, struct rj_bytes place,
                                  const struct rj_type **ret_type);
 /* Rows at that place are taken away by their dots. */
 bool rj_place_dies(const struct rj_crdt *v, struct rj_bytes place);
+/* They are taken away by rows that say so. */
+bool rj_place_resets(const struct rj_crdt *v, struct rj_bytes place);
 /* What is equal is kept once: `beats` for rows whose place says all. */
 bool rj_row_is_lesser(const struct rj_crdt *v, const struct rj_row *a,
                       const struct rj_row *b);
@@ -221,6 +225,9 @@ void rj_watch_free(struct rj_crdt *v);
 
 /* A new row at prefix || name. RJ_EINVAL: v has no replica of its own; RJ_ELIMIT. */
 RJ_NODISCARD enum rj_err rj_site_put(const struct rj_site *s, struct rj_bytes name,
+                                     struct rj_bytes payload);
+/* The same for places where many rows stand, each a thing of its own. */
+RJ_NODISCARD enum rj_err rj_site_add(const struct rj_site *s, struct rj_bytes name,
                                      struct rj_bytes payload);
 /* For what only grows: a row without payload at prefix || name, in the stead of those
  * that are there; but where nothing can be reset, that one is told which is there. */

@@ -55,6 +55,18 @@ static enum rj_err build(const struct rj_crdt *v, const struct rj_crdt_op *op,
     return err;
 }
 
+/* What op writes is a value that may stand elsewhere. */
+static bool is_lazy(const struct rj_crdt *v, const struct rj_crdt_op *op)
+{
+    const struct rj_type *type = v->type;
+
+    if (v->rules.lazy_bytes == 0)
+        return false;
+    if (op->at != RJ_CRDT_NONE)
+        type = rj_type_get((uint64_t)op->at);
+    return type != NULL && type->valued;
+}
+
 /* The same with the value as it is written where long ones stand elsewhere. */
 static enum rj_err build_lazy(const struct rj_crdt *v, const struct rj_crdt_op *op,
                               struct rj_crdt *delta)
@@ -89,7 +101,7 @@ enum rj_err rj_crdt_write(struct rj_crdt *v, const struct rj_crdt_op *op,
     if (delta == NULL)
         return RJ_ENOMEM;
     v->scratch = NULL;
-    err = v->rules.lazy_bytes != 0 ? build_lazy(v, op, delta) : build(v, op, delta);
+    err = is_lazy(v, op) ? build_lazy(v, op, delta) : build(v, op, delta);
     if (err == RJ_OK && v->judge != NULL)
         err = judge(v, delta);
     if (err == RJ_OK && ret_delta != NULL)

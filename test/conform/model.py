@@ -22,7 +22,7 @@ I64 = 2**63
 COUNTERS = ('gcounter', 'pncounter', 'rcounter', 'bcounter')
 BARE = ('vv', 'causal_context')
 TYPES = COUNTERS + ('gset', 'twopset', 'lwwset', 'orset_tagged', 'orset', 'rworset',
-                    'ourset', 'ewflag', 'dwflag', 'gflag', 'lwwreg', 'mvreg', 'lwwmap')
+                    'ourset', 'ewflag', 'dwflag', 'gflag', 'lwwreg', 'mvreg', 'lwwmap', 'list')
 
 
 class Refused(Exception):
@@ -146,6 +146,8 @@ class Case:
             if op == 'clear' or (op == 'disable' and type_ == 'ewflag'):
                 return removal(seen)
             return event((op, None), seen)
+        if type_ == 'list':
+            return self.list_op(who, place, op, args)
         if type_ == 'mvreg':
             if op == 'clear':
                 return removal(seen)
@@ -170,6 +172,44 @@ class Case:
             new.kills = frozenset(kills) if place[0] else frozenset()
             return [new]
         raise Refused
+
+    def sequence(self, events, place):
+        """The elements of a list in order, deleted ones too: each event hangs from another
+        (None: the root), which must be there; an event has one place for ever."""
+        sides = {}
+        for e in events.values():
+            if e.place == place and e.what[0] == 'ins':
+                sides.setdefault(e.what[2:], []).append(e)
+        out, todo = [], [(None, False)]
+        while todo:
+            e, entered = todo.pop()
+            key = e.id if e else None
+            if entered:
+                out.append(e)
+                continue
+            for side in ('right', 'left'):
+                below = sorted(sides.get((key, side), ()), key=lambda c: (c.who.encode(), c.id))
+                todo += [(c, False) for c in reversed(below)]
+                if side == 'right' and e:
+                    todo.append((e, True))
+        return out
+
+    def list_op(self, who, place, op, args):
+        order = self.sequence(self.state[who], place)
+        alive = {e.id for e in self.at(self.state[who], place)}
+        shown = [e for e in order if e.id in alive]
+        pos = len(shown) if op == 'push' else args[0]
+        gone = {'push': 0, 'insert': 0, 'update': 1, 'delete': (args + [1])[1]}.get(op)
+        if gone is None or pos + gone > len(shown):
+            raise Refused
+        kills = [e.id for e in shown[pos:pos + gone]]
+        if op == 'delete':
+            return [Event(who, place, ('none',), kills)] if kills else []
+        before = shown[pos - 1] if pos > 0 else None
+        key, side = before.id if before else None, 'right'
+        if any(e.what[2:] == (key, side) for e in order):
+            key, side = order[order.index(before) + 1 if before else 0].id, 'left'
+        return [Event(who, place, ('ins', args[-1], key, side), kills)]
 
     def place_rank(self, e):
         return self.rank(e.who, e.what[2], e.what[0] == 'r', e.what[3], e.id)
@@ -244,6 +284,10 @@ class Case:
         if type_ == 'dwflag':
             on = not any(e.what[0] == 'disable' for e in rows)
             return on, on and bool(rows)
+        if type_ == 'list':
+            live = {e.id for e in rows}
+            v = [e.what[1] for e in self.sequence(events, place) if e.id in live]
+            return v, bool(v)
         if type_ == 'mvreg':
             v = by_bytes({e.what[1] for e in rows})
             return v, bool(v)
@@ -431,7 +475,7 @@ def check(files):
     for path in files:
         for line in open(path, encoding='utf-8'):
             case = json.loads(line)
-            if case['type'] in ('list', 'text'):
+            if case['type'] == 'text':
                 skipped += 1
                 continue
             wrong = play(case)
@@ -463,6 +507,7 @@ OPS = {
     'lwwreg': ['set t v', 'set t v', 'set_now t v'],
     'mvreg': ['set v', 'set v', 'clear', 'resolve'],
     'lwwmap': ['put e t v', 'put e t v', 'remove e'],
+    'list': ['push v', 'insert p v', 'insert p v', 'delete p', 'delete p c', 'update p v'],
     'vv': ['inc a'],
     'causal_context': ['add a d', 'add a d', 'next r'],
 }
@@ -496,6 +541,7 @@ class Maker:
         r = self.rng
         return {'n': lambda: r.randint(-2, 9), 'e': lambda: r.choice(KEYS[:3]),
                 'E': lambda: [r.choice(KEYS) for _ in range(r.randint(1, 3))],
+                'p': lambda: r.randint(0, 3), 'c': lambda: r.randint(0, 2),
                 't': lambda: r.randint(0, 3), 'v': lambda: r.choice(KEYS),
                 'g': lambda: r.choice(['#1', '#2']), 'r': lambda: r.choice(self.replicas),
                 'a': lambda: r.choice(['p', 'q']), 'd': lambda: r.randint(1, 5)}[letter]()
@@ -529,10 +575,11 @@ class Maker:
             self.model.operate(who, op[0], op[1:])
         except Refused:
             return self.add(['refuse', who] + op)
-        word = op[3] if op[0] == 'update' else op[0]
+        nested = self.type == 'ormap' and op[0] == 'update'
+        word = op[3] if nested else op[0]
         if word in CONTEXT_OPS and self.model.contexts and self.rng.random() < .3 and \
                 self.type not in ('gset', 'twopset', 'lwwset', 'orset_tagged', 'ourset') \
-                and not (op[0] == 'update' and op[2] in
+                and not (nested and op[2] in
                          ('gset', 'twopset', 'lwwset', 'orset_tagged', 'ourset')):
             return self.add(['ctxop', who] + op + [self.rng.choice(list(self.model.contexts))])
         if self.rng.random() < .6:

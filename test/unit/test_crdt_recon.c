@@ -291,6 +291,8 @@ static void change_somehow(struct rj_prng *p, struct rj_crdt *v,
     op.value = words[rj_prng_below(p, 4)];
     op.tag = words[rj_prng_below(p, 2)];
     op.amount = (int64_t)rj_prng_below(p, 4);
+    op.pos = rj_prng_below(p, 3);
+    op.count = 1;
     op.stamp = rj_prng_below(p, 4);
     if (rj_crdt_type(v) == RJ_CRDT_ORMAP) {
         op.path = &words[rj_prng_below(p, 2)];

@@ -144,6 +144,8 @@ static void model_join(struct facts *f, const struct facts *other)
     }
 }
 
+static const struct rj_bytes below[] = {{(const uint8_t *)"k", 1}}; /* in a map */
+
 static void model_json(const struct model *m, const struct facts *f, bool list,
                        struct rj_buf *out)
 {
@@ -168,19 +170,41 @@ static void model_json(const struct model *m, const struct facts *f, bool list,
 
 struct world {
     enum rj_crdt_type type;
+    bool in_map; /* it stands below a key */
     struct rj_prng p;
     struct model m;
     struct rj_crdt *values[REPLICAS];
     struct rj_crdt_buf deltas[DELTAS];
 };
 
+static struct rj_crdt *make(const struct world *w, const char *name)
+{
+    return crdt_new(w->in_map ? RJ_CRDT_ORMAP : w->type, name);
+}
+
+static enum rj_err write_op(struct world *w, int replica, int slot, struct rj_crdt_op *op)
+{
+    if (w->in_map) {
+        op->at = w->type;
+        op->path = below;
+        op->n_path = 1;
+    }
+    return rj_crdt_write(w->values[replica], op, &w->deltas[slot]);
+}
+
 static void assert_agrees(const struct world *w, int replica)
 {
     struct rj_crdt_buf got = {0};
     struct rj_buf expected = {0};
 
-    assert_true(rj_seq_is_sound(w->values[replica]->seq));
+    assert_true(w->in_map || rj_seq_is_sound(w->values[replica]->seq));
+    rj_buf_append_str(&expected, w->in_map ? "{\"k\":" : "");
     model_json(&w->m, &w->m.facts[replica], w->type == RJ_CRDT_LIST, &expected);
+    rj_buf_append_str(&expected, w->in_map ? "}" : "");
+    if (w->in_map && expected.len == strlen("{'k':''}")) { /* a key shows what is there */
+        rj_buf_clear(&expected);
+        rj_buf_append_str(&expected, "{}");
+    }
     assert_ok(rj_crdt_json(w->values[replica], &got));
     assert_bytes_equal(rj_crdt_bytes(&got), rj_buf_view(&expected));
     rj_crdt_buf_free(&got);
@@ -203,7 +227,7 @@ static void insert(struct world *w, int replica, int slot, uint64_t pos)
     op.keys = keys;
     op.n_keys = n;
     op.value = rj_buf_view(&all);
-    assert_ok(rj_crdt_write(w->values[replica], &op, &w->deltas[slot]));
+    assert_ok(write_op(w, replica, slot, &op));
     model_insert(&w->m, replica, &w->m.deltas[slot], pos, texts, (int)n);
     rj_buf_done(&all);
 }
@@ -228,14 +252,14 @@ static void change(struct world *w, int replica)
     op.count = 1 + rj_prng_below(&w->p, 5);
     if (op.count > shown - pos)
         op.count = shown - pos;
-    assert_ok(rj_crdt_write(w->values[replica], &op, &w->deltas[slot]));
+    assert_ok(write_op(w, replica, slot, &op));
     model_delete(&w->m, replica, &w->m.deltas[slot], pos, op.count);
 }
 
 /* v becomes what its bytes say, in a value of its name. */
 static void remake(struct world *w, int replica)
 {
-    struct rj_crdt *v = crdt_new(w->type, names[replica]);
+    struct rj_crdt *v = make(w, names[replica]);
     struct rj_crdt_buf bytes = {0};
 
     assert_ok(rj_crdt_encode(w->values[replica], &bytes));
@@ -284,7 +308,7 @@ static void step(struct world *w)
 
 static void end(struct world *w)
 {
-    struct rj_crdt *up = crdt_new(w->type, ""), *down = crdt_new(w->type, "");
+    struct rj_crdt *up = make(w, ""), *down = make(w, "");
     int i;
 
     for (i = 0; i < REPLICAS; i++) {
@@ -306,15 +330,15 @@ static void end(struct world *w)
     rj_crdt_free(down);
 }
 
-static void play(enum rj_crdt_type type, uint64_t seed)
+static void play(enum rj_crdt_type type, bool in_map, uint64_t seed)
 {
     static struct world w; /* large */
     int i;
 
-    w = (struct world){.type = type};
+    w = (struct world){.type = type, .in_map = in_map};
     rj_prng_init(&w.p, seed);
     for (i = 0; i < REPLICAS; i++)
-        w.values[i] = crdt_new(type, names[i]);
+        w.values[i] = make(&w, names[i]);
     for (i = 0; i < STEPS; i++)
         step(&w);
     end(&w);
@@ -325,7 +349,7 @@ TEST(random_histories_of_texts_follow_the_rules)
     uint64_t seed;
 
     for (seed = 1; seed <= HISTORIES; seed++)
-        play(RJ_CRDT_TEXT, seed);
+        play(RJ_CRDT_TEXT, false, seed);
 }
 
 TEST(random_histories_of_lists_follow_the_rules)
@@ -333,7 +357,15 @@ TEST(random_histories_of_lists_follow_the_rules)
     uint64_t seed;
 
     for (seed = 1; seed <= HISTORIES; seed++)
-        play(RJ_CRDT_LIST, seed);
+        play(RJ_CRDT_LIST, false, seed);
+}
+
+TEST(below_a_key_of_a_map_they_follow_the_same_rules)
+{
+    uint64_t seed;
+
+    for (seed = 1; seed <= HISTORIES; seed++)
+        play(seed % 2 == 0 ? RJ_CRDT_LIST : RJ_CRDT_TEXT, true, seed);
 }
 
 /* ---- single facts */
@@ -566,6 +598,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_histories_of_texts_follow_the_rules),
         cmocka_unit_test(random_histories_of_lists_follow_the_rules),
+        cmocka_unit_test(below_a_key_of_a_map_they_follow_the_same_rules),
         cmocka_unit_test(what_cannot_be_done_is_refused_and_changes_nothing),
         cmocka_unit_test(what_was_deleted_before_it_came_stays_deleted),
         cmocka_unit_test(all_that_waits_for_one_parent_comes_in_at_once),
