@@ -460,7 +460,7 @@ rj_crdt_flag(const struct rj_crdt *v, const struct rj_crdt_where *where, bool *r
 RJ_NODISCARD RJ_API enum rj_err rj_crdt_contains(const struct rj_crdt *v,
                                                  const struct rj_crdt_where *where,
                                                  struct rj_bytes key, bool *ret_is);
-/* Elements, keys; of lists and texts in O(1). O(rows of the place). */
+/* Elements, keys, characters; of lists and texts of their own in O(1). O(rows there). */
 RJ_NODISCARD RJ_API enum rj_err rj_crdt_count(const struct rj_crdt *v,
                                               const struct rj_crdt_where *where,
                                               uint64_t *ret_n);

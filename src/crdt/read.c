@@ -257,30 +257,33 @@ enum rj_err rj_crdt_contains(const struct rj_crdt *v, const struct rj_crdt_where
     return err;
 }
 
+static uint64_t count_places(const struct rj_crdt *v, const struct rj_type *type,
+                             struct rj_bytes prefix)
+{
+    const struct rj_row *at;
+    uint64_t n = 0;
+
+    if (prefix.len == 0 && type->is_shown == NULL)
+        return rj_rows_places(&v->rows);
+    for (at = first_shown(v, type, prefix); at != NULL;
+         at = next_shown(v, type, prefix, at))
+        n++;
+    return n;
+}
+
 enum rj_err rj_crdt_count(const struct rj_crdt *v, const struct rj_crdt_where *where,
                           uint64_t *ret_n)
 {
-    const struct rj_row *at;
     const struct rj_type *type;
     struct rj_buf place;
     enum rj_err err = find(v, where, &place, &type);
 
-    if (err == RJ_OK && where == NULL && v->seq != NULL) {
-        *ret_n = v->seq->shown;
-        return RJ_OK;
-    }
-    if (err == RJ_OK && !rj_read_is_set(type))
+    if (err == RJ_OK && type->elements != NULL)
+        err = rj_seq_length(v, rj_buf_view(&place), ret_n);
+    else if (err == RJ_OK && rj_read_is_set(type))
+        *ret_n = count_places(v, type, rj_buf_view(&place));
+    else if (err == RJ_OK)
         err = RJ_EINVAL;
-    if (err == RJ_OK) {
-        struct rj_bytes prefix = rj_buf_view(&place);
-
-        bool all = prefix.len == 0 && type->is_shown == NULL;
-
-        *ret_n = all ? rj_rows_places(&v->rows) : 0;
-        for (at = all ? NULL : first_shown(v, type, prefix); at != NULL;
-             at = next_shown(v, type, prefix, at))
-            ++*ret_n;
-    }
     rj_buf_done(&place);
     return err;
 }

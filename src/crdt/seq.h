@@ -318,6 +318,9 @@ RJ_NODISCARD enum rj_err rj_seq_join(struct rj_crdt *v, const struct rj_crdt *ot
                                      const uint32_t *map, struct rj_crdt_report *report);
 /* `show` of a type. */
 void rj_seq_json(const struct rj_crdt *v, struct rj_bytes prefix, struct rj_buf *json);
+/* How many elements it shows. RJ_ENOMEM. */
+RJ_NODISCARD enum rj_err rj_seq_length(const struct rj_crdt *v, struct rj_bytes prefix,
+                                       uint64_t *ret_n);
 /* Marks with 1 the names that v's runs refer to. */
 void rj_seq_use_names(const struct rj_crdt *v, uint32_t *marks);
 /* v's rows. index: number -> name, number: name -> number. */
@@ -335,6 +338,8 @@ RJ_NODISCARD enum rj_err rj_seq_rows_change(const struct rj_site *s);
 bool rj_seq_rows_stay(struct rj_bytes place);
 bool rj_seq_rows_are_sound(const struct rj_elements *kind, struct rj_bytes place,
                            struct rj_bytes payload);
+RJ_NODISCARD enum rj_err rj_seq_rows_length(const struct rj_crdt *v,
+                                            struct rj_bytes prefix, uint64_t *ret_n);
 bool rj_seq_rows_are_alive(const struct rj_crdt *v, struct rj_bytes prefix);
 void rj_seq_rows_json(const struct rj_crdt *v, struct rj_bytes prefix,
                       struct rj_buf *json);

@@ -252,16 +252,28 @@ void rj_seq_rows_json(const struct rj_crdt *v, struct rj_bytes prefix,
     tree_done(&t);
 }
 
-bool rj_seq_rows_are_alive(const struct rj_crdt *v, struct rj_bytes prefix)
+enum rj_err rj_seq_rows_length(const struct rj_crdt *v, struct rj_bytes prefix,
+                               uint64_t *ret_n)
 {
     struct tree t;
-    bool alive;
+    enum rj_err err;
 
+    *ret_n = 0;
     if (rj_rows_at(&v->rows, prefix, RJ_BYTES_OF(element_name)) == NULL)
-        return false;
-    alive = tree_init(&t, v, prefix) != RJ_OK || t.seq->shown > 0;
+        return RJ_OK;
+    err = tree_init(&t, v, prefix);
+    if (err == RJ_OK)
+        *ret_n = t.seq->shown;
     tree_done(&t);
-    return alive;
+    return err;
+}
+
+/* Where memory is short, the reading that follows will say so. */
+bool rj_seq_rows_are_alive(const struct rj_crdt *v, struct rj_bytes prefix)
+{
+    uint64_t n;
+
+    return rj_seq_rows_length(v, prefix, &n) != RJ_OK || n > 0;
 }
 
 /* ---- a change */

@@ -346,6 +346,15 @@ void rj_seq_json(const struct rj_crdt *v, struct rj_bytes prefix, struct rj_buf 
     rj_buf_done(&all);
 }
 
+enum rj_err rj_seq_length(const struct rj_crdt *v, struct rj_bytes prefix,
+                          uint64_t *ret_n)
+{
+    if (v->seq == NULL)
+        return rj_seq_rows_length(v, prefix, ret_n);
+    *ret_n = v->seq->shown;
+    return RJ_OK;
+}
+
 /* ---- bytes */
 
 /* Runs of a change under way. */

@@ -78,6 +78,9 @@ TEST(a_removed_key_takes_what_was_seen_and_leaves_what_was_not)
 {
     struct rj_crdt *a = crdt_new(RJ_CRDT_ORMAP, "a"), *b = crdt_new(RJ_CRDT_ORMAP, "b");
 
+    struct rj_crdt_where body = {.path = doc, .n_path = BODY, .at = RJ_CRDT_TEXT};
+    uint64_t n;
+
     assert_ok(type_text(a, 0, "old words", NULL));
     join(b, a);
     assert_ok(remove_doc(a, NULL));
@@ -89,6 +92,8 @@ TEST(a_removed_key_takes_what_was_seen_and_leaves_what_was_not)
     assert_shows(b, "{\"doc\":{\"body\":\" and new\"}}");
     assert_ok(type_text(b, 0, "all", NULL));
     assert_shows(b, "{\"doc\":{\"body\":\"all and new\"}}");
+    assert_ok(rj_crdt_count(b, &body, &n));
+    assert_int_equal(n, strlen("all and new"));
     rj_crdt_free(a);
     rj_crdt_free(b);
 }
