@@ -23,6 +23,7 @@ lint:
 	@set -e; for f in $(call sources,$(ENGINE_FOLDERS)); do \
 	  gcc -std=c17 -O2 -fanalyzer -Werror $(CPPFLAGS) $(PKG_CFLAGS) -c $$f -o /dev/null; done
 	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
-	  --error-exitcode=1 --suppress=missingIncludeSystem -Iinclude -Isrc src
+	  --error-exitcode=1 --suppress=missingIncludeSystem -Iinclude -Isrc \
+	  --library=tools/cppcheck.cfg src
 format:
 	clang-format -i $(ALL_FILES)

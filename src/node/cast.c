@@ -160,7 +160,7 @@ static bool is_member(const struct rj_space *s, uint32_t o)
 
 enum rj_err rj_cast_on_frame(struct rj_link *l, struct rj_reader *r)
 {
-    struct cast c;
+    struct cast c = {0};
     uint32_t o;
 
     rj_cbor_get_fixed(r, c.author.b, sizeof(c.author.b));

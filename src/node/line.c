@@ -169,7 +169,7 @@ enum rj_err rj_line_heard(struct rj_session *ss, struct rj_link *l, struct rj_re
     if (r->failed || n % 3 != 0 || n / 3 > RJ_ORIGINS_MAX)
         return RJ_EPROTO;
     for (i = 0; i < n / 3; i++) {
-        struct rj_dep dep;
+        struct rj_dep dep = {0};
         uint32_t o;
 
         rj_cbor_get_fixed(r, dep.origin.b, sizeof(dep.origin.b));

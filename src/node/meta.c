@@ -151,7 +151,7 @@ static enum rj_err take_chain(struct rj_space *s, struct rj_session *ss,
 {
     struct rj_digest hash = {0};
     struct rj_vv past = {0};
-    struct rj_dep dep;
+    struct rj_dep dep = {0};
     uint32_t o;
     enum rj_err err;
 

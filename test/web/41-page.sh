@@ -28,10 +28,13 @@ helpers+=($!)
 ready() { (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; }
 await 60 ready || { cat "$work/driver"; exit 1; }
 redis-benchmark -p "${port_resp[laptop]}" -t set -r 2500 -n 20000 -q >/dev/null
-load() {
+load() { # ends with its child: redis-benchmark does not, when its server has gone
+    trap 'kill "$bench" 2>/dev/null; exit' TERM
     while true; do
         redis-benchmark -p "${port_resp[nas]}" -t set,incr -r 2500 -n $((RANDOM / 20 + 200)) \
-            -c 2 -q >/dev/null 2>&1 || return
+            -c 2 -q >/dev/null 2>&1 &
+        bench=$!
+        wait "$bench" || return
         sleep 0.3
     done
 }
