@@ -1,16 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sorted arrays of spans. Replicas that are in step have one span each, so searching is
- * cheap and the algebra of two sets is one merge.
+/* Sets of spans, by walks: replicas that are in step have one span each, so searching is
+ * cheap and the algebra of two sets is one merge. What is packed never changes; additions
+ * stand beside it until they are many, then both are packed anew.
  * Almeida, Shoker, Baquero 2018, section 7.2; for dots as intervals also Goncalves et al.
  * 2017, "DottedDB: anti-entropy without merkle trees". */
 #include "causal/dots.h"
+
+enum { CAP_FIRST = 2, SETTLE_MIN = 8 };
+
+/* Some spans, of any origins: those of each as in a message, but that the first of all
+ * begin at `from`; before the others stands how far their origin is from the last one. */
+struct rj_pack {
+    uint64_t from;
+    uint32_t origin, n, len;
+    uint8_t *bytes;
+};
+
+struct rj_packs {
+    struct rj_pack *at;
+    size_t n, cap;
+    size_t spans;
+    struct rj_dot last; /* the last packed dot */
+};
 
 static bool is_before(const struct rj_span *s, uint32_t origin, uint64_t seq)
 {
     return s->origin != origin ? s->origin < origin : s->to < seq;
 }
 
-size_t rj_dots_at(const struct rj_dots *d, uint32_t origin, uint64_t seq)
+/* b begins where a ends, or before. */
+static bool touches(const struct rj_span *a, const struct rj_span *b)
+{
+    return a->origin == b->origin && b->from <= a->to + 1;
+}
+
+/* Index of the first plain span that ends at seq of origin or after it, or of what
+ * follows all of origin. */
+static size_t plain_at(const struct rj_dots *d, uint32_t origin, uint64_t seq)
 {
     size_t low = 0, high = d->n;
 
@@ -25,55 +51,334 @@ size_t rj_dots_at(const struct rj_dots *d, uint32_t origin, uint64_t seq)
     return low;
 }
 
+/* ---- walks */
+
+static void next_coded(struct rj_dots_walk *w)
+{
+    const struct rj_packs *p = w->d->packs;
+
+    for (;;) {
+        if (rj_spans_next(&w->group, &w->bytes, &w->coded)) {
+            w->has_coded = true;
+            return;
+        }
+        if (rj_reader_left(&w->bytes) > 0) {
+            uint32_t origin = w->group.origin + (uint32_t)rj_reader_varint(&w->bytes);
+
+            w->group = rj_spans_begin(&w->bytes, origin, 1);
+        } else if (p != NULL && w->pack < p->n) {
+            const struct rj_pack *pack = &p->at[w->pack++];
+
+            w->bytes = rj_reader_of(rj_bytes_of(pack->bytes, pack->len));
+            w->group = rj_spans_begin(&w->bytes, pack->origin, pack->from);
+        } else {
+            w->has_coded = false;
+            return;
+        }
+    }
+}
+
+struct rj_dots_walk rj_dots_walk_of(const struct rj_dots *d)
+{
+    struct rj_dots_walk w;
+
+    w.d = d;
+    w.plain = w.pack = 0;
+    w.has_coded = false;
+    if (d->packs != NULL) {
+        w.bytes = rj_reader_of((struct rj_bytes){0});
+        w.group = (struct rj_spans_reader){0};
+        next_coded(&w);
+    }
+    return w;
+}
+
+struct rj_dots_walk rj_dots_walk_from(const struct rj_dots *d, uint32_t origin,
+                                      uint64_t seq)
+{
+    struct rj_dots_walk w;
+    size_t low = 0, high = d->packs != NULL ? d->packs->n : 0;
+
+    w.d = d;
+    w.plain = plain_at(d, origin, seq);
+    w.has_coded = false;
+    if (d->packs == NULL)
+        return w;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        const struct rj_pack *p = &d->packs->at[mid];
+
+        if (p->origin != origin ? p->origin < origin : p->from <= seq)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    w.pack = low > 0 ? low - 1 : 0;
+    w.bytes = rj_reader_of((struct rj_bytes){0});
+    w.group = (struct rj_spans_reader){0};
+    do
+        next_coded(&w);
+    while (w.has_coded && is_before(&w.coded, origin, seq));
+    return w;
+}
+
+/* The next span, which may go on in the one behind it. */
+static bool next_part(struct rj_dots_walk *w, struct rj_span *ret)
+{
+    const struct rj_span *plain = w->plain < w->d->n ? &w->d->spans[w->plain] : NULL;
+
+    if (w->has_coded && (plain == NULL || (w->coded.origin != plain->origin
+                                               ? w->coded.origin < plain->origin
+                                               : w->coded.from < plain->from))) {
+        *ret = w->coded;
+        next_coded(w);
+        return true;
+    }
+    if (plain == NULL)
+        return false;
+    *ret = *plain;
+    w->plain++;
+    return true;
+}
+
+bool rj_dots_next(struct rj_dots_walk *w, struct rj_span *ret)
+{
+    if (!w->has_coded) {
+        if (w->plain == w->d->n)
+            return false;
+        *ret = w->d->spans[w->plain++];
+        return true;
+    }
+    if (!next_part(w, ret))
+        return false;
+    for (;;) {
+        struct rj_span *next = &w->coded;
+
+        if (!w->has_coded || !touches(ret, next))
+            next = w->plain < w->d->n ? &w->d->spans[w->plain] : NULL;
+        if (next == NULL || !touches(ret, next))
+            return true;
+        if (next->to > ret->to)
+            ret->to = next->to;
+        if (next == &w->coded)
+            next_coded(w);
+        else
+            w->plain++;
+    }
+}
+
+bool rj_dots_find(const struct rj_dots *d, uint32_t origin, uint64_t seq,
+                  struct rj_span *ret)
+{
+    struct rj_dots_walk w = rj_dots_walk_from(d, origin, seq);
+
+    return rj_dots_next(&w, ret) && ret->origin == origin;
+}
+
 bool rj_dots_has(const struct rj_dots *d, struct rj_dot dot)
 {
-    size_t at = rj_dots_at(d, dot.origin, dot.seq);
+    struct rj_span span;
 
-    return at < d->n && d->spans[at].origin == dot.origin && d->spans[at].from <= dot.seq;
+    return d->n > 0 && rj_dots_find(d, dot.origin, dot.seq, &span) &&
+           span.from <= dot.seq;
 }
 
 uint64_t rj_dots_vector(const struct rj_dots *d, uint32_t origin)
 {
-    size_t at = rj_dots_at(d, origin, 1);
+    struct rj_span span;
 
-    return at < d->n && d->spans[at].origin == origin && d->spans[at].from == 1
-               ? d->spans[at].to
-               : 0;
+    return rj_dots_find(d, origin, 1, &span) && span.from == 1 ? span.to : 0;
 }
 
 uint64_t rj_dots_last(const struct rj_dots *d, uint32_t origin)
 {
-    size_t at = rj_dots_at(d, origin, UINT64_MAX);
+    size_t at = plain_at(d, origin, UINT64_MAX), low = 0;
+    size_t high = d->packs != NULL ? d->packs->n : 0;
+    uint64_t last = 0;
+    struct rj_dots_walk w;
+    struct rj_span span;
 
     /* nothing ends at UINT64_MAX: at is what follows origin */
-    return at > 0 && d->spans[at - 1].origin == origin ? d->spans[at - 1].to : 0;
+    if (at > 0 && d->spans[at - 1].origin == origin)
+        last = d->spans[at - 1].to;
+    while (low < high) { /* the last pack that may have some */
+        size_t mid = low + (high - low) / 2;
+
+        if (d->packs->at[mid].origin <= origin)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    if (low == 0)
+        return last;
+    w = rj_dots_walk_from(
+        d, origin,
+        d->packs->at[low - 1].origin == origin ? d->packs->at[low - 1].from : 0);
+    while (rj_dots_next(&w, &span) && span.origin == origin)
+        last = span.to > last ? span.to : last;
+    return last;
 }
 
 uint64_t rj_dots_count(const struct rj_dots *d)
 {
+    struct rj_dots_walk w = rj_dots_walk_of(d);
+    struct rj_span span;
     uint64_t count = 0;
-    size_t i;
 
-    for (i = 0; i < d->n; i++) {
-        uint64_t n = d->spans[i].to - d->spans[i].from + 1;
+    while (rj_dots_next(&w, &span)) {
+        uint64_t n = span.to - span.from + 1;
 
         count = count > UINT64_MAX - n ? UINT64_MAX : count + n;
     }
     return count;
 }
 
-enum rj_err rj_dots_reserve(struct rj_dots *d, size_t n)
+size_t rj_dots_spans(const struct rj_dots *d)
 {
-    size_t cap = d->cap != 0 ? d->cap : 2, bytes;
-    struct rj_span *spans;
+    return d->n + (d->packs != NULL ? d->packs->spans : 0);
+}
 
-    if (n <= d->cap)
+/* ---- packing */
+
+static void packs_done(struct rj_dots *d)
+{
+    struct rj_packs *p = d->packs;
+    size_t i;
+
+    if (p == NULL)
+        return;
+    for (i = 0; i < p->n; i++)
+        rj_mem_free(d->allocator, p->at[i].bytes, p->at[i].len);
+    rj_mem_free(d->allocator, p->at, p->cap * sizeof(*p->at));
+    rj_mem_free(d->allocator, p, sizeof(*p));
+    d->packs = NULL;
+}
+
+/* Room for one pack more. */
+static enum rj_err reserve_pack(struct rj_dots *d)
+{
+    struct rj_packs *p = d->packs;
+    size_t cap;
+    struct rj_pack *at;
+
+    if (p == NULL) {
+        d->packs = p = rj_mem_new(d->allocator, sizeof(*p));
+        if (p == NULL)
+            return RJ_ENOMEM;
+        *p = (struct rj_packs){0};
+    }
+    if (p->n < p->cap)
         return RJ_OK;
-    while (cap < n)
-        cap *= 2;
-    if (!rj_size_mul(cap, sizeof(*spans), &bytes))
+    cap = p->cap + p->cap / 4 + 4;
+    at = rj_mem_resize(d->allocator, p->at, p->cap * sizeof(*at), cap * sizeof(*at));
+    if (at == NULL)
         return RJ_ENOMEM;
-    spans = rj_mem_resize(d->allocator, d->spans, d->cap * sizeof(*spans), bytes);
+    p->at = at;
+    p->cap = cap;
+    return RJ_OK;
+}
+
+static void put_spans(struct rj_buf *out, const struct rj_span *spans, size_t n)
+{
+    size_t i, end;
+
+    for (i = 0; i < n; i = end) {
+        uint64_t start = i == 0 ? spans[0].from : 1;
+        struct rj_spans_head head = {.next = start};
+        struct rj_spans_writer w;
+
+        for (end = i; end < n && spans[end].origin == spans[i].origin; end++)
+            rj_spans_count(&head, &spans[end]);
+        if (i > 0)
+            rj_buf_varint(out, spans[i].origin - spans[i - 1].origin);
+        w = rj_spans_put_head(out, &head, start);
+        for (; i < end; i++)
+            rj_spans_put(&w, &spans[i]);
+        rj_spans_end(&w, out);
+    }
+}
+
+/* Packs n spans, which lie behind all that are packed. */
+static enum rj_err pack(struct rj_dots *d, const struct rj_span *spans, size_t n)
+{
+    struct rj_buf out = {.allocator = d->allocator};
+    uint8_t *bytes;
+
+    put_spans(&out, spans, n);
+    if (out.failed || reserve_pack(d) != RJ_OK) {
+        rj_buf_done(&out);
+        return RJ_ENOMEM;
+    }
+    bytes = rj_mem_resize(d->allocator, out.ptr, out.cap, out.len);
+    if (bytes == NULL) {
+        rj_buf_done(&out);
+        return RJ_ENOMEM;
+    }
+    d->packs->at[d->packs->n++] = (struct rj_pack){.from = spans[0].from,
+                                                   .origin = spans[0].origin,
+                                                   .n = (uint32_t)n,
+                                                   .len = (uint32_t)out.len,
+                                                   .bytes = bytes};
+    d->packs->spans += n;
+    d->packs->last = (struct rj_dot){spans[n - 1].to, spans[n - 1].origin};
+    return RJ_OK;
+}
+
+/* All plain spans lie behind the packed ones. */
+static bool is_ordered(const struct rj_dots *d)
+{
+    const struct rj_span *first = d->spans;
+
+    return d->packs == NULL || d->packs->n == 0 ||
+           (first->origin != d->packs->last.origin
+                ? first->origin > d->packs->last.origin
+                : first->from > d->packs->last.seq + 1);
+}
+
+/* Packs plain spans, all but the last. */
+static enum rj_err pack_plain(struct rj_dots *d)
+{
+    size_t done = 0;
+    enum rj_err err = RJ_OK;
+
+    while (err == RJ_OK && done + 1 < d->n) {
+        size_t n = d->n - 1 - done < RJ_DOTS_PACK ? d->n - 1 - done : RJ_DOTS_PACK;
+
+        err = pack(d, d->spans + done, n);
+        done += err == RJ_OK ? n : 0;
+    }
+    memmove(d->spans, d->spans + done, (d->n - done) * sizeof(*d->spans));
+    d->n -= done;
+    return err;
+}
+
+/* Packs all but the last span, whatever lies where. RJ_ENOMEM: the set is the same, more
+ * of it packed or not. */
+static enum rj_err fold(struct rj_dots *d)
+{
+    const struct rj_dots none = {0};
+    struct rj_dots all = {.allocator = d->allocator};
+    enum rj_err err;
+
+    if (is_ordered(d))
+        return pack_plain(d);
+    err = rj_dots_union(&all, d, &none);
+    if (err == RJ_OK) {
+        struct rj_dots old = *d;
+
+        *d = all;
+        all = old;
+        err = pack_plain(d);
+    }
+    rj_dots_done(&all);
+    return err;
+}
+
+static enum rj_err resize(struct rj_dots *d, size_t cap)
+{
+    struct rj_span *spans = rj_mem_resize(d->allocator, d->spans, d->cap * sizeof(*spans),
+                                          cap * sizeof(*spans));
+
     if (spans == NULL)
         return RJ_ENOMEM;
     d->spans = spans;
@@ -81,17 +386,45 @@ enum rj_err rj_dots_reserve(struct rj_dots *d, size_t n)
     return RJ_OK;
 }
 
-/* b begins where a ends, or before. */
-static bool touches(const struct rj_span *a, const struct rj_span *b)
+enum rj_err rj_dots_reserve(struct rj_dots *d, size_t n)
 {
-    return a->origin == b->origin && b->from <= a->to + 1;
+    size_t cap = d->cap > CAP_FIRST ? d->cap : CAP_FIRST;
+
+    if (n <= d->cap - d->n)
+        return RJ_OK;
+    if (d->n >= RJ_DOTS_PLAIN_MAX) {
+        if (fold(d) != RJ_OK)
+            return RJ_ENOMEM;
+        if (n <= d->cap - d->n)
+            return RJ_OK;
+    }
+    if (n > SIZE_MAX / sizeof(struct rj_span) / 4)
+        return RJ_ENOMEM;
+    while (cap - d->n < n)
+        cap *= 2;
+    return resize(d, cap);
 }
+
+void rj_dots_settle(struct rj_dots *d)
+{
+    if (d->n > SETTLE_MIN && fold(d) != RJ_OK)
+        return;
+    if (d->n == 0)
+        rj_dots_clear(d);
+    else if (d->cap > d->n)
+        (void)!resize(d, d->n);
+}
+
+/* ---- adding */
 
 enum rj_err rj_dots_add(struct rj_dots *d, struct rj_span span)
 {
-    size_t at = rj_dots_at(d, span.origin, span.from - 1), end = at;
-    struct rj_span whole = span;
+    struct rj_span whole = span, there;
+    size_t at, end;
 
+    if (d->n == d->cap && rj_dots_reserve(d, 1) != RJ_OK)
+        return RJ_ENOMEM;
+    at = end = plain_at(d, span.origin, span.from - 1);
     while (end < d->n && d->spans[end].origin == span.origin &&
            d->spans[end].from <= span.to + 1) {
         if (d->spans[end].from < whole.from)
@@ -101,8 +434,9 @@ enum rj_err rj_dots_add(struct rj_dots *d, struct rj_span span)
         end++;
     }
     if (end == at) {
-        if (rj_dots_reserve(d, d->n + 1) != RJ_OK)
-            return RJ_ENOMEM;
+        if (d->packs != NULL && rj_dots_find(d, span.origin, span.from, &there) &&
+            there.from <= span.from && there.to >= span.to)
+            return RJ_OK;
         memmove(d->spans + at + 1, d->spans + at, (d->n - at) * sizeof(span));
         d->n++;
     } else if (end > at + 1) {
@@ -122,118 +456,227 @@ enum rj_err rj_dots_append(struct rj_dots *d, struct rj_span span)
             last->to = span.to;
         return RJ_OK;
     }
-    if (rj_dots_reserve(d, d->n + 1) != RJ_OK)
+    if (d->n == d->cap && rj_dots_reserve(d, 1) != RJ_OK)
         return RJ_ENOMEM;
     d->spans[d->n++] = span;
     return RJ_OK;
 }
 
+/* ---- algebra */
+
+/* A walk in the order that origins have by another number. */
+struct renumbered {
+    struct rj_dots_walk walk;
+    const uint32_t *map;
+    uint32_t *order; /* origins, by map; NULL: map keeps their order */
+    size_t n, at;
+};
+
+/* The first origin of d at or behind `from`. False: none. */
+static bool origin_from(const struct rj_dots *d, uint32_t from, uint32_t *ret)
+{
+    struct rj_dots_walk w = rj_dots_walk_from(d, from, 0);
+    struct rj_span span;
+
+    if (!rj_dots_next(&w, &span))
+        return false;
+    *ret = span.origin;
+    return true;
+}
+
+/* Restores the heap of order[0..n) below i. */
+static void sink(uint32_t *order, size_t i, size_t n, const uint32_t *map)
+{
+    size_t child;
+
+    while ((child = 2 * i + 1) < n) {
+        uint32_t o = order[i];
+
+        if (child + 1 < n && map[order[child + 1]] > map[order[child]])
+            child++;
+        if (map[order[child]] <= map[o])
+            return;
+        order[i] = order[child];
+        order[child] = o;
+        i = child;
+    }
+}
+
+void rj_origins_sort(uint32_t *origins, size_t n, const uint32_t *map)
+{
+    size_t i;
+
+    for (i = n / 2; i-- > 0;)
+        sink(origins, i, n, map);
+    for (i = n; i-- > 1;) {
+        uint32_t o = origins[0];
+
+        origins[0] = origins[i];
+        origins[i] = o;
+        sink(origins, 0, i, map);
+    }
+}
+
+static enum rj_err renumbered_init(struct renumbered *r, const struct rj_dots *d,
+                                   const uint32_t *map)
+{
+    uint32_t origin = 0, last = 0, o;
+    bool is_sorted = true;
+    size_t n = 0;
+
+    *r = (struct renumbered){.map = map};
+    r->walk = rj_dots_walk_of(d);
+    if (map == NULL)
+        return RJ_OK;
+    for (o = 0; origin_from(d, o, &origin); o = origin + 1, n++) {
+        is_sorted = is_sorted && (n == 0 || map[origin] > last);
+        last = map[origin];
+    }
+    if (is_sorted)
+        return RJ_OK;
+    r->order = rj_mem_new(d->allocator, n * sizeof(*r->order));
+    if (r->order == NULL)
+        return RJ_ENOMEM;
+    for (o = 0; r->n < n && origin_from(d, o, &origin); o = origin + 1)
+        r->order[r->n++] = origin;
+    rj_origins_sort(r->order, n, map);
+    r->walk = rj_dots_walk_from(d, r->order[0], 0);
+    return RJ_OK;
+}
+
+static void renumbered_done(struct renumbered *r)
+{
+    rj_mem_free(r->walk.d->allocator, r->order, r->n * sizeof(*r->order));
+}
+
+static bool renumbered_next(struct renumbered *r, struct rj_span *ret)
+{
+    for (;;) {
+        bool found = rj_dots_next(&r->walk, ret);
+
+        if (r->order != NULL && (!found || ret->origin != r->order[r->at])) {
+            if (++r->at == r->n)
+                return false;
+            r->walk = rj_dots_walk_from(r->walk.d, r->order[r->at], 0);
+            continue;
+        }
+        if (!found)
+            return false;
+        if (r->map != NULL)
+            ret->origin = r->map[ret->origin];
+        if (ret->origin != RJ_ORIGIN_NONE)
+            return true;
+    }
+}
+
+enum rj_err rj_dots_map_union(struct rj_dots *d, const struct rj_dots *a,
+                              const struct rj_dots *from, const uint32_t *map)
+{
+    struct rj_dots_walk w = rj_dots_walk_of(a);
+    struct renumbered r;
+    struct rj_span x, y;
+    enum rj_err err = renumbered_init(&r, from, map);
+    bool has_x = err == RJ_OK && rj_dots_next(&w, &x);
+    bool has_y = err == RJ_OK && renumbered_next(&r, &y);
+
+    rj_dots_clear(d);
+    while (err == RJ_OK && (has_x || has_y)) {
+        bool left = !has_y;
+
+        if (has_x && has_y)
+            left = x.origin != y.origin ? x.origin < y.origin : x.from <= y.from;
+        err = rj_dots_append(d, left ? x : y);
+        if (left)
+            has_x = rj_dots_next(&w, &x);
+        else
+            has_y = renumbered_next(&r, &y);
+    }
+    renumbered_done(&r);
+    if (err != RJ_OK)
+        rj_dots_clear(d);
+    return err;
+}
+
 enum rj_err rj_dots_union(struct rj_dots *d, const struct rj_dots *a,
                           const struct rj_dots *b)
 {
-    size_t i = 0, j = 0;
-    enum rj_err err = RJ_OK;
-
-    rj_dots_clear(d);
-    while (err == RJ_OK && (i < a->n || j < b->n)) {
-        bool left = j == b->n;
-
-        if (!left && i < a->n)
-            left = a->spans[i].origin != b->spans[j].origin
-                       ? a->spans[i].origin < b->spans[j].origin
-                       : a->spans[i].from <= b->spans[j].from;
-        err = rj_dots_append(d, left ? a->spans[i++] : b->spans[j++]);
-    }
-    if (err != RJ_OK)
-        rj_dots_clear(d);
-    return err;
-}
-
-/* Appends what of `left` is not in b; *j: the first span of b that may matter. */
-static enum rj_err append_rest(struct rj_dots *d, struct rj_span left,
-                               const struct rj_dots *b, size_t *j)
-{
-    while (*j < b->n && is_before(&b->spans[*j], left.origin, left.from))
-        ++*j;
-    while (*j < b->n && b->spans[*j].origin == left.origin &&
-           b->spans[*j].from <= left.to) {
-        const struct rj_span *hole = &b->spans[*j];
-        struct rj_span part = {left.from, hole->from - 1, left.origin};
-
-        if (hole->from > left.from && rj_dots_append(d, part) != RJ_OK)
-            return RJ_ENOMEM;
-        if (hole->to >= left.to)
-            return RJ_OK; /* it may reach into the next of a */
-        left.from = hole->to + 1;
-        ++*j;
-    }
-    return rj_dots_append(d, left);
-}
-
-enum rj_err rj_dots_minus(struct rj_dots *d, const struct rj_dots *a,
-                          const struct rj_dots *b)
-{
-    enum rj_err err = RJ_OK;
-    size_t i, j = 0;
-
-    rj_dots_clear(d);
-    for (i = 0; err == RJ_OK && i < a->n; i++)
-        err = append_rest(d, a->spans[i], b, &j);
-    if (err != RJ_OK)
-        rj_dots_clear(d);
-    return err;
-}
-
-static int by_place(const void *a, const void *b)
-{
-    const struct rj_span *x = a, *y = b;
-
-    if (x->origin != y->origin)
-        return x->origin < y->origin ? -1 : 1;
-    return (x->from > y->from) - (x->from < y->from);
+    return rj_dots_map_union(d, a, b, NULL);
 }
 
 enum rj_err rj_dots_map(struct rj_dots *d, const struct rj_dots *from,
                         const uint32_t *map)
 {
-    size_t i;
+    const struct rj_dots none = {0};
+
+    return rj_dots_map_union(d, &none, from, map);
+}
+
+enum rj_err rj_dots_minus(struct rj_dots *d, const struct rj_dots *a,
+                          const struct rj_dots *b)
+{
+    struct rj_dots_walk wa = rj_dots_walk_of(a), wb = rj_dots_walk_of(b);
+    struct rj_span left, hole;
+    bool has_hole = rj_dots_next(&wb, &hole);
+    enum rj_err err = RJ_OK;
 
     rj_dots_clear(d);
-    if (rj_dots_reserve(d, from->n) != RJ_OK)
-        return RJ_ENOMEM;
-    if (from->n > 0)
-        memcpy(d->spans, from->spans, from->n * sizeof(*d->spans));
-    d->n = from->n;
-    for (i = 0; map != NULL && i < d->n; i++)
-        d->spans[i].origin = map[d->spans[i].origin];
-    if (map != NULL && d->n > 1)
-        qsort(d->spans, d->n, sizeof(*d->spans), by_place);
-    return RJ_OK;
+    while (err == RJ_OK && rj_dots_next(&wa, &left)) {
+        bool is_over = false;
+
+        while (has_hole && is_before(&hole, left.origin, left.from))
+            has_hole = rj_dots_next(&wb, &hole);
+        while (err == RJ_OK && has_hole && hole.origin == left.origin &&
+               hole.from <= left.to) {
+            struct rj_span part = {left.from, hole.from - 1, left.origin};
+
+            if (hole.from > left.from)
+                err = rj_dots_append(d, part);
+            is_over = hole.to >= left.to; /* it may reach into the next of a */
+            if (is_over)
+                break;
+            left.from = hole.to + 1;
+            has_hole = rj_dots_next(&wb, &hole);
+        }
+        if (err == RJ_OK && !is_over)
+            err = rj_dots_append(d, left);
+    }
+    if (err != RJ_OK)
+        rj_dots_clear(d);
+    return err;
 }
 
 bool rj_dots_equal(const struct rj_dots *a, const struct rj_dots *b)
 {
-    size_t i;
+    struct rj_dots_walk wa = rj_dots_walk_of(a), wb = rj_dots_walk_of(b);
+    struct rj_span x, y;
 
-    if (a->n != b->n)
-        return false;
-    for (i = 0; i < a->n; i++) {
-        if (by_place(&a->spans[i], &b->spans[i]) != 0 || a->spans[i].to != b->spans[i].to)
+    while (rj_dots_next(&wa, &x)) {
+        if (!rj_dots_next(&wb, &y) || x.origin != y.origin || x.from != y.from ||
+            x.to != y.to)
             return false;
     }
-    return true;
+    return !rj_dots_next(&wb, &y);
 }
 
 bool rj_dots_within(const struct rj_dots *a, const struct rj_dots *b)
 {
-    size_t i;
+    struct rj_dots_walk wa = rj_dots_walk_of(a), wb;
+    struct rj_span x, y = {0};
+    bool has_y = false, begun = false;
 
-    for (i = 0; i < a->n; i++) {
-        const struct rj_span *s = &a->spans[i];
-        size_t at = rj_dots_at(b, s->origin, s->from);
-
-        if (at == b->n || b->spans[at].origin != s->origin ||
-            b->spans[at].from > s->from || b->spans[at].to < s->to)
+    while (rj_dots_next(&wa, &x)) {
+        if (!begun || (has_y && y.origin != x.origin)) {
+            wb = rj_dots_walk_from(b, x.origin, x.from);
+            has_y = rj_dots_next(&wb, &y);
+            begun = true;
+        }
+        if (has_y && is_before(&y, x.origin, x.from))
+            has_y = rj_dots_next(&wb, &y);
+        if (has_y && is_before(&y, x.origin, x.from)) {
+            wb = rj_dots_walk_from(b, x.origin, x.from);
+            has_y = rj_dots_next(&wb, &y);
+        }
+        if (!has_y || y.origin != x.origin || y.from > x.from || y.to < x.to)
             return false;
     }
     return true;
@@ -241,6 +684,7 @@ bool rj_dots_within(const struct rj_dots *a, const struct rj_dots *b)
 
 void rj_dots_clear(struct rj_dots *d)
 {
+    packs_done(d);
     d->n = 0;
 }
 
@@ -248,6 +692,7 @@ void rj_dots_done(struct rj_dots *d)
 {
     if (d == NULL)
         return;
+    packs_done(d);
     rj_mem_free(d->allocator, d->spans, d->cap * sizeof(*d->spans));
     *d = (struct rj_dots){.allocator = d->allocator};
 }

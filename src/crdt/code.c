@@ -6,7 +6,7 @@
 #include "crdt/code.h"
 
 #include "base/cbor.h"
-#include "crdt/code_dots.h"
+#include "causal/spans.h"
 #include "crdt/seq.h"
 
 enum { FEW = 8 };
@@ -32,14 +32,15 @@ static void numbers_done(struct numbers *num)
 static bool number_few(struct numbers *num, const struct rj_telling *t)
 {
     const struct rj_roster *names = t->v->names;
-    size_t i;
+    struct rj_dots_walk w = rj_dots_walk_of(t->seen);
+    struct rj_span span, last = {.origin = RJ_NAME_NONE};
 
     if (t->n_held > 0 || rj_crdt_has_more(t->v) || t->v->type->elements != NULL)
         return false;
-    for (i = 0; i < t->seen->n; i++) {
-        uint32_t origin = t->seen->spans[i].origin, at;
+    for (; rj_dots_next(&w, &span); last = span) {
+        uint32_t origin = span.origin, at;
 
-        if (i > 0 && t->seen->spans[i - 1].origin == origin)
+        if (last.origin == origin)
             continue;
         if (num->n == FEW)
             return false;
@@ -56,10 +57,11 @@ static bool number_few(struct numbers *num, const struct rj_telling *t)
 
 static void use_names(struct numbers *num, const struct rj_dots *d)
 {
-    size_t i;
+    struct rj_dots_walk w = rj_dots_walk_of(d);
+    struct rj_span span;
 
-    for (i = 0; i < d->n; i++)
-        num->number[d->spans[i].origin] = 1;
+    while (rj_dots_next(&w, &span))
+        num->number[span.origin] = 1;
 }
 
 /* Numbers the replicas that are told of, in the order of names. */
@@ -137,11 +139,18 @@ static void put_dots(const struct numbers *num, const struct rj_dots *d,
     uint32_t i;
 
     for (i = 0; i < num->n; i++) {
-        size_t first = rj_dots_at(d, num->index[i], 0), end = first;
+        uint32_t origin = num->index[i];
+        struct rj_dots_walk first = rj_dots_walk_from(d, origin, 0), w = first;
+        struct rj_spans_head head = {.next = 1};
+        struct rj_spans_writer writer;
+        struct rj_span span;
 
-        while (end < d->n && d->spans[end].origin == num->index[i])
-            end++;
-        rj_spans_put(out, d->spans != NULL ? d->spans + first : NULL, end - first);
+        while (rj_dots_next(&w, &span) && span.origin == origin)
+            rj_spans_count(&head, &span);
+        writer = rj_spans_put_head(out, &head, 1);
+        for (w = first; writer.left > 0 && rj_dots_next(&w, &span);)
+            rj_spans_put(&writer, &span);
+        rj_spans_end(&writer, out);
     }
     close_bytes(out, begun);
 }
@@ -151,8 +160,9 @@ struct source {
     const struct rj_telling *t;
     const struct numbers *num;
     struct rj_dots dots; /* theirs */
+    struct rj_dots_walk spans;
     struct rj_row_walk walk;
-    size_t at;       /* the next span */
+    size_t at;       /* the next one of few */
     uint32_t number; /* of names that were begun */
     const struct rj_row *few[FEW];
     size_t n_few; /* 0: they are not collected there */
@@ -191,14 +201,14 @@ static const struct rj_row *next_row(struct source *s)
         return s->at < s->n_few ? s->few[s->at++] : NULL;
     row = rj_row_walk_next(&s->walk);
     while (row == NULL) {
-        const struct rj_dots *d = &s->dots;
+        struct rj_span span;
 
-        if (s->at < d->n && s->number > 0 &&
-            d->spans[s->at].origin == s->num->index[s->number - 1]) {
-            s->walk = rj_row_walk_of(s->t->rows, d->spans[s->at++]);
+        if (s->number > 0 && rj_dots_next(&s->spans, &span) &&
+            span.origin == s->num->index[s->number - 1]) {
+            s->walk = rj_row_walk_of(s->t->rows, span);
             row = rj_row_walk_next(&s->walk);
         } else if (s->number < s->num->n) {
-            s->at = rj_dots_at(d, s->num->index[s->number++], 0);
+            s->spans = rj_dots_walk_from(&s->dots, s->num->index[s->number++], 0);
         } else {
             break;
         }

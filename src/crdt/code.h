@@ -38,6 +38,21 @@ RJ_NODISCARD enum rj_err rj_code_get_digest(const struct rj_crdt *v,
                                             struct rj_dots *ret_seen,
                                             struct rj_dots *ret_horizon);
 
+/* The held removals of a message, one after another; they were checked as well. */
+struct rj_held_told {
+    const struct rj_crdt *v; /* that was read */
+    struct rj_reader r;
+    size_t left;
+    struct rj_bytes place;
+    bool under;
+    struct rj_dots dots; /* the caller frees it */
+};
+
+/* index: of names, as it is to be told; NULL: their numbers. False: no more, or an error:
+ * RJ_ENOMEM. */
+bool rj_held_told_next(struct rj_held_told *h, const uint32_t *index,
+                       enum rj_err *ret_err);
+
 /* The rows of a message, one after another; they were checked by rj_code_view. */
 struct rj_column {
     struct rj_reader r;
@@ -50,7 +65,7 @@ struct rj_row_columns_reader {
     struct rj_column place_len, payload_len;
     struct rj_reader places, payloads;
     struct rj_span span; /* what is left of it */
-    size_t at;           /* the next one */
+    struct rj_dots_walk dots;
 };
 
 struct rj_row_columns_reader rj_row_columns_of(const struct rj_row_columns *c);

@@ -2,8 +2,8 @@
 /* Reading a message. All of it is checked in a first pass, which keeps names and spans of
  * dots alone: rows are told from where they stand, as often as they are needed. */
 #include "base/cbor.h"
+#include "causal/spans.h"
 #include "crdt/code.h"
-#include "crdt/code_dots.h"
 #include "crdt/lazy.h"
 #include "crdt/seq.h"
 
@@ -24,49 +24,98 @@ static enum rj_err get_head(const struct rj_crdt *v, struct rj_reader *r, size_t
     return RJ_OK;
 }
 
-/* Adds the names; index: where their numbers go (NULL: they are numbered as they come,
- * for names is empty). */
-static enum rj_err get_names(struct rj_reader *r, struct rj_roster *names, size_t n,
+/* Adds n names; index: where their numbers go. */
+static enum rj_err get_names(struct rj_reader *r, struct rj_roster *names, uint32_t n,
                              uint32_t *index)
 {
-    struct rj_bytes last = {0}, name;
-    enum rj_err err = RJ_OK;
-    uint32_t number;
-    size_t i;
+    struct rj_roster *told = NULL;
+    enum rj_err err = rj_roster_view(r, n, names, &told);
+    uint32_t i;
 
-    for (i = 0; err == RJ_OK && i < n; i++) {
-        name = rj_cbor_get_bytes(r);
-        if (r->failed || name.len == 0 || name.len > RJ_CRDT_NAME_MAX ||
-            (i > 0 && rj_bytes_compare(last, name) >= 0))
-            return RJ_ECORRUPT;
-        err = rj_roster_add(names, name, &number);
-        if (index != NULL)
-            index[i] = number;
-        last = name;
-    }
+    for (i = 0; err == RJ_OK && i < n; i++)
+        err = rj_roster_add(names, rj_roster_get(told, i), &index[i]);
+    rj_roster_release(told);
     return err;
 }
 
-/* The dots of n names, numbered as those come. */
-static enum rj_err get_dots(struct rj_reader *r, uint32_t n, struct rj_dots *d)
+/* Adds the spans that `in` is at. */
+static enum rj_err get_spans(struct rj_reader *in, uint32_t origin, struct rj_dots *d)
 {
-    struct rj_reader in = rj_reader_of(rj_cbor_get_bytes(r));
+    struct rj_spans_reader s = rj_spans_begin(in, origin, 1);
+    struct rj_span span;
+
+    if (s.n > RJ_CRDT_SPANS_MAX - rj_dots_spans(d))
+        return RJ_ELIMIT;
+    while (rj_spans_next(&s, in, &span)) {
+        if (rj_dots_append(d, span) != RJ_OK)
+            return RJ_ENOMEM;
+    }
+    return in->failed ? RJ_ECORRUPT : RJ_OK;
+}
+
+/* Where the spans of each of n names begin. */
+static enum rj_err find_spans(struct rj_reader in, uint32_t n, uint32_t *at)
+{
+    const uint8_t *begun = in.ptr;
     struct rj_span span;
     uint32_t i;
 
-    for (i = 0; !in.failed && i < n; i++) {
-        struct rj_spans_reader s = rj_spans_begin(&in, i);
+    if (rj_reader_left(&in) > UINT32_MAX)
+        return RJ_ELIMIT;
+    for (i = 0; i < n; i++) {
+        struct rj_spans_reader s;
 
-        if (s.n > RJ_CRDT_SPANS_MAX - d->n)
-            return RJ_ELIMIT;
-        if (d->n + s.n > d->cap && rj_dots_reserve(d, d->n + (size_t)s.n) != RJ_OK)
-            return RJ_ENOMEM;
-        while (rj_spans_next(&s, &span)) {
-            if (rj_dots_append(d, span) != RJ_OK)
-                return RJ_ENOMEM;
-        }
+        at[i] = (uint32_t)(in.ptr - begun);
+        s = rj_spans_begin(&in, i, 1);
+        while (rj_spans_next(&s, &in, &span))
+            continue;
     }
-    return r->failed || !rj_reader_complete(&in) ? RJ_ECORRUPT : RJ_OK;
+    return rj_reader_complete(&in) ? RJ_OK : RJ_ECORRUPT;
+}
+
+/* The same in the order of their indexes. */
+static enum rj_err get_spans_sorted(struct rj_bytes b, uint32_t n, const uint32_t *index,
+                                    struct rj_dots *d)
+{
+    size_t size = n * sizeof(uint32_t);
+    uint32_t *at = rj_mem_new(d->allocator, size);
+    uint32_t *order = rj_mem_new(d->allocator, size), i;
+    enum rj_err err =
+        at != NULL && order != NULL ? find_spans(rj_reader_of(b), n, at) : RJ_ENOMEM;
+
+    for (i = 0; err == RJ_OK && i < n; i++)
+        order[i] = i;
+    if (err == RJ_OK)
+        rj_origins_sort(order, n, index);
+    for (i = 0; err == RJ_OK && i < n; i++) {
+        uint32_t o = order[i];
+        struct rj_reader in = rj_reader_of(rj_bytes_of(b.ptr + at[o], b.len - at[o]));
+
+        err = get_spans(&in, index[o], d);
+    }
+    rj_mem_free(d->allocator, at, size);
+    rj_mem_free(d->allocator, order, size);
+    return err;
+}
+
+/* The dots of n names in the stead of what d has. index: their origins, NULL: as they
+ * come. */
+static enum rj_err get_dots(struct rj_reader *r, uint32_t n, const uint32_t *index,
+                            struct rj_dots *d)
+{
+    struct rj_bytes b = rj_cbor_get_bytes(r);
+    struct rj_reader in = rj_reader_of(b);
+    enum rj_err err = r->failed ? RJ_ECORRUPT : RJ_OK;
+    uint32_t i;
+
+    rj_dots_clear(d);
+    for (i = 1; index != NULL && i < n; i++) {
+        if (index[i] <= index[i - 1])
+            return err == RJ_OK ? get_spans_sorted(b, n, index, d) : err;
+    }
+    for (i = 0; err == RJ_OK && i < n; i++)
+        err = get_spans(&in, index != NULL ? index[i] : i, d);
+    return err == RJ_OK && !rj_reader_complete(&in) ? RJ_ECORRUPT : err;
 }
 
 /* ---- rows */
@@ -99,7 +148,8 @@ struct rj_row_columns_reader rj_row_columns_of(const struct rj_row_columns *c)
                                           .payload_len = column_of(c->payload_lens),
                                           .places = rj_reader_of(c->places),
                                           .payloads = rj_reader_of(c->payloads),
-                                          .span = {1, 0, 0}};
+                                          .span = {1, 0, 0},
+                                          .dots = rj_dots_walk_of(&c->dots)};
 }
 
 bool rj_row_columns_next(struct rj_row_columns_reader *r, struct rj_told *ret)
@@ -107,9 +157,8 @@ bool rj_row_columns_next(struct rj_row_columns_reader *r, struct rj_told *ret)
     uint64_t place_len, payload_len;
 
     if (r->span.from > r->span.to) {
-        if (r->at == r->columns->dots.n)
+        if (!rj_dots_next(&r->dots, &r->span))
             return false;
-        r->span = r->columns->dots.spans[r->at++];
     }
     place_len = column_next(&r->place_len);
     payload_len = column_next(&r->payload_len);
@@ -154,7 +203,7 @@ static enum rj_err get_rows(struct rj_crdt *v, struct rj_reader *r)
     enum rj_err err;
 
     rj_cbor_expect_array(r, RJ_CODE_COLUMNS);
-    err = get_dots(r, v->names->n, &c->dots);
+    err = get_dots(r, v->names->n, NULL, &c->dots);
     c->place_lens = rj_cbor_get_bytes(r);
     c->payload_lens = rj_cbor_get_bytes(r);
     c->places = rj_cbor_get_bytes(r);
@@ -163,7 +212,7 @@ static enum rj_err get_rows(struct rj_crdt *v, struct rj_reader *r)
         return err;
     if (r->failed || !rj_dots_within(&c->dots, &v->seen) ||
         rj_dots_count(&c->dots) >
-            c->places.len + c->payloads.len + v->names->n + c->dots.n)
+            c->places.len + c->payloads.len + v->names->n + rj_dots_spans(&c->dots))
         return RJ_ECORRUPT; /* where neighbours stand at one place, a dot lies between */
     in = rj_row_columns_of(c);
     while (rj_row_columns_next(&in, &row)) {
@@ -175,51 +224,84 @@ static enum rj_err get_rows(struct rj_crdt *v, struct rj_reader *r)
 
 /* ---- the whole */
 
-static enum rj_err get_held(struct rj_crdt *v, struct rj_reader *r)
+static void use_names(const struct rj_dots *d, uint8_t *used)
+{
+    struct rj_dots_walk w = rj_dots_walk_of(d);
+    struct rj_span span;
+
+    while (rj_dots_next(&w, &span))
+        used[span.origin] = 1;
+}
+
+/* The next held removal; RJ_ECORRUPT: none that can be. */
+static enum rj_err get_one_held(struct rj_reader *r, uint32_t n, const uint32_t *index,
+                                struct rj_held_told *ret)
+{
+    enum rj_err err;
+
+    rj_cbor_expect_array(r, 3);
+    ret->place = rj_cbor_get_bytes(r);
+    ret->under = rj_cbor_get_bool(r);
+    err = get_dots(r, n, index, &ret->dots);
+    return err == RJ_OK && ret->dots.n == 0 ? RJ_ECORRUPT : err;
+}
+
+bool rj_held_told_next(struct rj_held_told *h, const uint32_t *index,
+                       enum rj_err *ret_err)
+{
+    if (*ret_err != RJ_OK || h->left == 0)
+        return false;
+    h->left--;
+    *ret_err = get_one_held(&h->r, h->v->names->n, index, h);
+    return *ret_err == RJ_OK;
+}
+
+/* They ascend, and none of their dots is seen. */
+static enum rj_err get_held(struct rj_crdt *v, struct rj_reader *r, uint8_t *used)
 {
     size_t n = rj_cbor_get_array(r), i;
-    struct rj_dots dots = {.allocator = v->allocator};
+    struct rj_held_told h = {.dots.allocator = v->allocator};
     struct rj_dots rest = {.allocator = v->allocator};
+    const uint8_t *begun = r->ptr;
     enum rj_err err = n > RJ_CRDT_HELD_MAX ? RJ_ELIMIT : RJ_OK;
 
     if (v->type->bare && n > 0)
         return RJ_ECORRUPT;
     for (i = 0; err == RJ_OK && i < n; i++) {
-        struct rj_bytes place;
-        size_t before = v->n_held;
-        bool under;
+        struct rj_bytes last = h.place;
+        bool last_under = h.under;
+        int order;
 
-        rj_cbor_expect_array(r, 3);
-        place = rj_cbor_get_bytes(r);
-        under = rj_cbor_get_bool(r);
-        rj_dots_clear(&dots);
-        err = get_dots(r, v->names->n, &dots);
+        err = get_one_held(r, v->names->n, NULL, &h);
         if (err == RJ_OK)
-            err = rj_dots_minus(&rest, &dots, &v->seen);
-        if (err == RJ_OK && (!rj_dots_equal(&rest, &dots) || dots.n == 0))
+            err = rj_dots_minus(&rest, &h.dots, &v->seen);
+        if (err != RJ_OK)
+            break;
+        use_names(&h.dots, used);
+        order = i > 0 ? rj_bytes_compare(last, h.place) : -1;
+        if (!rj_dots_equal(&rest, &h.dots) || order > 0 ||
+            (order == 0 && last_under >= h.under))
             err = RJ_ECORRUPT;
-        if (err == RJ_OK)
-            err = rj_held_add(v, place, under, &dots);
-        if (err == RJ_OK && (v->n_held != before + 1 ||
-                             !rj_bytes_equal(rj_held_place(&v->held[before]), place) ||
-                             v->held[before].under != under))
-            err = RJ_ECORRUPT; /* not ascending */
     }
-    rj_dots_done(&dots);
+    if (err == RJ_OK) {
+        v->n_held_told = n;
+        v->held_told = rj_bytes_of(begun, (size_t)(r->ptr - begun));
+    }
+    rj_dots_done(&h.dots);
     rj_dots_done(&rest);
     return err;
 }
 
 /* Only values that forget have one. */
 static enum rj_err get_horizon(const struct rj_crdt *v, struct rj_reader *r, uint32_t n,
-                               struct rj_dots *horizon)
+                               const uint32_t *index, struct rj_dots *horizon)
 {
-    enum rj_err err = get_dots(r, n, horizon);
+    enum rj_err err = get_dots(r, n, index, horizon);
 
     return err == RJ_OK && horizon->n > 0 && v->rules.horizon == 0 ? RJ_ECORRUPT : err;
 }
 
-static enum rj_err get_heirs(struct rj_crdt *v, struct rj_reader *r)
+static enum rj_err get_heirs(struct rj_crdt *v, struct rj_reader *r, uint8_t *used)
 {
     struct rj_reader in = rj_reader_of(rj_cbor_get_bytes(r));
     enum rj_err err = RJ_OK;
@@ -232,6 +314,7 @@ static enum rj_err get_heirs(struct rj_crdt *v, struct rj_reader *r)
             name == heir)
             return RJ_ECORRUPT;
         next = name + 1;
+        used[name] = used[heir] = 1;
         err = rj_heirs_note(&v->heirs, v->names,
                             (struct rj_heir){(uint32_t)name, (uint32_t)heir});
     }
@@ -239,41 +322,81 @@ static enum rj_err get_heirs(struct rj_crdt *v, struct rj_reader *r)
 }
 
 /* The item that values without both do not have. */
-static enum rj_err get_more(struct rj_crdt *v, struct rj_reader *r)
+static enum rj_err get_more(struct rj_crdt *v, struct rj_reader *r, uint8_t *used)
 {
     enum rj_err err;
 
     rj_cbor_expect_array(r, 2);
-    err = get_horizon(v, r, v->names->n, &v->horizon);
+    err = get_horizon(v, r, v->names->n, NULL, &v->horizon);
     if (err == RJ_OK)
-        err = get_heirs(v, r);
+        err = get_heirs(v, r, used);
+    use_names(&v->horizon, used);
     return err == RJ_OK && !rj_crdt_has_more(v) ? RJ_ECORRUPT : err;
 }
 
-static enum rj_err get_value(struct rj_crdt *v, struct rj_bytes bytes)
+/* What stands behind the names. used: to be marked for each that is spoken of. */
+static enum rj_err get_body(struct rj_crdt *v, struct rj_reader *r, bool more,
+                            uint8_t *used)
+{
+    uint32_t n = v->names->n;
+    enum rj_err err = get_dots(r, n, NULL, &v->seen);
+
+    if (err == RJ_OK && v->type->is_context != NULL && !v->type->is_context(&v->seen))
+        err = RJ_ECORRUPT;
+    use_names(&v->seen, used);
+    if (err == RJ_OK)
+        err = v->type->elements == NULL ? get_rows(v, r) : rj_seq_get_rows(v, r, n, used);
+    if (err == RJ_OK)
+        err = get_held(v, r, used);
+    if (err == RJ_OK && more)
+        err = get_more(v, r, used);
+    if (err == RJ_OK && (!rj_reader_complete(r) || memchr(used, 0, n) != NULL))
+        err = RJ_ECORRUPT;
+    return err;
+}
+
+static enum rj_err get_value(struct rj_crdt *v, const struct rj_crdt *like,
+                             struct rj_bytes bytes)
 {
     struct rj_reader r = rj_reader_of(bytes);
+    struct rj_roster *names = NULL;
     bool more = false;
     enum rj_err err = get_head(v, &r, RJ_CODE_VALUE, &more);
     size_t n = err == RJ_OK ? rj_cbor_get_array(&r) : 0;
+    uint8_t *used = NULL;
 
     if (n > RJ_CRDT_REPLICAS_MAX)
         return RJ_ELIMIT;
     if (err == RJ_OK)
-        err = get_names(&r, v->names, n, NULL);
+        err = rj_roster_view(&r, (uint32_t)n, like->names, &names);
+    if (names != NULL)
+        (void)!rj_crdt_set_names(v, names);
+    if (err == RJ_OK) {
+        used = rj_mem_new(v->allocator, n + 1);
+        err = used != NULL ? RJ_OK : RJ_ENOMEM;
+    }
+    if (err == RJ_OK) {
+        memset(used, 0, n + 1);
+        err = get_body(v, &r, more, used);
+    }
+    rj_mem_free(v->allocator, used, n + 1);
+    return err;
+}
+
+enum rj_err rj_code_view(const struct rj_crdt *v, struct rj_bytes bytes,
+                         struct rj_crdt **ret)
+{
+    struct rj_crdt *other = rj_crdt_blank(v);
+    enum rj_err err = RJ_ENOMEM;
+
+    if (other != NULL) {
+        other->is_view = true;
+        err = get_value(other, v, bytes);
+    }
     if (err == RJ_OK)
-        err = get_dots(&r, v->names->n, &v->seen);
-    if (err == RJ_OK && v->type->is_context != NULL && !v->type->is_context(&v->seen))
-        err = RJ_ECORRUPT;
-    if (err == RJ_OK)
-        err = v->type->elements == NULL ? get_rows(v, &r)
-                                        : rj_seq_get_rows(v, &r, v->names->n);
-    if (err == RJ_OK)
-        err = get_held(v, &r);
-    if (err == RJ_OK && more)
-        err = get_more(v, &r);
-    if (err == RJ_OK && !rj_reader_complete(&r))
-        err = RJ_ECORRUPT;
+        *ret = other;
+    else
+        rj_crdt_free(other);
     return err;
 }
 
@@ -286,23 +409,6 @@ static enum rj_err make(const struct rj_crdt *v, struct rj_crdt **ret)
     if (other != NULL)
         err = rj_crdt_set_names(
             other, rj_roster_new(v->allocator, RJ_BYTES_OF(v->names->key.secret)));
-    if (err == RJ_OK)
-        *ret = other;
-    else
-        rj_crdt_free(other);
-    return err;
-}
-
-enum rj_err rj_code_view(const struct rj_crdt *v, struct rj_bytes bytes,
-                         struct rj_crdt **ret)
-{
-    struct rj_crdt *other = NULL;
-    enum rj_err err = make(v, &other);
-
-    if (err == RJ_OK) {
-        other->is_view = true;
-        err = get_value(other, bytes);
-    }
     if (err == RJ_OK)
         *ret = other;
     else
@@ -337,7 +443,8 @@ enum rj_err rj_code_get_digest(const struct rj_crdt *v, struct rj_bytes bytes,
                                struct rj_dots *ret_seen, struct rj_dots *ret_horizon)
 {
     struct rj_reader r = rj_reader_of(bytes);
-    struct rj_dots dots = {.allocator = v->allocator}, horizon = dots;
+    struct rj_dots none = {.allocator = v->allocator};
+    struct rj_dots *horizon = ret_horizon != NULL ? ret_horizon : &none;
     bool more = false;
     enum rj_err err = get_head(v, &r, RJ_CODE_DIGEST, &more);
     size_t n = err == RJ_OK ? rj_cbor_get_array(&r) : 0;
@@ -348,22 +455,17 @@ enum rj_err rj_code_get_digest(const struct rj_crdt *v, struct rj_bytes bytes,
         return RJ_ELIMIT;
     if (err == RJ_OK) {
         index = rj_mem_new(v->allocator, size);
-        err = index != NULL ? get_names(&r, v->names, n, index) : RJ_ENOMEM;
+        err = index != NULL ? get_names(&r, v->names, (uint32_t)n, index) : RJ_ENOMEM;
     }
     if (err == RJ_OK)
-        err = get_dots(&r, (uint32_t)n, &dots);
+        err = get_dots(&r, (uint32_t)n, index, ret_seen);
     if (err == RJ_OK && more)
-        err = get_horizon(v, &r, (uint32_t)n, &horizon);
-    if (err == RJ_OK && more && horizon.n == 0)
+        err = get_horizon(v, &r, (uint32_t)n, index, horizon);
+    if (err == RJ_OK && more && horizon->n == 0)
         err = RJ_ECORRUPT;
     if (err == RJ_OK && !rj_reader_complete(&r))
         err = RJ_ECORRUPT;
-    if (err == RJ_OK)
-        err = rj_dots_map(ret_seen, &dots, index);
-    if (err == RJ_OK && ret_horizon != NULL)
-        err = rj_dots_map(ret_horizon, &horizon, index);
     rj_mem_free(v->allocator, index, size);
-    rj_dots_done(&dots);
-    rj_dots_done(&horizon);
+    rj_dots_done(&none);
     return err;
 }

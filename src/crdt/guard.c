@@ -98,16 +98,16 @@ static enum rj_err pass_rows(struct rj_crdt_guard *g, bool sent,
 static enum rj_err pass_runs(struct rj_crdt_guard *g, bool sent,
                              struct rj_crdt_row *ret_row)
 {
+    struct rj_dots_walk w = rj_dots_walk_of(&g->last->seen);
+    struct rj_span span;
     enum rj_err err = RJ_OK;
-    size_t i;
 
-    for (i = 0; err == RJ_OK && i < g->last->seen.n; i++) {
-        const struct rj_span *span = &g->last->seen.spans[i];
-        struct rj_bytes name = rj_roster_get(g->last->names, span->origin);
+    while (err == RJ_OK && rj_dots_next(&w, &span)) {
+        struct rj_bytes name = rj_roster_get(g->last->names, span.origin);
 
-        err = pass(g, name, span->from, sent);
+        err = pass(g, name, span.from, sent);
         if (err == RJ_EPROTO)
-            *ret_row = (struct rj_crdt_row){.replica = name, .seq = span->from};
+            *ret_row = (struct rj_crdt_row){.replica = name, .seq = span.from};
     }
     return err;
 }

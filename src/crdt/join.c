@@ -7,7 +7,12 @@
 #include "crdt/forget.h"
 #include "crdt/seq.h"
 
-enum { SMALL = 4, AHEAD = 8 };
+enum {
+    SMALL = 4,
+    AHEAD = 8,
+    UNDO_MIN = 1024,
+    UNDO_PARTS = 16 /* a chain of rows is swept that often at most */
+};
 
 struct joining {
     struct rj_crdt *v;
@@ -15,12 +20,11 @@ struct joining {
     uint32_t *map;       /* other's index -> v's; NULL: they share their names */
     struct rj_dots seen; /* both; of a small delta only what is new */
     bool is_small;
-    struct rj_refs taken;          /* rows that came in */
     struct rj_missing gone;        /* rows that they have seen and do not have */
     bool has_more;                 /* the next two may have something in them */
     struct rj_forgotten forgotten; /* by a horizon */
     struct rj_heirs heirs;         /* of both; empty: neither has any */
-    struct rj_crdt *held_in;       /* holds other's held removals, numbered as in v */
+    struct rj_dots struck;         /* rows that other's held removals are about */
     struct rj_crdt *held_out;      /* both sides', without what was seen */
     struct rj_crdt_report report;
 };
@@ -50,24 +54,24 @@ static struct rj_dot map_dot(const struct joining *j, struct rj_dot dot)
     return dot;
 }
 
+static bool has_held(const struct rj_crdt *v)
+{
+    return v->n_held > 0 || v->n_held_told > 0;
+}
+
 static enum rj_err unite_seen(struct joining *j)
 {
     struct rj_crdt *v = j->v;
-    struct rj_dots theirs = {.allocator = v->allocator};
+    size_t n = rj_dots_spans(&j->other->seen);
     enum rj_err err;
 
     j->seen.allocator = v->allocator;
-    j->is_small = j->other->seen.n <= SMALL && v->seen.n < RJ_CRDT_SPANS_MAX - SMALL &&
-                  v->n_held == 0 && j->other->n_held == 0;
+    j->is_small = n <= SMALL && rj_dots_spans(&v->seen) < RJ_CRDT_SPANS_MAX - SMALL &&
+                  !has_held(v) && !has_held(j->other);
     if (j->is_small)
-        return rj_dots_reserve(&v->seen, v->seen.n + j->other->seen.n);
-    err = rj_dots_map(&theirs, &j->other->seen, j->map);
-    if (err == RJ_OK)
-        err = rj_dots_union(&j->seen, &v->seen, &theirs);
-    if (err == RJ_OK && j->seen.n > RJ_CRDT_SPANS_MAX)
-        err = RJ_ELIMIT;
-    rj_dots_done(&theirs);
-    return err;
+        return rj_dots_reserve(&v->seen, n);
+    err = rj_dots_map_union(&j->seen, &v->seen, &j->other->seen, j->map);
+    return err == RJ_OK && rj_dots_spans(&j->seen) > RJ_CRDT_SPANS_MAX ? RJ_ELIMIT : err;
 }
 
 /* Rows of a message are told apart by their dots alone. */
@@ -139,27 +143,24 @@ static enum rj_err contend(struct joining *j, const struct rj_row *row, bool *re
 /* What of theirs v has not seen, numbered as theirs. */
 static enum rj_err find_unseen(const struct joining *j, struct rj_dots *ret)
 {
-    size_t i;
+    struct rj_dots_walk w = rj_dots_walk_of(&j->other->seen);
+    struct rj_span span, s;
 
-    for (i = 0; i < j->other->seen.n; i++) {
-        struct rj_span span = j->other->seen.spans[i];
+    while (rj_dots_next(&w, &span)) {
         uint32_t mine = map_dot(j, (struct rj_dot){.origin = span.origin}).origin;
-        size_t at = rj_dots_at(&j->v->seen, mine, span.from);
+        struct rj_dots_walk known = rj_dots_walk_from(&j->v->seen, mine, span.from);
 
-        for (; span.from <= span.to; at++) {
-            const struct rj_span *s =
-                at < j->v->seen.n && j->v->seen.spans[at].origin == mine
-                    ? &j->v->seen.spans[at]
-                    : NULL;
+        while (span.from <= span.to) {
+            bool found = rj_dots_next(&known, &s) && s.origin == mine;
             struct rj_span rest = span;
 
-            if (s != NULL && s->from <= rest.to)
-                rest.to = s->from - 1;
+            if (found && s.from <= rest.to)
+                rest.to = s.from - 1;
             if (rest.to >= rest.from && rj_dots_append(ret, rest) != RJ_OK)
                 return RJ_ENOMEM;
-            if (s == NULL || s->to >= span.to)
+            if (!found || s.to >= span.to)
                 break;
-            span.from = s->to + 1;
+            span.from = s.to + 1;
         }
     }
     return RJ_OK;
@@ -184,12 +185,10 @@ static enum rj_err take(struct joining *j, const struct rj_told *told)
         return err;
     j->report.taken++;
     err = contend(j, rj_rows_get(&v->rows, ref), &stays);
-    if (err == RJ_OK && stays)
-        err = rj_refs_add(&j->taken, ref);
-    if (err == RJ_OK && stays)
-        return RJ_OK;
-    j->report.dropped++;
-    rj_rows_drop_all(&v->rows, &ref, 1);
+    if (err == RJ_OK && !stays) {
+        j->report.dropped++;
+        rj_rows_drop_all(&v->rows, &ref, 1);
+    }
     return err;
 }
 
@@ -222,12 +221,13 @@ static enum rj_err take_rows(struct joining *j)
     struct rj_missing fresh = {.rows.allocator = j->v->allocator};
     struct rj_dots unseen = {.allocator = j->v->allocator};
     enum rj_err err = find_unseen(j, &unseen);
-    size_t i;
+    struct rj_dots_walk w = rj_dots_walk_of(&unseen);
+    struct rj_span span;
 
-    for (i = 0; err == RJ_OK && i < unseen.n; i++) {
+    while (err == RJ_OK && rj_dots_next(&w, &span)) {
         struct rj_there there = {.dots = &none};
 
-        err = rj_rows_missing(rows, unseen.spans[i], &there, &fresh);
+        err = rj_rows_missing(rows, span, &there, &fresh);
     }
     j->report.known = j->gone.n_both;
     j->report.stale = rj_rows_count(rows) - j->gone.n_both - fresh.rows.n;
@@ -301,11 +301,11 @@ static enum rj_err take_columns(struct joining *j)
 /* Finds the rows that they have seen and do not have. */
 static enum rj_err find_gone(struct joining *j)
 {
+    struct rj_dots_walk w = rj_dots_walk_of(&j->other->seen);
+    struct rj_span span;
     enum rj_err err = RJ_OK;
-    size_t i;
 
-    for (i = 0; err == RJ_OK && i < j->other->seen.n; i++) {
-        struct rj_span span = j->other->seen.spans[i];
+    while (err == RJ_OK && rj_dots_next(&w, &span)) {
         struct rj_there there = there_of(j, span.origin);
 
         span.origin = map_dot(j, (struct rj_dot){.origin = span.origin}).origin;
@@ -314,45 +314,94 @@ static enum rj_err find_gone(struct joining *j)
     return err;
 }
 
-/* to gains from's held removals without the dots in `without`. */
-static enum rj_err add_held(struct rj_crdt *to, const struct rj_crdt *from,
-                            const uint32_t *map, const struct rj_dots *without)
+/* The held removals of a value, or of a message; dots numbered as in v. */
+struct held_source {
+    const struct joining *j;
+    struct rj_held_told told;
+    size_t at;
+};
+
+static struct held_source held_of(const struct joining *j)
 {
-    struct rj_dots mapped = {.allocator = to->allocator};
-    struct rj_dots rest = {.allocator = to->allocator};
+    const struct rj_crdt *other = j->other;
+
+    return (struct held_source){.j = j,
+                                .told = {.v = other,
+                                         .r = rj_reader_of(other->held_told),
+                                         .left = other->n_held_told,
+                                         .dots.allocator = j->v->allocator}};
+}
+
+static bool next_held(struct held_source *s, enum rj_err *ret_err)
+{
+    const struct rj_crdt *other = s->j->other;
+    const struct rj_held *h;
+
+    if (other->is_view)
+        return rj_held_told_next(&s->told, s->j->map, ret_err);
+    if (*ret_err != RJ_OK || s->at == other->n_held)
+        return false;
+    h = &other->held[s->at++];
+    s->told.place = rj_held_place(h);
+    s->told.under = h->under;
+    *ret_err = rj_dots_map(&s->told.dots, &h->dots, s->j->map);
+    return *ret_err == RJ_OK;
+}
+
+/* Notes the rows of v that a held removal is about. */
+static enum rj_err strike(struct joining *j, const struct rj_held_told *h)
+{
+    const struct rj_rows *rows = &j->v->rows;
+    const struct rj_row *place =
+        h->under ? rj_rows_under(rows, h->place) : rj_rows_place(rows, h->place);
     enum rj_err err = RJ_OK;
-    size_t i;
 
-    for (i = 0; err == RJ_OK && i < from->n_held; i++) {
-        const struct rj_held *h = &from->held[i];
+    while (err == RJ_OK && place != NULL) {
+        const struct rj_row *row =
+            rj_place_dies(j->v, rj_row_place(place)) ? place : NULL;
 
-        err = rj_dots_map(&mapped, &h->dots, map);
-        if (err == RJ_OK)
-            err = rj_dots_minus(&rest, &mapped, without);
-        if (err == RJ_OK)
-            err = rj_held_add(to, rj_held_place(h), h->under, &rest);
+        for (; err == RJ_OK && row != NULL; row = rj_row_next(rows, row)) {
+            if (rj_dots_has(&h->dots, rj_row_dot(row)))
+                err = rj_dots_note(&j->struck, rj_row_dot(row));
+        }
+        place = h->under ? rj_place_next(rows, place, h->place) : NULL;
     }
-    rj_dots_done(&mapped);
-    rj_dots_done(&rest);
     return err;
+}
+
+/* Adds a removal without what is seen; rest: room. */
+static enum rj_err wait_for(struct joining *j, const struct rj_held *h,
+                            struct rj_dots *rest)
+{
+    enum rj_err err = rj_dots_minus(rest, &h->dots, &j->seen);
+
+    return err == RJ_OK ? rj_held_add(j->held_out, rj_held_place(h), h->under, rest)
+                        : err;
 }
 
 static enum rj_err join_held(struct joining *j)
 {
-    const struct rj_dots none = {0};
-    enum rj_err err;
+    struct held_source s = held_of(j);
+    struct rj_dots rest = {.allocator = j->v->allocator};
+    enum rj_err err = RJ_OK;
+    size_t i;
 
-    if (j->v->n_held == 0 && j->other->n_held == 0)
+    if (!has_held(j->v) && !has_held(j->other))
         return RJ_OK;
-    j->held_in = rj_crdt_blank(j->v);
     j->held_out = rj_crdt_blank(j->v);
-    if (j->held_in == NULL || j->held_out == NULL)
+    if (j->held_out == NULL)
         return RJ_ENOMEM;
-    err = add_held(j->held_in, j->other, j->map, &none);
-    if (err == RJ_OK)
-        err = add_held(j->held_out, j->held_in, NULL, &j->seen);
-    if (err == RJ_OK)
-        err = add_held(j->held_out, j->v, NULL, &j->seen);
+    while (next_held(&s, &err)) {
+        err = strike(j, &s.told);
+        if (err == RJ_OK)
+            err = rj_dots_minus(&rest, &s.told.dots, &j->seen);
+        if (err == RJ_OK)
+            err = rj_held_add(j->held_out, s.told.place, s.told.under, &rest);
+    }
+    for (i = 0; err == RJ_OK && i < j->v->n_held; i++)
+        err = wait_for(j, &j->v->held[i], &rest);
+    rj_dots_done(&s.told.dots);
+    rj_dots_done(&rest);
     return err;
 }
 
@@ -362,45 +411,16 @@ static void drop(struct joining *j, const struct rj_row *row)
     j->report.dropped++;
 }
 
-/* Drops what of ours their held removals are about; own: makes sure that it can be. */
-static enum rj_err drop_held(struct joining *j, bool own)
+/* Drops what of dots is still here; own: makes sure that it can be. */
+static enum rj_err drop_dots(struct joining *j, const struct rj_dots *dots, bool own)
 {
     struct rj_rows *rows = &j->v->rows;
+    struct rj_dots_walk w = rj_dots_walk_of(dots);
+    struct rj_span span;
     enum rj_err err = RJ_OK;
-    size_t i;
 
-    for (i = 0; j->held_in != NULL && i < j->held_in->n_held; i++) {
-        const struct rj_held *h = &j->held_in->held[i];
-        struct rj_bytes at = rj_held_place(h);
-        const struct rj_row *place =
-            h->under ? rj_rows_under(rows, at) : rj_rows_place(rows, at);
-
-        while (err == RJ_OK && place != NULL) {
-            bool dies = rj_place_dies(j->v, rj_row_place(place));
-            const struct rj_row *row = dies ? place : NULL, *next;
-
-            if (own && dies)
-                err = rj_rows_own(rows, rj_row_dot(place));
-            place = h->under ? rj_place_next(rows, place, at) : NULL;
-            for (; !own && row != NULL; row = next) {
-                next = rj_row_next(rows, row);
-                if (rj_dots_has(&h->dots, rj_row_dot(row)))
-                    drop(j, row);
-            }
-        }
-    }
-    return err;
-}
-
-/* Drops what a horizon takes away and is still here; own: makes sure that it can be. */
-static enum rj_err drop_spent(struct joining *j, bool own)
-{
-    struct rj_rows *rows = &j->v->rows;
-    enum rj_err err = RJ_OK;
-    size_t i;
-
-    for (i = 0; i < j->forgotten.spent.n; i++) {
-        struct rj_row_walk walk = rj_row_walk_of(rows, j->forgotten.spent.spans[i]);
+    while (rj_dots_next(&w, &span)) {
+        struct rj_row_walk walk = rj_row_walk_of(rows, span);
         const struct rj_row *row = rj_row_walk_next(&walk), *next;
 
         for (; err == RJ_OK && row != NULL; row = next) {
@@ -424,8 +444,8 @@ static enum rj_err own(struct joining *j)
     for (i = 0; err == RJ_OK && i < j->gone.rows.n; i++)
         err = rj_rows_own(rows, rj_row_dot(rj_rows_get(rows, j->gone.rows.at[i])));
     if (err == RJ_OK)
-        err = drop_spent(j, true);
-    return err == RJ_OK ? drop_held(j, true) : err;
+        err = drop_dots(j, &j->forgotten.spent, true);
+    return err == RJ_OK ? drop_dots(j, &j->struck, true) : err;
 }
 
 /* Horizons, heirs and who watches: most values have none of them. */
@@ -456,7 +476,7 @@ static enum rj_err prepare(struct joining *j)
 {
     enum rj_err err = map_names(j);
 
-    j->taken.allocator = j->gone.rows.allocator = j->v->allocator;
+    j->gone.rows.allocator = j->struck.allocator = j->v->allocator;
     if (err == RJ_OK)
         err = unite_seen(j);
     if (err == RJ_OK)
@@ -492,19 +512,18 @@ static void commit_more(struct joining *j)
 
 static void commit(struct joining *j)
 {
+    struct rj_dots_walk w = rj_dots_walk_of(&j->other->seen);
+    struct rj_span span;
     struct rj_crdt *v = j->v;
-    size_t i;
 
     rj_rows_drop_all(&v->rows, j->gone.rows.at, j->gone.rows.n);
     j->report.dropped += j->gone.rows.n;
     if (j->has_more)
-        (void)!drop_spent(j, false);
-    (void)!drop_held(j, false);
+        (void)!drop_dots(j, &j->forgotten.spent, false);
+    (void)!drop_dots(j, &j->struck, false);
     rj_rows_settle(&v->rows);
     if (j->is_small) {
-        for (i = 0; i < j->other->seen.n; i++) {
-            struct rj_span span = j->other->seen.spans[i];
-
+        while (rj_dots_next(&w, &span)) {
             span.origin = map_dot(j, (struct rj_dot){.origin = span.origin}).origin;
             (void)!rj_dots_add(&v->seen, span);
         }
@@ -527,10 +546,45 @@ static void commit(struct joining *j)
     }
 }
 
+/* Lists a row of other's if it has come to v: it is here, and its dot not seen. */
+static enum rj_err undo_one(struct joining *j, struct rj_dot dot, struct rj_refs *room)
+{
+    dot = map_dot(j, dot);
+    if (rj_dots_has(&j->v->seen, dot) || rj_rows_find(&j->v->rows, dot) == NULL)
+        return RJ_OK;
+    return rj_refs_add(room, rj_rows_ref(&j->v->rows, dot));
+}
+
+/* Takes out again what came in, many rows together, without memory fewer. */
+static void undo(struct joining *j)
+{
+    struct rj_rows *rows = &j->v->rows;
+    struct rj_row_columns_reader r = rj_row_columns_of(&j->other->columns);
+    struct rj_refs room = {.allocator = j->v->allocator};
+    const struct rj_row *row = rj_rows_from(&j->other->rows, (struct rj_dot){0});
+    size_t most = UNDO_MIN + (size_t)j->report.taken / UNDO_PARTS;
+    struct rj_told told;
+
+    while (j->other->is_view ? rj_row_columns_next(&r, &told) : row != NULL) {
+        struct rj_dot dot = j->other->is_view ? told.dot : rj_row_dot(row);
+
+        if (room.n == most || undo_one(j, dot, &room) != RJ_OK) {
+            rj_rows_drop_all(rows, room.at, room.n);
+            room.n = 0;
+            (void)!undo_one(j, dot, &room); /* there is room again */
+        }
+        if (!j->other->is_view)
+            row = rj_rows_after(&j->other->rows, row);
+    }
+    rj_rows_drop_all(rows, room.at, room.n);
+    rj_refs_done(&room);
+}
+
 enum rj_err rj_crdt_join(struct rj_crdt *v, const struct rj_crdt *other,
                          struct rj_crdt_report *ret_report)
 {
     struct joining j = {.v = v, .other = other};
+    uint32_t n_names = v->names->n;
     enum rj_err err;
 
     if (v->type != other->type)
@@ -548,19 +602,20 @@ enum rj_err rj_crdt_join(struct rj_crdt *v, const struct rj_crdt *other,
         if (ret_report != NULL)
             *ret_report = j.report;
     }
-    if (err != RJ_OK)
-        rj_rows_drop_all(&v->rows, j.taken.at, j.taken.n);
+    if (err != RJ_OK && j.report.taken > 0)
+        undo(&j);
     rj_mem_free(v->allocator, j.map,
                 j.map != NULL ? other->names->n * sizeof(*j.map) : 0);
     rj_dots_done(&j.seen);
-    rj_refs_done(&j.taken);
     rj_refs_done(&j.gone.rows);
     if (j.has_more) {
         rj_dots_done(&j.forgotten.spent);
         rj_dots_done(&j.forgotten.horizon);
         rj_heirs_done(&j.heirs);
     }
-    rj_crdt_free(j.held_in);
+    rj_dots_done(&j.struck);
     rj_crdt_free(j.held_out);
+    if (err != RJ_OK)
+        rj_roster_cut(v->names, n_names);
     return err;
 }

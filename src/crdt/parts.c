@@ -55,22 +55,22 @@ static enum rj_err take_held(const struct rj_crdt *v, struct rj_crdt_cursor *cur
 enum rj_err rj_crdt_part(const struct rj_crdt *v, struct rj_crdt_cursor *cursor,
                          struct rj_crdt_buf *ret_delta)
 {
-    size_t at = rj_dots_at(&v->seen, cursor->replica, cursor->seq);
+    struct rj_dots_walk w = rj_dots_walk_from(&v->seen, cursor->replica, cursor->seq);
     struct rj_crdt_cursor next = *cursor;
     struct rj_crdt *part;
     struct rj_seq_run run;
     struct rj_span span;
+    bool is_seen = rj_dots_next(&w, &span);
     enum rj_err err = RJ_OK;
 
     if (rj_crdt_has_more(v))
         return RJ_ECLOSED;
-    if (at == v->seen.n && cursor->held >= v->n_held)
+    if (!is_seen && cursor->held >= v->n_held)
         return RJ_ENOENT;
     part = rj_crdt_blank(v);
     if (part == NULL)
         return RJ_ENOMEM;
-    if (at < v->seen.n) {
-        span = v->seen.spans[at];
+    if (is_seen) {
         if (span.origin == cursor->replica && span.from < cursor->seq)
             span.from = cursor->seq;
         if (v->type->elements != NULL)

@@ -169,8 +169,9 @@ static enum rj_err give_up(const struct rebase *b)
     struct rj_dots spared = {.allocator = b->old->allocator};
     struct rj_dots unknown = {.allocator = b->old->allocator};
     struct rj_dots lost = {.allocator = b->old->allocator};
+    struct rj_dots_walk w;
+    struct rj_span span;
     enum rj_err err = RJ_OK;
-    size_t i;
 
     if (type->beats != NULL && type->reset == NULL)
         return RJ_OK;
@@ -179,9 +180,10 @@ static enum rj_err give_up(const struct rebase *b)
         err = rj_dots_minus(&unknown, &b->old->seen, &b->new->seen);
     if (err == RJ_OK)
         err = rj_dots_minus(&lost, &unknown, &spared);
-    for (i = 0; err == RJ_OK && i < lost.n; i++) {
-        if (!type->sums || is_own(b->old, lost.spans[i].origin))
-            err = rj_dots_add(&b->delta->seen, lost.spans[i]);
+    w = rj_dots_walk_of(&lost);
+    while (err == RJ_OK && rj_dots_next(&w, &span)) {
+        if (!type->sums || is_own(b->old, span.origin))
+            err = rj_dots_add(&b->delta->seen, span);
     }
     rj_dots_done(&spared);
     rj_dots_done(&unknown);

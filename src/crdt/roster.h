@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/reader.h"
 #include "causal/dots.h"
 
 #define RJ_NAME_NONE UINT32_MAX
@@ -25,12 +26,21 @@ struct rj_roster {
     uint32_t users;
     struct rj_hash_key key; /* of tables of rows that share these names */
     const struct rj_allocator *allocator;
+    struct rj_bytes told; /* a view: names as a message has them, ascending */
+    uint32_t *marks;      /* where in there some of them begin; NULL: it is no view */
 };
 
 /* secret: what the key is made of, the less others know of it the better. NULL: no
  * memory. Freed when the last user lets go of it. */
 RJ_NODISCARD struct rj_roster *rj_roster_new(const struct rj_allocator *allocator,
                                              struct rj_bytes secret);
+/* The n names that r is at, by number, where they stand: nothing can be added, and the
+ * bytes must outlive it. key: of who is going to read them. RJ_ENOMEM, RJ_ECORRUPT. */
+RJ_NODISCARD enum rj_err rj_roster_view(struct rj_reader *r, uint32_t n,
+                                        const struct rj_roster *key,
+                                        struct rj_roster **ret);
+/* Takes back the names from index n on, which nobody has used. */
+void rj_roster_cut(struct rj_roster *t, uint32_t n);
 struct rj_roster *rj_roster_share(struct rj_roster *t);
 void rj_roster_release(struct rj_roster *t); /* NULL is accepted */
 

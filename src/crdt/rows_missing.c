@@ -39,6 +39,9 @@ struct cursor {
     const struct rj_there *there;
     const struct rj_line *line;
     size_t at;
+    struct rj_dots_walk dots;
+    struct rj_span span; /* of dots; has_span: there is one more */
+    bool has_span;
 };
 
 static struct cursor cursor_at(const struct rj_there *there, uint64_t seq)
@@ -46,7 +49,8 @@ static struct cursor cursor_at(const struct rj_there *there, uint64_t seq)
     struct cursor c = {.there = there};
 
     if (there->rows == NULL) {
-        c.at = rj_dots_at(there->dots, there->origin, seq);
+        c.dots = rj_dots_walk_from(there->dots, there->origin, seq);
+        c.has_span = rj_dots_next(&c.dots, &c.span);
         return c;
     }
     if (there->rows->store != NULL)
@@ -89,21 +93,20 @@ static void cut(struct rj_entry *e, const struct rj_span *span)
  */
 static void words_there(struct cursor *c, uint64_t base, uint64_t words[RJ_PAGE_WORDS])
 {
-    const struct rj_dots *d = c->there->dots;
     uint64_t first = base << RJ_PAGE_BITS, last = first + PAGE - 1;
 
     memset(words, 0, RJ_PAGE_WORDS * sizeof(*words));
     if (c->there->rows == NULL) {
-        while (c->at < d->n && d->spans[c->at].origin == c->there->origin &&
-               d->spans[c->at].from <= last) {
-            const struct rj_span *s = &d->spans[c->at];
+        while (c->has_span && c->span.origin == c->there->origin &&
+               c->span.from <= last) {
+            const struct rj_span *s = &c->span;
 
             if (s->to >= first)
                 set_bits(words, s->from > first ? s->from - first : 0,
                          s->to < last ? s->to - first : PAGE - 1);
             if (s->to > last)
                 return;
-            c->at++;
+            c->has_span = rj_dots_next(&c->dots, &c->span);
         }
         return;
     }

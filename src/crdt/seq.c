@@ -95,22 +95,6 @@ void rj_seq_free(struct rj_seq *s)
     rj_mem_free(s->allocator, s, sizeof(*s));
 }
 
-static enum rj_err reserve_dots(struct rj_dots *d, size_t n)
-{
-    size_t cap = 2 * (d->n + n);
-    struct rj_span *spans;
-
-    if (n <= d->cap - d->n)
-        return RJ_OK;
-    spans = rj_mem_resize(d->allocator, d->spans, d->cap * sizeof(*spans),
-                          cap * sizeof(*spans));
-    if (spans == NULL)
-        return RJ_ENOMEM;
-    d->spans = spans;
-    d->cap = cap;
-    return RJ_OK;
-}
-
 static struct rj_span targets_of(const struct rj_seq_run *run)
 {
     uint64_t more = run->n - 1;
@@ -123,11 +107,12 @@ static struct rj_span targets_of(const struct rj_seq_run *run)
 /* Parts of a span that are not in d, at most. */
 static size_t holes(const struct rj_dots *d, struct rj_span span)
 {
-    size_t at = rj_dots_at(d, span.origin, span.from), n = 1;
+    struct rj_dots_walk w = rj_dots_walk_from(d, span.origin, span.from);
+    struct rj_span there;
+    size_t n = 1;
 
-    for (;
-         at < d->n && d->spans[at].origin == span.origin && d->spans[at].from <= span.to;
-         at++)
+    while (rj_dots_next(&w, &there) && there.origin == span.origin &&
+           there.from <= span.to)
         n++;
     return n;
 }
@@ -147,7 +132,8 @@ enum rj_err rj_seq_reserve(struct rj_seq *s, const struct rj_seq_need *need)
 {
     /* A run, and cuts at both its ends in what is there; doomed parts, and where orphans
      * hang. All that waits may come into the order at once. */
-    size_t n = 3 * need->runs + 2 * (s->doomed.n + need->doomed) + s->n_orphans + 2;
+    size_t n = 3 * need->runs + 2 * (rj_dots_spans(&s->doomed) + need->doomed) +
+               s->n_orphans + 2;
     enum rj_err err = rj_seq_slab_reserve(&s->nodes, n, s->allocator);
 
     if (err == RJ_OK)
@@ -159,7 +145,7 @@ enum rj_err rj_seq_reserve(struct rj_seq *s, const struct rj_seq_need *need)
     if (err == RJ_OK)
         err = rj_seq_index_reserve(&s->orphans, s->names->n, need->runs);
     if (err == RJ_OK)
-        err = reserve_dots(&s->doomed, need->doomed);
+        err = rj_dots_reserve(&s->doomed, need->doomed);
     if (err == RJ_OK && need->bytes > UINT32_MAX - s->text.len)
         err = RJ_ELIMIT;
     if (err == RJ_OK && rj_buf_reserve(&s->text, need->bytes) == NULL) {
@@ -519,21 +505,18 @@ static void take_doomed(struct rj_seq *s, const struct rj_seq_run *run)
 
     for (; from < run->n; from += n) {
         struct rj_seq_run part;
-        size_t at;
+        struct rj_span span;
         bool dead;
 
         seq = run->dot.seq + from;
-        at = rj_dots_at(&s->doomed, run->dot.origin, seq);
         n = run->n - from;
         dead = false;
-        if (at < s->doomed.n && s->doomed.spans[at].origin == run->dot.origin) {
-            const struct rj_span *span = &s->doomed.spans[at];
-
-            dead = span->from <= seq;
-            if (dead && span->to - seq + 1 < n)
-                n = span->to - seq + 1;
-            else if (!dead && span->from - seq < n)
-                n = span->from - seq;
+        if (rj_dots_find(&s->doomed, run->dot.origin, seq, &span)) {
+            dead = span.from <= seq;
+            if (dead && span.to - seq + 1 < n)
+                n = span.to - seq + 1;
+            else if (!dead && span.from - seq < n)
+                n = span.from - seq;
         }
         part = rj_seq_cut(s->kind, run, from, n);
         if (dead) {
@@ -690,13 +673,13 @@ void rj_seq_settle(struct rj_seq *s, const struct rj_dots *seen)
 
     if (s->waste > WASTE_MIN && s->waste > s->text.len / 2)
         compact(s);
-    if (s->doomed.n <= 2 * s->doomed_kept)
+    if (rj_dots_spans(&s->doomed) <= 2 * s->doomed_kept)
         return;
     if (rj_dots_minus(&rest, &s->doomed, seen) == RJ_OK) {
         rj_dots_done(&s->doomed);
         s->doomed = rest;
     }
-    s->doomed_kept = s->doomed.n;
+    s->doomed_kept = rj_dots_spans(&s->doomed);
 }
 
 void rj_seq_show(const struct rj_seq *s, struct rj_buf *out)

@@ -15,8 +15,8 @@
 #ifndef RJ_CRDT_SEQ_H
 #define RJ_CRDT_SEQ_H
 
+#include "base/bits.h"
 #include "base/reader.h"
-#include "crdt/seq_bits.h"
 #include "crdt/value.h"
 
 #define RJ_SEQ_NONE UINT32_MAX
@@ -265,7 +265,9 @@ struct rj_seq_walk {
     uint32_t n_origins;
     const uint32_t *map; /* index -> index to be told; NULL: as it is */
     uint32_t origin;     /* index in origins */
-    size_t span;
+    bool begun;
+    struct rj_dots_walk dots;
+    struct rj_span span;
     uint64_t pos; /* next dot of the span; 0: none of it was told */
     struct rj_seq_at at;
 };
@@ -275,12 +277,15 @@ bool rj_seq_walk_next(struct rj_seq_source *src, struct rj_seq_run *ret);
 struct rj_seq_read {
     struct rj_seq_source src;
     const struct rj_elements *kind;
-    const struct rj_dots *seen; /* origins are numbers of names */
-    const uint32_t *map;        /* as above; NULL: as it is */
-    uint64_t *last;             /* by number: where references were last */
+    struct rj_dots_walk dots; /* of what was seen; origins are numbers of names */
+    const uint32_t *map;      /* as above; NULL: as it is */
+    bool heads_only;          /* runs are whole, and what they hold is not read */
+    uint64_t *last;           /* by number: where references were last */
     uint32_t n_names;
     uint32_t cursor; /* number that the last reference had */
-    size_t span;
+    struct rj_span span;
+    bool has_span;          /* there is one that was not told to its end */
+    uint32_t origin;        /* of the last one */
     uint64_t done;          /* dots of the span that were told */
     struct rj_seq_run head; /* what is left of a run */
     struct rj_seq_run prev; /* the whole run before; n 0: none */
@@ -328,9 +333,10 @@ RJ_NODISCARD enum rj_err rj_seq_put_rows(const struct rj_crdt *v, struct rj_buf 
                                          const uint32_t *index, uint32_t n_names,
                                          const uint32_t *number);
 /* Checks rows and keeps views of them in v, whose names have their numbers as indexes:
- * good for being joined, and no longer than the bytes. */
+ * good for being joined, and no longer than the bytes. used: marked for each of n_names
+ * that runs refer to. */
 RJ_NODISCARD enum rj_err rj_seq_get_rows(struct rj_crdt *v, struct rj_reader *r,
-                                         uint32_t n_names);
+                                         uint32_t n_names, uint8_t *used);
 
 /* ---- seq_rows.c: sequences below a key of a map; hooks of their types */
 

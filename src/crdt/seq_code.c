@@ -10,22 +10,26 @@ enum { HEAD_DELETES = 4, HEAD_DOWN = 2, HEAD_FAR = 1, HEAD_BITS = 3, COLUMNS = 3
 
 /* ---- runs of a sequence */
 
-/* Stands before the next span. */
+/* To the next span. */
 static bool next_span(struct rj_seq_walk *w)
 {
-    const struct rj_dots *d = w->seen;
+    bool in_order = w->origins != NULL;
 
-    if (w->origins == NULL)
-        return w->span < d->n;
-    while (w->origin < w->n_origins) {
-        uint32_t origin = w->origins[w->origin];
+    if (in_order && w->n_origins == 0)
+        return false;
+    if (!w->begun)
+        w->dots = in_order ? rj_dots_walk_from(w->seen, w->origins[0], 0)
+                           : rj_dots_walk_of(w->seen);
+    w->begun = true;
+    for (;;) {
+        bool found = rj_dots_next(&w->dots, &w->span);
 
-        if (w->span < d->n && d->spans[w->span].origin == origin)
-            return true;
-        w->span =
-            ++w->origin < w->n_origins ? rj_dots_at(d, w->origins[w->origin], 0) : d->n;
+        if (!in_order || (found && w->span.origin == w->origins[w->origin]))
+            return found;
+        if (w->origin + 1 >= w->n_origins)
+            return false;
+        w->dots = rj_dots_walk_from(w->seen, w->origins[++w->origin], 0);
     }
-    return false;
 }
 
 static uint64_t min(uint64_t a, uint64_t b)
@@ -65,17 +69,13 @@ static void tell_deletion(const struct rj_seq *s, uint32_t id, uint64_t pos,
 bool rj_seq_walk_next(struct rj_seq_source *src, struct rj_seq_run *ret)
 {
     struct rj_seq_walk *w = (struct rj_seq_walk *)(void *)src;
-    const struct rj_span *span;
+    const struct rj_span *span = &w->span;
     uint32_t ref;
     bool found;
 
-    if (w->pos == 0 && w->origins != NULL && w->origin == 0 && w->span == 0 &&
-        w->n_origins > 0)
-        w->span = rj_dots_at(w->seen, w->origins[0], 0);
-    if (!next_span(w))
-        return false;
-    span = &w->seen->spans[w->span];
     if (w->pos == 0) {
+        if (!next_span(w))
+            return false;
         w->pos = span->from;
         found = rj_seq_index_floor(&w->s->index, (struct rj_dot){w->pos, span->origin},
                                    &w->at);
@@ -92,10 +92,8 @@ bool rj_seq_walk_next(struct rj_seq_source *src, struct rj_seq_run *ret)
     if (ret->n == 0)
         goto broken;
     w->pos += ret->n;
-    if (w->pos > span->to) {
+    if (w->pos > span->to)
         w->pos = 0;
-        w->span++;
-    }
     if (w->map != NULL) {
         ret->dot.origin = w->map[ret->dot.origin];
         if (ret->ref.seq != 0)
@@ -259,13 +257,15 @@ struct rj_seq_read rj_seq_read_of(const struct rj_seq_wire *wire,
 {
     struct rj_seq_read r = {.src.next = rj_seq_read_next,
                             .kind = kind,
-                            .seen = seen,
+                            .dots = rj_dots_walk_of(seen),
                             .last = last,
                             .n_names = n_names,
+                            .origin = RJ_NAME_NONE,
                             .heads = {.b = wire->heads},
                             .lives = rj_reader_of(wire->lives),
                             .content = rj_reader_of(wire->content)};
 
+    r.has_span = rj_dots_next(&r.dots, &r.span);
     memset(last, 0, n_names * sizeof(*last));
     return r;
 }
@@ -296,8 +296,9 @@ static bool is_sound(const struct rj_seq_run *h)
     return h->down ? h->ref.seq >= h->n : h->n <= RJ_SEQ_MAX - h->ref.seq;
 }
 
-static bool get_head(struct rj_seq_read *r, const struct rj_span *span)
+static bool get_head(struct rj_seq_read *r)
 {
+    const struct rj_span *span = &r->span;
     uint64_t code = rj_bits_get(&r->heads, HEAD_BITS);
     struct rj_seq_run h = {.dot = {span->from + r->done, span->origin},
                            .n = rj_bits_get_gamma(&r->heads),
@@ -307,8 +308,8 @@ static bool get_head(struct rj_seq_read *r, const struct rj_span *span)
 
     if (r->done == 0) {
         r->prev.n = 0;
-        if (r->span == 0 || span[-1].origin != span->origin)
-            r->cursor = span->origin;
+        if (r->origin != span->origin)
+            r->origin = r->cursor = span->origin;
     }
     if (r->heads.failed || h.n > RJ_SEQ_RUN_MAX || h.n > span->to - h.dot.seq + 1 ||
         !get_ref(r, (code & HEAD_FAR) != 0, &h.ref) || !is_sound(&h) ||
@@ -324,7 +325,7 @@ static bool get_head(struct rj_seq_read *r, const struct rj_span *span)
     r->done += h.n;
     if (r->done == span->to - span->from + 1) {
         r->done = 0;
-        r->span++;
+        r->has_span = rj_dots_next(&r->dots, &r->span);
     }
     r->head = r->prev = h;
     return true;
@@ -372,11 +373,11 @@ bool rj_seq_read_next(struct rj_seq_source *src, struct rj_seq_run *ret)
 {
     struct rj_seq_read *r = (struct rj_seq_read *)(void *)src;
 
-    if (src->failed || (r->head.n == 0 && r->span == r->seen->n))
+    if (src->failed || (r->head.n == 0 && !r->has_span))
         return false;
-    if (r->head.n == 0 && !get_head(r, &r->seen->spans[r->span]))
+    if (r->head.n == 0 && !get_head(r))
         goto bad;
-    if (r->head.deletes) {
+    if (r->head.deletes || r->heads_only) {
         *ret = r->head;
         r->head.n = 0;
     } else if (!get_part(r, ret)) {
@@ -394,7 +395,7 @@ bad:
 
 bool rj_seq_read_complete(const struct rj_seq_read *r)
 {
-    return !r->src.failed && r->head.n == 0 && r->span == r->seen->n &&
-           r->live_left == 0 && rj_bits_complete(&r->heads) &&
-           rj_reader_complete(&r->lives) && rj_reader_complete(&r->content);
+    return !r->src.failed && r->head.n == 0 && !r->has_span && r->live_left == 0 &&
+           rj_bits_complete(&r->heads) && rj_reader_complete(&r->lives) &&
+           rj_reader_complete(&r->content);
 }

@@ -99,13 +99,13 @@ static enum rj_err erase_unseen(struct edit *e)
 {
     struct rj_dots rest = {.allocator = e->v->allocator};
     enum rj_err err = rj_dots_minus(&rest, e->caused, &e->v->seen);
-    size_t i;
+    struct rj_dots_walk w = rj_dots_walk_of(&rest);
+    struct rj_span span;
 
-    for (i = 0; err == RJ_OK && i < rest.n; i++) {
-        const struct rj_span *span = &rest.spans[i];
-        struct rj_seq_run run = {.deletes = true, .ref = {span->from, span->origin}};
+    while (err == RJ_OK && rj_dots_next(&w, &span)) {
+        struct rj_seq_run run = {.deletes = true, .ref = {span.from, span.origin}};
 
-        run.n = span->to - span->from + 1;
+        run.n = span.to - span.from + 1;
         err = run.n <= RJ_SEQ_RUN_MAX ? add_run(e, run) : RJ_ELIMIT;
     }
     rj_dots_done(&rest);
@@ -219,14 +219,13 @@ static void take_new(struct rj_seq *s, const struct rj_seq_run *run,
 
     for (; from < run->n; from += n) {
         uint64_t seq = run->dot.seq + from;
-        size_t at = rj_dots_at(seen, run->dot.origin, seq);
-        const struct rj_span *span = at < seen->n ? &seen->spans[at] : NULL;
         struct rj_seq_run part;
+        struct rj_span span;
 
         n = run->n - from;
-        if (span != NULL && span->origin == run->dot.origin) {
-            bool known = span->from <= seq;
-            uint64_t most = known ? span->to - seq + 1 : span->from - seq;
+        if (rj_dots_find(seen, run->dot.origin, seq, &span)) {
+            bool known = span.from <= seq;
+            uint64_t most = known ? span.to - seq + 1 : span.from - seq;
 
             n = n < most ? n : most;
             if (known) {
@@ -420,28 +419,71 @@ enum rj_err rj_seq_put_rows(const struct rj_crdt *v, struct rj_buf *out,
     return rj_seq_put(out, source_of(&o, v, index, n_names), number, n_names);
 }
 
-enum rj_err rj_seq_get_rows(struct rj_crdt *v, struct rj_reader *r, uint32_t n_names)
+/* A run of the message deletes an element that it calls live. */
+static bool contradicts(const struct rj_seq_read *begun, const struct rj_dots *live)
 {
-    const struct rj_elements *kind = v->type->elements;
-    size_t size = n_names * sizeof(uint64_t) + 1;
-    struct rj_seq_read read;
+    struct rj_seq_read read = *begun;
     struct rj_seq_run run;
+    struct rj_span span;
+
+    read.heads_only = true;
+    while (read.src.next(&read.src, &run)) {
+        uint64_t first = run.down ? run.ref.seq - (run.n - 1) : run.ref.seq;
+
+        if (run.deletes && rj_dots_find(live, run.ref.origin, first, &span) &&
+            span.from <= first + (run.n - 1))
+            return true;
+    }
+    return false;
+}
+
+/* Reads all runs. */
+static enum rj_err check_runs(const struct rj_crdt *v, uint64_t *last, uint32_t n_names,
+                              uint8_t *used)
+{
+    struct rj_dots live = {.allocator = v->allocator};
+    struct rj_seq_read read =
+        rj_seq_read_of(&v->wire, v->type->elements, &v->seen, last, n_names);
+    struct rj_seq_run run;
+    bool deletes = false;
+    enum rj_err err = RJ_OK;
+
+    while (err == RJ_OK && read.src.next(&read.src, &run)) {
+        struct rj_span span = {run.dot.seq, run.dot.seq + run.n - 1, run.dot.origin};
+
+        deletes = deletes || run.deletes;
+        if (run.ref.seq != 0)
+            used[run.ref.origin] = 1;
+        if (!run.deletes && run.live)
+            err = rj_dots_append(&live, span);
+    }
+    if (err == RJ_OK && !rj_seq_read_complete(&read))
+        err = RJ_ECORRUPT;
+    if (err == RJ_OK && deletes && live.n > 0) {
+        read = rj_seq_read_of(&v->wire, v->type->elements, &v->seen, last, n_names);
+        err = contradicts(&read, &live) ? RJ_ECORRUPT : RJ_OK;
+    }
+    rj_dots_done(&live);
+    return err;
+}
+
+enum rj_err rj_seq_get_rows(struct rj_crdt *v, struct rj_reader *r, uint32_t n_names,
+                            uint8_t *used)
+{
+    size_t size = n_names * sizeof(uint64_t) + 1;
     uint64_t *last;
-    bool is_sound;
+    enum rj_err err;
 
     rj_cbor_expect_array(r, 3);
     v->wire.heads = rj_cbor_get_bytes(r);
     v->wire.lives = rj_cbor_get_bytes(r);
     v->wire.content = rj_cbor_get_bytes(r);
-    if (r->failed || !kind->is_sound(v->wire.content))
+    if (r->failed || !v->type->elements->is_sound(v->wire.content))
         return RJ_ECORRUPT;
     last = rj_mem_new(v->allocator, size);
     if (last == NULL)
         return RJ_ENOMEM;
-    read = rj_seq_read_of(&v->wire, kind, &v->seen, last, n_names);
-    while (read.src.next(&read.src, &run))
-        continue;
-    is_sound = rj_seq_read_complete(&read);
+    err = check_runs(v, last, n_names, used);
     rj_mem_free(v->allocator, last, size);
-    return is_sound ? RJ_OK : RJ_ECORRUPT;
+    return err;
 }

@@ -30,15 +30,14 @@ static enum rj_err lacks(const struct rj_crdt *v, const struct rj_dots *theirs,
 static void put_cloud(const struct rj_crdt *v, uint32_t origin, const char **comma,
                       struct rj_buf *json)
 {
-    size_t i = rj_dots_at(&v->seen, origin, 0);
+    struct rj_dots_walk w = rj_dots_walk_from(&v->seen, origin, 0);
+    struct rj_span s;
     uint64_t seq;
 
-    for (; i < v->seen.n && v->seen.spans[i].origin == origin; i++) {
-        const struct rj_span *s = &v->seen.spans[i];
-
-        if (s->from == 1)
+    while (rj_dots_next(&w, &s) && s.origin == origin) {
+        if (s.from == 1)
             continue;
-        for (seq = s->from; !json->failed && seq <= s->to; seq++) {
+        for (seq = s.from; !json->failed && seq <= s.to; seq++) {
             rj_buf_append_str(json, *comma);
             rj_buf_u8(json, '[');
             rj_json_put_str(json, rj_roster_get(v->names, origin));
@@ -51,17 +50,16 @@ static void put_cloud(const struct rj_crdt *v, uint32_t origin, const char **com
 /* Their number, lest a few bytes become a text without end. */
 static bool is_cloud_small(const struct rj_crdt *v)
 {
+    struct rj_dots_walk w = rj_dots_walk_of(&v->seen);
     uint64_t left = RJ_CRDT_SPANS_MAX;
-    size_t i;
+    struct rj_span s;
 
-    for (i = 0; i < v->seen.n; i++) {
-        const struct rj_span *s = &v->seen.spans[i];
-
-        if (s->from == 1)
+    while (rj_dots_next(&w, &s)) {
+        if (s.from == 1)
             continue;
-        if (s->to - s->from >= left)
+        if (s.to - s.from >= left)
             return false;
-        left -= s->to - s->from + 1;
+        left -= s.to - s.from + 1;
     }
     return true;
 }

@@ -20,24 +20,24 @@ static enum rj_err change(const struct rj_site *s)
 static enum rj_err lacks(const struct rj_crdt *v, const struct rj_dots *theirs,
                          struct rj_dots *ret)
 {
+    struct rj_dots_walk w = rj_dots_walk_of(&v->seen);
+    struct rj_span s;
     enum rj_err err = RJ_OK;
-    size_t i;
 
-    for (i = 0; err == RJ_OK && i < v->seen.n; i++) {
-        const struct rj_span *s = &v->seen.spans[i];
-
-        if (s->to > rj_dots_last(theirs, s->origin))
-            err = rj_dots_add(ret, *s);
+    while (err == RJ_OK && rj_dots_next(&w, &s)) {
+        if (s.to > rj_dots_last(theirs, s.origin))
+            err = rj_dots_append(ret, s);
     }
     return err;
 }
 
 static bool is_context(const struct rj_dots *seen)
 {
-    size_t i;
+    struct rj_dots_walk w = rj_dots_walk_of(seen);
+    struct rj_span s;
 
-    for (i = 0; i < seen->n; i++) {
-        if (seen->spans[i].from != 1)
+    while (rj_dots_next(&w, &s)) {
+        if (s.from != 1)
             return false;
     }
     return true;

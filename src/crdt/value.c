@@ -201,9 +201,9 @@ enum rj_crdt_type rj_crdt_type(const struct rj_crdt *v)
 
 static bool has_written(const struct rj_crdt *v, uint32_t origin)
 {
-    size_t at = rj_dots_at(&v->seen, origin, 0);
+    struct rj_span span;
 
-    return at < v->seen.n && v->seen.spans[at].origin == origin;
+    return rj_dots_find(&v->seen, origin, 0, &span);
 }
 
 enum rj_err rj_crdt_rename(struct rj_crdt *v, struct rj_bytes replica, bool own)
@@ -399,20 +399,30 @@ static enum rj_err insert_held(struct rj_crdt *v, size_t at, struct rj_bytes pla
 enum rj_err rj_held_add(struct rj_crdt *v, struct rj_bytes place, bool under,
                         const struct rj_dots *dots)
 {
+    struct rj_dots_walk w = rj_dots_walk_of(dots);
+    struct rj_span span;
     enum rj_err err = RJ_OK;
-    size_t at = 0, i;
+    size_t at = 0, high = v->n_held;
 
     if (dots->n == 0)
         return RJ_OK;
-    while (at < v->n_held && held_order(&v->held[at], place, under) < 0)
-        at++;
+    while (at < high) {
+        size_t mid = at + (high - at) / 2;
+
+        if (held_order(&v->held[mid], place, under) < 0)
+            at = mid + 1;
+        else
+            high = mid;
+    }
     if (at == v->n_held || held_order(&v->held[at], place, under) != 0) {
         if (v->n_held >= RJ_CRDT_HELD_MAX)
             return RJ_ELIMIT;
         err = insert_held(v, at, place, under);
     }
-    for (i = 0; err == RJ_OK && i < dots->n; i++)
-        err = rj_dots_add(&v->held[at].dots, dots->spans[i]);
+    while (err == RJ_OK && rj_dots_next(&w, &span))
+        err = rj_dots_add(&v->held[at].dots, span);
+    if (err == RJ_OK)
+        rj_dots_settle(&v->held[at].dots);
     return err;
 }
 

@@ -82,6 +82,8 @@ struct rj_crdt {
     /* What was read to be joined (crdt/code.h) has its rows here, in the message. */
     bool is_view;
     struct rj_row_columns columns;
+    struct rj_bytes held_told; /* held removals */
+    size_t n_held_told;
     struct rj_watch *watch; /* NULL: nobody watches */
     struct rj_map blobs;    /* values that are not in rows (crdt/lazy.h) */
     size_t blobs_kept;      /* how many the last clearing left */

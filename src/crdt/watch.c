@@ -177,6 +177,8 @@ enum rj_err rj_watch_join(struct rj_crdt *v, const struct rj_crdt *other,
                           const struct rj_dots *theirs, const struct rj_dots *spent)
 {
     const struct rj_bytes whole = {0};
+    struct rj_dots_walk w;
+    struct rj_span span;
     enum rj_err err = RJ_OK;
     size_t i;
 
@@ -184,10 +186,10 @@ enum rj_err rj_watch_join(struct rj_crdt *v, const struct rj_crdt *other,
         return RJ_OK;
     if (v->type->bare)
         return note(v, whole);
-    for (i = 0; err == RJ_OK && i < theirs->n; i++)
-        err = note_gone(v, other, &theirs->spans[i]);
-    for (i = 0; err == RJ_OK && i < spent->n; i++)
-        err = note_span(v, &spent->spans[i]);
+    for (w = rj_dots_walk_of(theirs); err == RJ_OK && rj_dots_next(&w, &span);)
+        err = note_gone(v, other, &span);
+    for (w = rj_dots_walk_of(spent); err == RJ_OK && rj_dots_next(&w, &span);)
+        err = note_span(v, &span);
     if (err == RJ_OK)
         err = note_new(v, other);
     for (i = 0; err == RJ_OK && i < other->n_held; i++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Codes without parameters: short for small numbers, one form for each number.
  * Elias 1975, "Universal codeword sets and representations of the integers". */
-#include "crdt/seq_bits.h"
+#include "base/bits.h"
 
 enum { GAMMA_MAX = 40, LENGTH_BITS = 4, LENGTH_MAX = 15, MORE_BITS = 6 };
 
@@ -121,10 +121,36 @@ static uint64_t get_zeros(struct rj_bits_reader *r, uint64_t most)
     return 0;
 }
 
+/* Where eight bytes can be looked at, and what is asked for lies in them. False: not. */
+static bool get_rice_at_once(struct rj_bits_reader *r, unsigned k, uint64_t *ret)
+{
+    enum { SURE = 56 }; /* bits of them that are there wherever in a byte they begin */
+    uint64_t word;
+    unsigned zeros;
+
+    if (r->at > r->b.len || r->b.len - r->at < sizeof(word))
+        return false;
+    word = rj_be_load64(r->b.ptr + r->at) << r->used;
+    zeros = word != 0 ? (unsigned)__builtin_clzll(word) : 64;
+    if (zeros + 1 + k > SURE)
+        return false;
+    word = word << zeros << 1;
+    *ret = (uint64_t)zeros << k | (k > 0 ? word >> (64 - k) : 0);
+    r->used += zeros + 1 + k;
+    r->at += r->used / 8;
+    r->used %= 8;
+    return true;
+}
+
 uint64_t rj_bits_get_rice(struct rj_bits_reader *r, unsigned k, uint64_t most)
 {
-    uint64_t v = get_zeros(r, most >> k) << k;
+    uint64_t v;
 
+    if (!r->failed && get_rice_at_once(r, k, &v)) {
+        r->failed = v > most;
+        return v;
+    }
+    v = get_zeros(r, most >> k) << k;
     v |= rj_bits_get(r, k);
     r->failed = r->failed || v > most;
     return v;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Numbers as bits, the highest first, each in the one form that it has. */
-#ifndef RJ_CRDT_SEQ_BITS_H
-#define RJ_CRDT_SEQ_BITS_H
+#ifndef RJ_BASE_BITS_H
+#define RJ_BASE_BITS_H
 
 #include "base/buf.h"
 #include "base/bytes.h"

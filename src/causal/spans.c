@@ -5,7 +5,7 @@
  * last span has what the others leave of the sums.
  * Golomb 1966, "Run-length encodings"; Rice 1979, "Some practical universal noiseless
  * coding techniques". */
-#include "crdt/code_dots.h"
+#include "causal/spans.h"
 
 static unsigned parameter(uint64_t sum, uint64_t n)
 {
@@ -14,40 +14,41 @@ static unsigned parameter(uint64_t sum, uint64_t n)
     return mean != 0 ? 63 - (unsigned)__builtin_clzll(mean) : 0;
 }
 
-void rj_spans_put(struct rj_buf *out, const struct rj_span *spans, size_t n)
+struct rj_spans_writer rj_spans_put_head(struct rj_buf *out,
+                                         const struct rj_spans_head *head, uint64_t start)
 {
-    struct rj_bits_writer w = {.filled = 0};
-    uint64_t gaps = 0, mores = 0, next = 1;
-    unsigned gap_bits, more_bits;
-    size_t i;
+    struct rj_spans_writer w = {.left = head->n, .next = start};
 
-    rj_buf_varint(out, n);
-    if (n == 0)
-        return;
-    for (i = 0; i < n; i++) {
-        gaps += spans[i].from - next;
-        mores += spans[i].to - spans[i].from;
-        next = spans[i].to + 2;
+    rj_buf_varint(out, head->n);
+    if (head->n > 0) {
+        rj_buf_varint(out, head->gaps);
+        rj_buf_varint(out, head->mores);
+        w.gap_bits = parameter(head->gaps, head->n);
+        w.more_bits = parameter(head->mores, head->n);
     }
-    rj_buf_varint(out, gaps);
-    rj_buf_varint(out, mores);
-    if (n == 1)
-        return;
-    gap_bits = parameter(gaps, n);
-    more_bits = parameter(mores, n);
-    w.b = *out;
-    for (i = 0, next = 1; i + 1 < n; i++) {
-        rj_bits_put_rice(&w, spans[i].from - next, gap_bits);
-        rj_bits_put_rice(&w, spans[i].to - spans[i].from, more_bits);
-        next = spans[i].to + 2;
-    }
-    rj_bits_end(&w);
-    *out = w.b;
+    w.bits.b = *out;
+    return w;
 }
 
-struct rj_spans_reader rj_spans_begin(struct rj_reader *r, uint32_t origin)
+void rj_spans_put(struct rj_spans_writer *w, const struct rj_span *span)
 {
-    struct rj_spans_reader s = {.r = r, .origin = origin, .next = 1};
+    if (w->left-- == 1)
+        return;
+    rj_bits_put_rice(&w->bits, span->from - w->next, w->gap_bits);
+    rj_bits_put_rice(&w->bits, span->to - span->from, w->more_bits);
+    w->next = span->to + 2;
+}
+
+void rj_spans_end(struct rj_spans_writer *w, struct rj_buf *out)
+{
+    rj_bits_end(&w->bits);
+    *out = w->bits.b;
+}
+
+struct rj_spans_reader rj_spans_begin(struct rj_reader *r, uint32_t origin,
+                                      uint64_t start)
+{
+    struct rj_spans_reader s = {.origin = origin, .next = start};
 
     s.n = rj_reader_varint(r);
     if (s.n == 0)
@@ -67,27 +68,27 @@ struct rj_spans_reader rj_spans_begin(struct rj_reader *r, uint32_t origin)
 }
 
 /* Behind the bits, of which those that fill the last byte are 0. */
-static void end(struct rj_spans_reader *s)
+static void end(struct rj_spans_reader *s, struct rj_reader *r)
 {
     if (s->bits.used > 0 && rj_bits_get(&s->bits, 8 - s->bits.used) != 0)
         s->bits.failed = true;
-    (void)rj_reader_bytes(s->r, s->bits.at);
+    (void)rj_reader_bytes(r, s->bits.at);
 }
 
-bool rj_spans_next(struct rj_spans_reader *s, struct rj_span *ret)
+bool rj_spans_next(struct rj_spans_reader *s, struct rj_reader *r, struct rj_span *ret)
 {
     uint64_t gap = s->gaps, more = s->mores;
 
-    if (s->n == 0 || s->r->failed)
+    if (s->n == 0 || r->failed)
         return false;
     if (s->n > 1) {
         gap = rj_bits_get_rice(&s->bits, s->gap_bits, s->gaps);
         more = rj_bits_get_rice(&s->bits, s->more_bits, s->mores);
     } else {
-        end(s);
+        end(s, r);
     }
     if (s->bits.failed) {
-        rj_reader_fail(s->r);
+        rj_reader_fail(r);
         return false;
     }
     s->n--;

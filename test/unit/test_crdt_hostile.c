@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What others send costs no more than it weighs: messages made to be dear, and all that
+ * fuzzers have found, against an allocator that counts. What a message costs for a while
+ * (the peak, less what is there before and behind) is at most twice its size and
+ * TRANSIENT; what is kept of it, the value itself, at most KEPT times its size. One that
+ * is refused leaves nothing. */
+#include "base/cbor.h"
+#include "causal/dots.h"
+#include "support/crdt_value.h"
+
+#include <dirent.h>
+#include <rejoin/crdt.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    TRANSIENT = 96 * 1024,
+    KEPT = 96,
+    MANY = 200000,
+    NAMES = 60000,
+};
+
+static size_t in_use, peak;
+
+static void *resize(void *user, void *ptr, size_t old_size, size_t size)
+{
+    (void)user;
+    in_use += size - old_size;
+    peak = in_use > peak ? in_use : peak;
+    if (size == 0) {
+        free(ptr);
+        return NULL;
+    }
+    return realloc(ptr, size);
+}
+
+static const struct rj_allocator counting = {.resize = resize};
+
+static struct rj_crdt *make(enum rj_crdt_type type, bool forgets)
+{
+    struct rj_crdt_opts opts = crdt_opts(type, "me");
+    struct rj_crdt *v = NULL;
+
+    opts.allocator = &counting;
+    opts.rules.horizon = forgets;
+    assert_ok(rj_crdt_new(&opts, &v));
+    return v;
+}
+
+/* ---- measuring */
+
+struct cost {
+    size_t before;
+};
+
+static struct cost begin(void)
+{
+    peak = in_use;
+    return (struct cost){in_use};
+}
+
+static void check(struct cost c, const char *what, size_t len, enum rj_err err)
+{
+    size_t kept = in_use > c.before ? in_use - c.before : 0;
+    size_t transient = peak - c.before - kept;
+
+    if (getenv("RJ_COSTS") != NULL)
+        printf("# %-28s %9zu B  for a while %9zu (%.2f)  kept %9zu (%.2f)  %d\n", what,
+               len, transient, (double)transient / (double)len, kept,
+               (double)kept / (double)len, (int)err);
+    else {
+        assert_true(transient <= 2 * len + TRANSIENT);
+        assert_true(kept <= KEPT * len + TRANSIENT);
+        if (err != RJ_OK)
+            assert_int_equal(in_use, c.before);
+    }
+}
+
+static enum rj_err join(struct rj_crdt *v, const char *what, struct rj_bytes bytes)
+{
+    struct cost c = begin();
+    enum rj_err err = rj_crdt_join_bytes(v, bytes, NULL);
+
+    check(c, what, bytes.len, err);
+    return err;
+}
+
+/* Joins bytes twice, with an empty value. */
+static enum rj_err join_new(enum rj_crdt_type type, bool forgets, const char *what,
+                            struct rj_bytes bytes)
+{
+    struct rj_crdt *v = make(type, forgets);
+    enum rj_err err = join(v, what, bytes);
+
+    if (err == RJ_OK)
+        assert_ok(join(v, "  again", bytes));
+    rj_crdt_free(v);
+    assert_int_equal(in_use, 0);
+    return err;
+}
+
+/* ---- making messages */
+
+/* The head of a value: format and fingerprint. */
+static void put_head(struct rj_buf *out, enum rj_crdt_type type, bool forgets,
+                     size_t items)
+{
+    struct rj_crdt *v = make(type, forgets);
+    struct rj_crdt_buf empty = {0};
+    struct rj_reader r;
+    uint64_t fingerprint;
+
+    assert_ok(rj_crdt_encode(v, &empty));
+    r = rj_reader_of(rj_crdt_bytes(&empty));
+    (void)rj_cbor_get_array(&r);
+    (void)rj_cbor_get_uint(&r);
+    fingerprint = rj_cbor_get_uint(&r);
+    rj_buf_clear(out);
+    rj_cbor_put_array(out, items);
+    rj_cbor_put_uint(out, 1);
+    rj_cbor_put_uint(out, fingerprint);
+    rj_crdt_buf_free(&empty);
+    rj_crdt_free(v);
+}
+
+static void put_names(struct rj_buf *out, size_t n)
+{
+    uint8_t name[2];
+    size_t i;
+
+    rj_cbor_put_array(out, n);
+    for (i = 0; i < n; i++) {
+        rj_be_store16(name, (uint16_t)i);
+        rj_cbor_put_bytes(out, RJ_BYTES_OF(name));
+    }
+}
+
+/* Appends n spans of one name, the i-th of `more` + 1 dots, `gap` + 1 apart. */
+static void put_spans(struct rj_buf *out, size_t n, uint64_t gap, uint64_t more)
+{
+    struct rj_spans_head head = {.next = 1};
+    struct rj_spans_writer w;
+    unsigned pass;
+    size_t i;
+
+    for (pass = 0; pass < 2; pass++) {
+        uint64_t at = 1;
+
+        if (pass == 1)
+            w = rj_spans_put_head(out, &head, 1);
+        for (i = 0; i < n; i++) {
+            struct rj_span span = {at, at + more, 0};
+
+            if (pass == 0)
+                rj_spans_count(&head, &span);
+            else
+                rj_spans_put(&w, &span);
+            at += more + 2 + gap;
+        }
+    }
+    rj_spans_end(&w, out);
+}
+
+static void put_column(struct rj_buf *out, struct rj_buf *column)
+{
+    rj_cbor_put_bytes(out, rj_buf_view(column));
+    rj_buf_clear(column);
+}
+
+static void put_no_rows(struct rj_buf *out, size_t names)
+{
+    struct rj_buf none = {0};
+    size_t i;
+
+    rj_cbor_put_array(out, 5);
+    for (i = 0; i < names; i++)
+        rj_buf_u8(&none, 0);
+    put_column(out, &none);
+    for (i = 0; i < 4; i++)
+        rj_cbor_put_bytes(out, (struct rj_bytes){0});
+    rj_buf_done(&none);
+}
+
+/* ---- tests */
+
+TEST(nothing_but_spans)
+{
+    static const uint64_t shapes[][2] = {{0, 0}, {1, 0}, {30, 0}, {0, 3}, {1000, 500}};
+    struct rj_buf out = {0}, column = {0};
+    size_t i;
+
+    for (i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+        put_head(&out, RJ_CRDT_ORSET, false, 6);
+        put_names(&out, 1);
+        put_spans(&column, MANY, shapes[i][0], shapes[i][1]);
+        put_column(&out, &column);
+        put_no_rows(&out, 1);
+        rj_cbor_put_array(&out, 0);
+        assert_ok(join_new(RJ_CRDT_ORSET, false, "spans", rj_buf_view(&out)));
+    }
+    rj_buf_done(&out);
+    rj_buf_done(&column);
+}
+
+TEST(nothing_but_names)
+{
+    struct rj_buf out = {0}, column = {0};
+    size_t used, i;
+
+    for (used = 0; used < 2; used++) {
+        put_head(&out, RJ_CRDT_ORSET, false, 6);
+        put_names(&out, NAMES);
+        for (i = 0; i < NAMES; i++)
+            put_spans(&column, used, 0, 0);
+        put_column(&out, &column);
+        put_no_rows(&out, NAMES);
+        rj_cbor_put_array(&out, 0);
+        assert_int_equal(join_new(RJ_CRDT_ORSET, false, used ? "names" : "unused names",
+                                  rj_buf_view(&out)),
+                         used ? RJ_OK : RJ_ECORRUPT);
+    }
+    rj_buf_done(&out);
+    rj_buf_done(&column);
+}
+
+/* Rows of one letter each, at one place or at many. */
+TEST(many_rows_with_next_to_nothing_in_them)
+{
+    struct rj_buf out = {0}, column = {0};
+    size_t len, i;
+
+    for (len = 1; len <= 3; len += 2) {
+        put_head(&out, RJ_CRDT_ORSET, false, 6);
+        put_names(&out, 1);
+        put_spans(&column, 1, 0, MANY - 1);
+        put_column(&out, &column);
+        rj_cbor_put_array(&out, 5);
+        put_spans(&column, 1, 0, MANY - 1);
+        put_column(&out, &column);
+        rj_buf_varint(&column, len);
+        rj_buf_varint(&column, MANY - 1);
+        put_column(&out, &column);
+        rj_buf_varint(&column, 0);
+        rj_buf_varint(&column, MANY - 1);
+        put_column(&out, &column);
+        for (i = 0; i < MANY; i++) {
+            uint8_t place[3] = {(uint8_t)i, (uint8_t)(i >> 8), (uint8_t)(i >> 16)};
+
+            rj_buf_append(&column, rj_bytes_of(place, len));
+        }
+        put_column(&out, &column);
+        rj_cbor_put_bytes(&out, (struct rj_bytes){0});
+        rj_cbor_put_array(&out, 0);
+        assert_ok(join_new(RJ_CRDT_ORSET, false, len == 1 ? "rows of one letter" : "rows",
+                           rj_buf_view(&out)));
+    }
+    rj_buf_done(&out);
+    rj_buf_done(&column);
+}
+
+TEST(many_removals_that_wait)
+{
+    struct rj_buf out = {0}, column = {0};
+    size_t spans, i;
+
+    for (spans = 1; spans <= 400; spans += 399) {
+        size_t n = NAMES / spans;
+
+        put_head(&out, RJ_CRDT_ORSET, false, 6);
+        put_names(&out, 1);
+        put_spans(&column, 0, 0, 0);
+        put_column(&out, &column);
+        put_no_rows(&out, 1);
+        rj_cbor_put_array(&out, n);
+        for (i = 0; i < n; i++) {
+            uint8_t place[2];
+
+            rj_be_store16(place, (uint16_t)i);
+            rj_cbor_put_array(&out, 3);
+            rj_cbor_put_bytes(&out, RJ_BYTES_OF(place));
+            rj_cbor_put_bool(&out, false);
+            put_spans(&column, spans, 0, 0);
+            put_column(&out, &column);
+        }
+        assert_ok(join_new(RJ_CRDT_ORSET, false,
+                           spans == 1 ? "held removals" : "held removals with spans",
+                           rj_buf_view(&out)));
+    }
+    rj_buf_done(&out);
+    rj_buf_done(&column);
+}
+
+TEST(many_heirs)
+{
+    struct rj_buf out = {0}, column = {0};
+    size_t i;
+
+    put_head(&out, RJ_CRDT_BCOUNTER, false, 7);
+    put_names(&out, NAMES);
+    for (i = 0; i < NAMES; i++)
+        put_spans(&column, 0, 0, 0);
+    put_column(&out, &column);
+    put_no_rows(&out, NAMES);
+    rj_cbor_put_array(&out, 0);
+    rj_cbor_put_array(&out, 2);
+    for (i = 0; i < NAMES; i++)
+        put_spans(&column, 0, 0, 0);
+    put_column(&out, &column);
+    for (i = 0; i < NAMES; i++) {
+        rj_buf_varint(&column, i);
+        rj_buf_varint(&column, i == 0);
+    }
+    put_column(&out, &column);
+    assert_ok(join_new(RJ_CRDT_BCOUNTER, false, "heirs", rj_buf_view(&out)));
+    rj_buf_done(&out);
+    rj_buf_done(&column);
+}
+
+/* A value made by changes, as a whole. */
+static void join_made(enum rj_crdt_type type, struct rj_crdt *v, const char *what)
+{
+    struct rj_crdt_buf bytes = {0};
+
+    assert_ok(rj_crdt_encode(v, &bytes));
+    rj_crdt_free(v);
+    assert_ok(join_new(type, false, what, rj_crdt_bytes(&bytes)));
+    rj_crdt_buf_free(&bytes);
+}
+
+TEST(deep_paths)
+{
+    struct rj_crdt *v = make(RJ_CRDT_ORMAP, false);
+    struct rj_crdt_op op = crdt_op(RJ_CRDT_ENABLE);
+    struct rj_bytes path[RJ_CRDT_DEPTH_MAX];
+    uint8_t key[RJ_CRDT_DEPTH_MAX];
+    size_t i, k;
+
+    op.path = path;
+    op.n_path = RJ_CRDT_DEPTH_MAX;
+    op.at = RJ_CRDT_EWFLAG;
+    for (i = 0; i < MANY / 40; i++) {
+        for (k = 0; k < RJ_CRDT_DEPTH_MAX; k++) {
+            key[k] = (uint8_t)(i >> (k % 8));
+            path[k] = rj_bytes_of(&key[k], 1);
+        }
+        assert_ok(rj_crdt_write(v, &op, NULL));
+    }
+    join_made(RJ_CRDT_ORMAP, v, "deep paths");
+}
+
+/* Half of a million elements went, at random: what holes are for. */
+TEST(a_set_of_which_half_was_removed)
+{
+    struct rj_crdt *v = make(RJ_CRDT_ORSET, false);
+    struct rj_crdt *other = make(RJ_CRDT_ORSET, false);
+    struct rj_crdt_buf digest = {0}, diff = {0};
+    uint32_t i, n = MANY * 2;
+    uint8_t key[4];
+
+    assert_ok(rj_crdt_rename(v, rj_bytes_from_str("you"), false));
+    for (i = 0; i < n; i++) {
+        rj_be_store32(key, i);
+        assert_ok(rj_crdt_add(v, RJ_BYTES_OF(key), NULL));
+    }
+    assert_ok(rj_crdt_digest(v, &digest));
+    for (i = 0; i < n; i++) {
+        rj_be_store32(key, i);
+        if ((i * 2654435761U) >> 31)
+            assert_ok(rj_crdt_remove(v, RJ_BYTES_OF(key), NULL));
+    }
+    assert_ok(rj_crdt_diff(v, rj_crdt_bytes(&digest), &diff));
+    assert_ok(join(other, "a difference that is holes", rj_crdt_bytes(&diff)));
+    assert_ok(join(other, "  again", rj_crdt_bytes(&diff)));
+    rj_crdt_free(other);
+    join_made(RJ_CRDT_ORSET, v, "half removed");
+    rj_crdt_buf_free(&digest);
+    rj_crdt_buf_free(&diff);
+}
+
+TEST(runs_of_a_text_without_end)
+{
+    struct rj_buf out = {0}, column = {0};
+    struct rj_bits_writer w = {0};
+    uint64_t most = 1 << 30;
+    size_t i, n = MANY / 4;
+
+    put_head(&out, RJ_CRDT_TEXT, false, 6);
+    put_names(&out, 1);
+    put_spans(&column, 1, 0, n * most - 1);
+    put_column(&out, &column);
+    rj_cbor_put_array(&out, 3);
+    for (i = 0; i < n; i++) {
+        rj_bits_put(&w, 0, 3);
+        rj_bits_put_gamma(&w, most);
+        rj_bits_put_long(&w, i == 0 ? 0 : 1);
+    }
+    rj_bits_end(&w);
+    put_column(&out, &w.b);
+    rj_buf_varint(&column, 0);
+    rj_buf_varint(&column, n * most);
+    put_column(&out, &column);
+    rj_cbor_put_bytes(&out, (struct rj_bytes){0});
+    rj_cbor_put_array(&out, 0);
+    assert_ok(join_new(RJ_CRDT_TEXT, false, "long runs", rj_buf_view(&out)));
+    rj_buf_done(&out);
+    rj_buf_done(&column);
+    rj_buf_done(&w.b);
+}
+
+TEST(digests_of_spans_and_names)
+{
+    struct rj_crdt *v = make(RJ_CRDT_ORSET, false);
+    struct rj_crdt_buf diff = {0};
+    struct rj_buf out = {0}, column = {0};
+    size_t names, i;
+
+    for (names = 1; names <= NAMES; names += NAMES - 1) {
+        struct cost c;
+        enum rj_err err;
+
+        put_head(&out, RJ_CRDT_ORSET, false, 4);
+        put_names(&out, names);
+        for (i = 0; i < names; i++)
+            put_spans(&column, names == 1 ? MANY : 1, 0, 0);
+        put_column(&out, &column);
+        c = begin();
+        err = rj_crdt_diff(v, rj_buf_view(&out), &diff);
+        check(c, "digest", out.len, err);
+        assert_ok(err);
+    }
+    rj_crdt_free(v);
+    assert_int_equal(in_use, 0);
+    rj_crdt_buf_free(&diff);
+    rj_buf_done(&out);
+    rj_buf_done(&column);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_but_spans),
+        cmocka_unit_test(nothing_but_names),
+        cmocka_unit_test(many_rows_with_next_to_nothing_in_them),
+        cmocka_unit_test(many_removals_that_wait),
+        cmocka_unit_test(many_heirs),
+        cmocka_unit_test(deep_paths),
+        cmocka_unit_test(a_set_of_which_half_was_removed),
+        cmocka_unit_test(runs_of_a_text_without_end),
+        cmocka_unit_test(digests_of_spans_and_names),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
