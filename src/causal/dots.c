@@ -400,9 +400,9 @@ enum rj_err rj_dots_reserve(struct rj_dots *d, size_t n)
     }
     if (n > SIZE_MAX / sizeof(struct rj_span) / 4)
         return RJ_ENOMEM;
-    while (cap - d->n < n)
+    while (cap - d->n < n && cap < RJ_DOTS_PLAIN_MAX)
         cap *= 2;
-    return resize(d, cap);
+    return resize(d, cap - d->n < n ? d->n + n : cap);
 }
 
 void rj_dots_settle(struct rj_dots *d)
@@ -410,7 +410,7 @@ void rj_dots_settle(struct rj_dots *d)
     if (d->n > SETTLE_MIN && fold(d) != RJ_OK)
         return;
     if (d->n == 0)
-        rj_dots_clear(d);
+        rj_dots_done(d);
     else if (d->cap > d->n)
         (void)!resize(d, d->n);
 }

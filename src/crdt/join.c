@@ -17,11 +17,11 @@ enum {
 struct joining {
     struct rj_crdt *v;
     const struct rj_crdt *other;
-    uint32_t *map;       /* other's index -> v's; NULL: they share their names */
-    struct rj_dots seen; /* both; of a small delta only what is new */
-    bool is_small;
-    struct rj_missing gone;        /* rows that they have seen and do not have */
-    bool has_more;                 /* the next two may have something in them */
+    uint32_t *map;           /* other's index -> v's; NULL: they share their names */
+    struct rj_dots seen;     /* both; empty: little or nothing is added to v's */
+    bool has_news, is_small; /* something is; it is little */
+    struct rj_missing gone;  /* rows that they have seen and do not have */
+    bool has_more;           /* the next two may have something in them */
     struct rj_forgotten forgotten; /* by a horizon */
     struct rj_heirs heirs;         /* of both; empty: neither has any */
     struct rj_dots struck;         /* rows that other's held removals are about */
@@ -59,6 +59,28 @@ static bool has_held(const struct rj_crdt *v)
     return v->n_held > 0 || v->n_held_told > 0;
 }
 
+/* v has seen all that other has. */
+static bool is_seen(const struct joining *j)
+{
+    struct rj_dots_walk w = rj_dots_walk_of(&j->other->seen), mine;
+    struct rj_span span, there = {.origin = RJ_NAME_NONE};
+    bool found = false;
+
+    while (rj_dots_next(&w, &span)) {
+        span.origin = map_dot(j, (struct rj_dot){.origin = span.origin}).origin;
+        if (!found || there.origin != span.origin) {
+            mine = rj_dots_walk_from(&j->v->seen, span.origin, span.from);
+            found = rj_dots_next(&mine, &there);
+        }
+        while (found && there.origin == span.origin && there.to < span.from)
+            found = rj_dots_next(&mine, &there);
+        if (!found || there.origin != span.origin || there.from > span.from ||
+            there.to < span.to)
+            return false;
+    }
+    return true;
+}
+
 static enum rj_err unite_seen(struct joining *j)
 {
     struct rj_crdt *v = j->v;
@@ -66,6 +88,9 @@ static enum rj_err unite_seen(struct joining *j)
     enum rj_err err;
 
     j->seen.allocator = v->allocator;
+    j->has_news = !is_seen(j);
+    if (!j->has_news)
+        return RJ_OK;
     j->is_small = n <= SMALL && rj_dots_spans(&v->seen) < RJ_CRDT_SPANS_MAX - SMALL &&
                   !has_held(v) && !has_held(j->other);
     if (j->is_small)
@@ -369,40 +394,73 @@ static enum rj_err strike(struct joining *j, const struct rj_held_told *h)
     return err;
 }
 
-/* Adds a removal without what is seen; rest: room. */
-static enum rj_err wait_for(struct joining *j, const struct rj_held *h,
-                            struct rj_dots *rest)
+/* v waits for those dots there already. */
+static bool waits(const struct rj_crdt *v, const struct rj_held_told *h,
+                  const struct rj_dots *dots)
 {
-    enum rj_err err = rj_dots_minus(rest, &h->dots, &j->seen);
+    const struct rj_held *there = rj_held_find(v, h->place, h->under);
 
-    return err == RJ_OK ? rj_held_add(j->held_out, rj_held_place(h), h->under, rest)
-                        : err;
+    return dots->n == 0 || (there != NULL && rj_dots_within(dots, &there->dots));
 }
 
-static enum rj_err join_held(struct joining *j)
+/* Strikes rows; counts in *ret_news what v does not wait for yet. */
+static enum rj_err look_at_held(struct joining *j, bool *ret_news)
 {
+    const struct rj_dots *seen = j->has_news ? &j->seen : &j->v->seen;
+    struct held_source s = held_of(j);
+    struct rj_dots rest = {.allocator = j->v->allocator};
+    enum rj_err err = RJ_OK;
+
+    while (next_held(&s, &err)) {
+        err = strike(j, &s.told);
+        if (err == RJ_OK)
+            err = rj_dots_minus(&rest, &s.told.dots, seen);
+        if (err == RJ_OK && !waits(j->v, &s.told, &rest))
+            *ret_news = true;
+    }
+    rj_dots_done(&s.told.dots);
+    rj_dots_done(&rest);
+    return err;
+}
+
+/* Both sides' without what is seen. */
+static enum rj_err unite_held(struct joining *j)
+{
+    const struct rj_dots *seen = j->has_news ? &j->seen : &j->v->seen;
     struct held_source s = held_of(j);
     struct rj_dots rest = {.allocator = j->v->allocator};
     enum rj_err err = RJ_OK;
     size_t i;
 
-    if (!has_held(j->v) && !has_held(j->other))
-        return RJ_OK;
-    j->held_out = rj_crdt_blank(j->v);
-    if (j->held_out == NULL)
-        return RJ_ENOMEM;
     while (next_held(&s, &err)) {
-        err = strike(j, &s.told);
-        if (err == RJ_OK)
-            err = rj_dots_minus(&rest, &s.told.dots, &j->seen);
+        err = rj_dots_minus(&rest, &s.told.dots, seen);
         if (err == RJ_OK)
             err = rj_held_add(j->held_out, s.told.place, s.told.under, &rest);
     }
-    for (i = 0; err == RJ_OK && i < j->v->n_held; i++)
-        err = wait_for(j, &j->v->held[i], &rest);
+    for (i = 0; err == RJ_OK && i < j->v->n_held; i++) {
+        const struct rj_held *h = &j->v->held[i];
+
+        err = rj_dots_minus(&rest, &h->dots, seen);
+        if (err == RJ_OK)
+            err = rj_held_add(j->held_out, rj_held_place(h), h->under, &rest);
+    }
     rj_dots_done(&s.told.dots);
     rj_dots_done(&rest);
     return err;
+}
+
+static enum rj_err join_held(struct joining *j)
+{
+    bool has_news = j->has_news;
+    enum rj_err err;
+
+    if (!has_held(j->v) && !has_held(j->other))
+        return RJ_OK;
+    err = look_at_held(j, &has_news);
+    if (err != RJ_OK || !has_news)
+        return err;
+    j->held_out = rj_crdt_blank(j->v);
+    return j->held_out != NULL ? unite_held(j) : RJ_ENOMEM;
 }
 
 static void drop(struct joining *j, const struct rj_row *row)
@@ -522,12 +580,12 @@ static void commit(struct joining *j)
         (void)!drop_dots(j, &j->forgotten.spent, false);
     (void)!drop_dots(j, &j->struck, false);
     rj_rows_settle(&v->rows);
-    if (j->is_small) {
+    if (j->is_small && j->has_news) {
         while (rj_dots_next(&w, &span)) {
             span.origin = map_dot(j, (struct rj_dot){.origin = span.origin}).origin;
             (void)!rj_dots_add(&v->seen, span);
         }
-    } else {
+    } else if (j->has_news) {
         rj_dots_done(&v->seen);
         v->seen = j->seen;
         j->seen = (struct rj_dots){.allocator = v->allocator};

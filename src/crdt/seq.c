@@ -104,16 +104,22 @@ static struct rj_span targets_of(const struct rj_seq_run *run)
     return (struct rj_span){run->ref.seq, run->ref.seq + more, run->ref.origin};
 }
 
-/* Parts of a span that are not in d, at most. */
+/* Parts of a span that are not in d. */
 static size_t holes(const struct rj_dots *d, struct rj_span span)
 {
     struct rj_dots_walk w = rj_dots_walk_from(d, span.origin, span.from);
     struct rj_span there;
-    size_t n = 1;
+    size_t n = 0;
 
-    while (rj_dots_next(&w, &there) && there.origin == span.origin &&
-           there.from <= span.to)
-        n++;
+    while (span.from <= span.to) {
+        bool found = rj_dots_next(&w, &there) && there.origin == span.origin;
+
+        if (!found || there.from > span.from)
+            n++;
+        if (!found || there.to >= span.to)
+            break;
+        span.from = there.to + 1;
+    }
     return n;
 }
 
@@ -122,16 +128,21 @@ void rj_seq_count(const struct rj_seq_run *run, const struct rj_dots *seen,
 {
     struct rj_span own = {run->dot.seq, run->dot.seq + run->n - 1, run->dot.origin};
 
-    need->runs += holes(seen, own);
-    need->bytes += run->content.len;
-    if (run->deletes)
-        need->doomed += holes(seen, targets_of(run)) + 1;
+    size_t n = holes(seen, own);
+
+    need->runs += n;
+    need->bytes += n > 0 ? run->content.len : 0;
+    if (!run->deletes)
+        need->elements += n;
+    else if (n > 0)
+        need->doomed += holes(seen, targets_of(run));
 }
 
 enum rj_err rj_seq_reserve(struct rj_seq *s, const struct rj_seq_need *need)
 {
     /* A run, and cuts at both its ends in what is there; doomed parts, and where orphans
-     * hang. All that waits may come into the order at once. */
+     * hang. All that waits may come into the order at once. Elements that come may lie
+     * between what is doomed. */
     size_t n = 3 * need->runs + 2 * (rj_dots_spans(&s->doomed) + need->doomed) +
                s->n_orphans + 2;
     enum rj_err err = rj_seq_slab_reserve(&s->nodes, n, s->allocator);
@@ -145,7 +156,8 @@ enum rj_err rj_seq_reserve(struct rj_seq *s, const struct rj_seq_need *need)
     if (err == RJ_OK)
         err = rj_seq_index_reserve(&s->orphans, s->names->n, need->runs);
     if (err == RJ_OK)
-        err = rj_dots_reserve(&s->doomed, need->doomed);
+        err = rj_dots_reserve(&s->doomed,
+                              need->doomed > 0 ? need->doomed + need->elements : 0);
     if (err == RJ_OK && need->bytes > UINT32_MAX - s->text.len)
         err = RJ_ELIMIT;
     if (err == RJ_OK && rj_buf_reserve(&s->text, need->bytes) == NULL) {
@@ -644,7 +656,7 @@ void rj_seq_take(struct rj_seq *s, const struct rj_seq_run *run)
 
 /* ---- clearing up */
 
-enum { WASTE_MIN = 4096 };
+enum { WASTE_MIN = 4096, DOOMED_SPARE = 4096 };
 
 /* Content of nodes alone, in the order of the text. */
 static void compact(struct rj_seq *s)
@@ -673,12 +685,14 @@ void rj_seq_settle(struct rj_seq *s, const struct rj_dots *seen)
 
     if (s->waste > WASTE_MIN && s->waste > s->text.len / 2)
         compact(s);
-    if (rj_dots_spans(&s->doomed) <= 2 * s->doomed_kept)
+    if (rj_dots_spans(&s->doomed) <= 2 * s->doomed_kept && s->doomed.cap <= DOOMED_SPARE)
         return;
     if (rj_dots_minus(&rest, &s->doomed, seen) == RJ_OK) {
         rj_dots_done(&s->doomed);
         s->doomed = rest;
     }
+    if (s->doomed.cap > DOOMED_SPARE)
+        rj_dots_settle(&s->doomed);
     s->doomed_kept = rj_dots_spans(&s->doomed);
 }
 

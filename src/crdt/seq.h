@@ -230,6 +230,7 @@ void rj_seq_free(struct rj_seq *s); /* NULL is accepted */
 /* What runs that are to come need. */
 struct rj_seq_need {
     size_t runs, doomed;
+    size_t elements; /* of the runs those that do not delete */
     size_t bytes;
 };
 

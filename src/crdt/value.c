@@ -396,24 +396,41 @@ static enum rj_err insert_held(struct rj_crdt *v, size_t at, struct rj_bytes pla
     return RJ_OK;
 }
 
+/* Where it is, or belongs. */
+static size_t held_at(const struct rj_crdt *v, struct rj_bytes place, bool under)
+{
+    size_t low = 0, high = v->n_held;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+
+        if (held_order(&v->held[mid], place, under) < 0)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+const struct rj_held *rj_held_find(const struct rj_crdt *v, struct rj_bytes place,
+                                   bool under)
+{
+    size_t at = held_at(v, place, under);
+
+    return at < v->n_held && held_order(&v->held[at], place, under) == 0 ? &v->held[at]
+                                                                         : NULL;
+}
+
 enum rj_err rj_held_add(struct rj_crdt *v, struct rj_bytes place, bool under,
                         const struct rj_dots *dots)
 {
     struct rj_dots_walk w = rj_dots_walk_of(dots);
     struct rj_span span;
     enum rj_err err = RJ_OK;
-    size_t at = 0, high = v->n_held;
+    size_t at = held_at(v, place, under);
 
     if (dots->n == 0)
         return RJ_OK;
-    while (at < high) {
-        size_t mid = at + (high - at) / 2;
-
-        if (held_order(&v->held[mid], place, under) < 0)
-            at = mid + 1;
-        else
-            high = mid;
-    }
     if (at == v->n_held || held_order(&v->held[at], place, under) != 0) {
         if (v->n_held >= RJ_CRDT_HELD_MAX)
             return RJ_ELIMIT;

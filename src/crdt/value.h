@@ -194,6 +194,9 @@ RJ_NODISCARD struct rj_crdt *rj_crdt_blank(const struct rj_crdt *v);
 /* Adds dots to the held removals of a place. RJ_ENOMEM, RJ_ELIMIT. */
 RJ_NODISCARD enum rj_err rj_held_add(struct rj_crdt *v, struct rj_bytes place, bool under,
                                      const struct rj_dots *dots);
+/* NULL: none. */
+const struct rj_held *rj_held_find(const struct rj_crdt *v, struct rj_bytes place,
+                                   bool under);
 /* Takes what v has seen out of them. RJ_ENOMEM. */
 RJ_NODISCARD enum rj_err rj_held_trim(struct rj_crdt *v);
 /* The row (place, dot) is dead by one of them. */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What others send costs no more than it weighs: messages made to be dear, and all that
  * fuzzers have found, against an allocator that counts. What a message costs for a while
- * (the peak, less what is there before and behind) is at most twice its size and
- * TRANSIENT; what is kept of it, the value itself, at most KEPT times its size. One that
- * is refused leaves nothing. */
+ * (the peak, less what is there before and behind) is at most twice its size, WHILE a
+ * name and FIXED; what is kept of it, the value itself, at most KEPT times its size. Runs
+ * of texts and lists may have a single byte: for them it is RUN_WHILE and RUN_KEPT. One
+ * that is refused leaves nothing. */
 #include "base/cbor.h"
+#include "base/prng.h"
 #include "causal/dots.h"
 #include "support/crdt_value.h"
 
@@ -14,8 +16,12 @@
 #include <string.h>
 
 enum {
-    TRANSIENT = 96 * 1024,
-    KEPT = 96,
+    FIXED = 96 * 1024,
+    WHILE = 8,
+    KEPT = 32,
+    RUN_WHILE = 32,
+    RUN_KEPT = 448,
+    SCRATCH = 1024, /* of a change: kept for the next one */
     MANY = 200000,
     NAMES = 60000,
 };
@@ -50,39 +56,50 @@ static struct rj_crdt *make(enum rj_crdt_type type, bool forgets)
 /* ---- measuring */
 
 struct cost {
-    size_t before;
+    const char *what;
+    struct rj_bytes bytes;
+    size_t names, before;
+    bool is_runs;
 };
 
-static struct cost begin(void)
+static struct cost begin(const struct rj_crdt *v, const char *what, struct rj_bytes bytes)
 {
+    struct rj_reader r = rj_reader_of(bytes);
+    struct cost c = {.what = what, .bytes = bytes, .before = in_use};
+
+    (void)rj_cbor_get_array(&r);
+    (void)rj_cbor_get_uint(&r);
+    (void)rj_cbor_get_uint(&r);
+    c.names = rj_cbor_get_array(&r);
+    c.names = c.names <= bytes.len ? c.names : 0;
+    c.is_runs = rj_crdt_type(v) == RJ_CRDT_LIST || rj_crdt_type(v) == RJ_CRDT_TEXT;
     peak = in_use;
-    return (struct cost){in_use};
+    return c;
 }
 
-static void check(struct cost c, const char *what, size_t len, enum rj_err err)
+/* left: what may stay of one that is refused. */
+static enum rj_err end(const struct cost *c, enum rj_err err, size_t left)
 {
-    size_t kept = in_use > c.before ? in_use - c.before : 0;
-    size_t transient = peak - c.before - kept;
+    size_t kept = in_use > c->before ? in_use - c->before : 0, len = c->bytes.len;
+    size_t passing = peak - c->before - kept;
+    size_t most = (c->is_runs ? RUN_KEPT : KEPT) * len + FIXED;
 
     if (getenv("RJ_COSTS") != NULL)
-        printf("# %-28s %9zu B  for a while %9zu (%.2f)  kept %9zu (%.2f)  %d\n", what,
-               len, transient, (double)transient / (double)len, kept,
+        printf("# %-28s %9zu B  for a while %9zu (%.2f)  kept %9zu (%.2f)  %d\n", c->what,
+               len, passing, (double)passing / (double)len, kept,
                (double)kept / (double)len, (int)err);
-    else {
-        assert_true(transient <= 2 * len + TRANSIENT);
-        assert_true(kept <= KEPT * len + TRANSIENT);
-        if (err != RJ_OK)
-            assert_int_equal(in_use, c.before);
-    }
+    assert_true(kept <= (err == RJ_OK ? most : left));
+    if (err == RJ_OK) /* else it may have been refused at its end */
+        most = (c->is_runs ? RUN_WHILE : 2) * len + WHILE * c->names + FIXED;
+    assert_true(passing <= most);
+    return err;
 }
 
 static enum rj_err join(struct rj_crdt *v, const char *what, struct rj_bytes bytes)
 {
-    struct cost c = begin();
-    enum rj_err err = rj_crdt_join_bytes(v, bytes, NULL);
+    struct cost c = begin(v, what, bytes);
 
-    check(c, what, bytes.len, err);
-    return err;
+    return end(&c, rj_crdt_join_bytes(v, bytes, NULL), 0);
 }
 
 /* Joins bytes twice, with an empty value. */
@@ -223,39 +240,83 @@ TEST(nothing_but_names)
     rj_buf_done(&column);
 }
 
-/* Rows of one letter each, at one place or at many. */
+/* n rows from dot `from` on, with places of len bytes that count, beginning with first.
+ */
+static void put_rows(struct rj_buf *out, struct rj_span dots, size_t len, size_t first)
+{
+    size_t n = (size_t)(dots.to - dots.from) + 1, i;
+    struct rj_spans_head head = {.next = 1};
+    struct rj_buf column = {0};
+    unsigned twice;
+
+    rj_spans_count(&head, &dots);
+    for (twice = 0; twice < 2; twice++) {
+        struct rj_spans_writer w = rj_spans_put_head(&column, &head, 1);
+
+        rj_spans_put(&w, &dots);
+        rj_spans_end(&w, &column);
+        put_column(out, &column);
+        if (twice == 0)
+            rj_cbor_put_array(out, 5);
+    }
+    rj_buf_varint(&column, len);
+    rj_buf_varint(&column, n - 1);
+    put_column(out, &column);
+    rj_buf_varint(&column, 0);
+    rj_buf_varint(&column, n - 1);
+    put_column(out, &column);
+    for (i = 0; i < n; i++) {
+        size_t v = first + i;
+        uint8_t place[3] = {(uint8_t)v, (uint8_t)(v >> 8), (uint8_t)(v >> 16)};
+
+        rj_buf_append(&column, rj_bytes_of(place, len));
+    }
+    put_column(out, &column);
+    rj_cbor_put_bytes(out, (struct rj_bytes){0});
+    rj_buf_done(&column);
+}
+
+/* Rows of one letter each, at few places; of three, each at its own. */
 TEST(many_rows_with_next_to_nothing_in_them)
 {
-    struct rj_buf out = {0}, column = {0};
-    size_t len, i;
+    struct rj_buf out = {0};
+    size_t len;
 
     for (len = 1; len <= 3; len += 2) {
         put_head(&out, RJ_CRDT_ORSET, false, 6);
         put_names(&out, 1);
-        put_spans(&column, 1, 0, MANY - 1);
-        put_column(&out, &column);
-        rj_cbor_put_array(&out, 5);
-        put_spans(&column, 1, 0, MANY - 1);
-        put_column(&out, &column);
-        rj_buf_varint(&column, len);
-        rj_buf_varint(&column, MANY - 1);
-        put_column(&out, &column);
-        rj_buf_varint(&column, 0);
-        rj_buf_varint(&column, MANY - 1);
-        put_column(&out, &column);
-        for (i = 0; i < MANY; i++) {
-            uint8_t place[3] = {(uint8_t)i, (uint8_t)(i >> 8), (uint8_t)(i >> 16)};
-
-            rj_buf_append(&column, rj_bytes_of(place, len));
-        }
-        put_column(&out, &column);
-        rj_cbor_put_bytes(&out, (struct rj_bytes){0});
+        put_rows(&out, (struct rj_span){1, MANY, 0}, len, 0);
         rj_cbor_put_array(&out, 0);
         assert_ok(join_new(RJ_CRDT_ORSET, false, len == 1 ? "rows of one letter" : "rows",
                            rj_buf_view(&out)));
     }
     rj_buf_done(&out);
-    rj_buf_done(&column);
+}
+
+TEST(a_message_that_contradicts_at_its_end_leaves_nothing)
+{
+    struct rj_crdt *v = make(RJ_CRDT_ORSET, false);
+    struct rj_crdt_buf before = {0}, after = {0};
+    struct rj_buf out = {0};
+
+    put_head(&out, RJ_CRDT_ORSET, false, 6);
+    put_names(&out, 1);
+    put_rows(&out, (struct rj_span){MANY, MANY, 0}, 1, 3);
+    rj_cbor_put_array(&out, 0);
+    assert_ok(join(v, "one row", rj_buf_view(&out)));
+    assert_ok(rj_crdt_encode(v, &before));
+    put_head(&out, RJ_CRDT_ORSET, false, 6);
+    put_names(&out, 1);
+    put_rows(&out, (struct rj_span){1, MANY, 0}, 1, 0);
+    rj_cbor_put_array(&out, 0);
+    assert_int_equal(rj_crdt_join_bytes(v, rj_buf_view(&out), NULL), RJ_ECORRUPT);
+    assert_ok(rj_crdt_encode(v, &after));
+    assert_bytes_equal(rj_crdt_bytes(&after), rj_crdt_bytes(&before));
+    rj_crdt_buf_free(&before);
+    rj_crdt_buf_free(&after);
+    rj_crdt_free(v);
+    assert_int_equal(in_use, 0);
+    rj_buf_done(&out);
 }
 
 TEST(many_removals_that_wait)
@@ -377,31 +438,42 @@ TEST(a_set_of_which_half_was_removed)
     rj_crdt_buf_free(&diff);
 }
 
-TEST(runs_of_a_text_without_end)
+/* Runs of a text, as many as bits allow: of 2^30 elements each; of one element, each on
+ * the left of the last; that delete one element each, which nobody knows. */
+TEST(runs_of_a_text)
 {
+    static const char *const what[] = {"long runs", "short runs", "deletions"};
     struct rj_buf out = {0}, column = {0};
     struct rj_bits_writer w = {0};
-    uint64_t most = 1 << 30;
+    unsigned kind;
     size_t i, n = MANY / 4;
 
-    put_head(&out, RJ_CRDT_TEXT, false, 6);
-    put_names(&out, 1);
-    put_spans(&column, 1, 0, n * most - 1);
-    put_column(&out, &column);
-    rj_cbor_put_array(&out, 3);
-    for (i = 0; i < n; i++) {
-        rj_bits_put(&w, 0, 3);
-        rj_bits_put_gamma(&w, most);
-        rj_bits_put_long(&w, i == 0 ? 0 : 1);
+    for (kind = 0; kind < 3; kind++) {
+        uint64_t most = kind == 0 ? 1 << 30 : 1;
+
+        put_head(&out, RJ_CRDT_TEXT, false, 6);
+        put_names(&out, 1);
+        put_spans(&column, 1, 0, n * most - 1);
+        put_column(&out, &column);
+        rj_cbor_put_array(&out, 3);
+        for (i = 0; i < n; i++) {
+            rj_bits_put(&w, kind == 2 ? 4 : kind == 1 && i > 0 ? 2 : 0, 3);
+            rj_bits_put_gamma(&w, most);
+            rj_bits_put_long(&w, i == 0 ? (kind == 2 ? n * 4 : 0)
+                                        : (uint64_t[]){1, 0, 4}[kind]);
+        }
+        rj_bits_end(&w);
+        put_column(&out, &w.b);
+        if (kind < 2) {
+            rj_buf_varint(&column, 0);
+            rj_buf_varint(&column, n * most);
+        }
+        put_column(&out, &column);
+        rj_cbor_put_bytes(&out, (struct rj_bytes){0});
+        rj_cbor_put_array(&out, 0);
+        assert_ok(join_new(RJ_CRDT_TEXT, false, what[kind], rj_buf_view(&out)));
+        rj_bits_end(&w);
     }
-    rj_bits_end(&w);
-    put_column(&out, &w.b);
-    rj_buf_varint(&column, 0);
-    rj_buf_varint(&column, n * most);
-    put_column(&out, &column);
-    rj_cbor_put_bytes(&out, (struct rj_bytes){0});
-    rj_cbor_put_array(&out, 0);
-    assert_ok(join_new(RJ_CRDT_TEXT, false, "long runs", rj_buf_view(&out)));
     rj_buf_done(&out);
     rj_buf_done(&column);
     rj_buf_done(&w.b);
@@ -416,17 +488,14 @@ TEST(digests_of_spans_and_names)
 
     for (names = 1; names <= NAMES; names += NAMES - 1) {
         struct cost c;
-        enum rj_err err;
 
         put_head(&out, RJ_CRDT_ORSET, false, 4);
         put_names(&out, names);
         for (i = 0; i < names; i++)
             put_spans(&column, names == 1 ? MANY : 1, 0, 0);
         put_column(&out, &column);
-        c = begin();
-        err = rj_crdt_diff(v, rj_buf_view(&out), &diff);
-        check(c, "digest", out.len, err);
-        assert_ok(err);
+        c = begin(v, "digest", rj_buf_view(&out));
+        assert_ok(end(&c, rj_crdt_diff(v, rj_buf_view(&out), &diff), 0));
     }
     rj_crdt_free(v);
     assert_int_equal(in_use, 0);
@@ -435,18 +504,95 @@ TEST(digests_of_spans_and_names)
     rj_buf_done(&column);
 }
 
+/* Whatever fuzzers have found, to values that have something: whole, cut, with a byte
+ * changed; as deltas, digests, contexts, to a value that is watched. */
+static void try_all(struct rj_crdt *v, struct rj_bytes bytes)
+{
+    struct rj_crdt_op op = crdt_op(RJ_CRDT_CLEAR);
+    struct rj_crdt_buf diff = {0};
+    struct cost c;
+
+    (void)join(v, "corpus", bytes);
+    c = begin(v, "  digest", bytes);
+    (void)end(&c, rj_crdt_diff(v, bytes, &diff), 0);
+    if (rj_crdt_type(v) < RJ_CRDT_LIST) {
+        c = begin(v, "  scoped", bytes);
+        (void)end(&c, rj_crdt_diff_scoped(v, bytes, &diff), 0);
+    }
+    op.flags = RJ_CRDT_CAUSED;
+    op.context = bytes;
+    c = begin(v, "  context", bytes);
+    (void)end(&c, rj_crdt_write(v, &op, &diff), SCRATCH);
+    rj_crdt_buf_free(&diff);
+}
+
+static void try_file(const uint8_t *data, size_t len)
+{
+    struct rj_prng p;
+    uint8_t copy[4096];
+    unsigned i;
+
+    rj_prng_init(&p, len);
+    if (len == 0 || len > sizeof(copy) || (data[0] & 0x7f) >= RJ_CRDT_TYPE_END)
+        return;
+    for (i = 0; i < 20; i++) {
+        enum rj_crdt_type type = (enum rj_crdt_type)(data[0] & 0x7f);
+        size_t cut = i % 2 == 0 ? len - 1 : (size_t)rj_prng_below(&p, len);
+        struct rj_crdt *v = NULL;
+        struct rj_crdt_opts opts = crdt_opts(type, "me");
+
+        opts.allocator = &counting;
+        opts.rules.horizon = data[0] >> 7;
+        if (rj_crdt_new(&opts, &v) != RJ_OK)
+            return;
+        memcpy(copy, data + 1, len - 1);
+        if (i > 1 && len > 1)
+            copy[rj_prng_below(&p, len - 1)] = (uint8_t)rj_prng_u64(&p);
+        if (i % 4 == 3)
+            assert_ok(rj_crdt_watch(v, true));
+        try_all(v, rj_bytes_of(copy, cut < len ? cut : len - 1));
+        rj_crdt_free(v);
+        assert_int_equal(in_use, 0);
+    }
+}
+
+TEST(what_fuzzers_have_found)
+{
+    static const char folder[] = "test/fuzz/corpus/fuzz_crdt";
+    struct dirent **names = NULL;
+    int n = scandir(folder, &names, NULL, alphasort), i;
+    uint8_t data[8192];
+
+    assert_true(n > 2);
+    for (i = 0; i < n; i++) {
+        char path[512];
+        FILE *f;
+
+        (void)snprintf(path, sizeof(path), "%s/%s", folder, names[i]->d_name);
+        f = names[i]->d_name[0] != '.' ? fopen(path, "rb") : NULL;
+        if (f != NULL) {
+            try_file(data, fread(data, 1, sizeof(data), f));
+            (void)fclose(f);
+        }
+        free(names[i]);
+    }
+    free(names);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_but_spans),
         cmocka_unit_test(nothing_but_names),
         cmocka_unit_test(many_rows_with_next_to_nothing_in_them),
+        cmocka_unit_test(a_message_that_contradicts_at_its_end_leaves_nothing),
         cmocka_unit_test(many_removals_that_wait),
         cmocka_unit_test(many_heirs),
         cmocka_unit_test(deep_paths),
         cmocka_unit_test(a_set_of_which_half_was_removed),
-        cmocka_unit_test(runs_of_a_text_without_end),
+        cmocka_unit_test(runs_of_a_text),
         cmocka_unit_test(digests_of_spans_and_names),
+        cmocka_unit_test(what_fuzzers_have_found),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

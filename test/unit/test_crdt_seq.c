@@ -593,6 +593,53 @@ TEST(every_lack_of_memory_is_told)
     rj_test_with_one_failing_alloc(use, NULL);
 }
 
+/* A state in which "x" came and went; bytes that say that it is there all the same. */
+static struct rj_crdt_buf contradiction(void)
+{
+    static const uint8_t gone[] = {0x42, 0, 1, 0x40}, there[] = {0x41, 1, 0x41, 'x'};
+    struct rj_crdt *a = crdt_new(RJ_CRDT_TEXT, "a"), *b = NULL;
+    struct rj_crdt_op op = crdt_op(RJ_CRDT_INSERT);
+    struct rj_crdt_buf bytes = {0};
+    uint8_t *at;
+
+    op.value = rj_bytes_from_str("x");
+    assert_ok(rj_crdt_write(a, &op, NULL));
+    assert_ok(rj_crdt_fork(a, rj_bytes_from_str("b"), &b));
+    op = crdt_op(RJ_CRDT_DELETE);
+    op.count = 1;
+    assert_ok(rj_crdt_write(b, &op, NULL));
+    assert_ok(rj_crdt_encode(b, &bytes));
+    at = memmem(bytes.ptr, bytes.len, gone, sizeof(gone));
+    assert_non_null(at);
+    memcpy(at, there, sizeof(there));
+    rj_crdt_free(a);
+    rj_crdt_free(b);
+    return bytes;
+}
+
+TEST(an_element_cannot_be_there_and_deleted_in_one_message)
+{
+    struct rj_crdt_opts opts = crdt_opts(RJ_CRDT_TEXT, "");
+    struct rj_crdt_buf bytes = contradiction(), before = {0}, after = {0};
+    struct rj_crdt *v = NULL;
+    struct rj_crdt_op op = crdt_op(RJ_CRDT_INSERT);
+
+    assert_int_equal(rj_crdt_decode(&opts, rj_crdt_bytes(&bytes), &v), RJ_ECORRUPT);
+    assert_null(v);
+    v = crdt_new(RJ_CRDT_TEXT, "c");
+    op.value = rj_bytes_from_str("yz");
+    assert_ok(rj_crdt_write(v, &op, NULL));
+    assert_ok(rj_crdt_encode(v, &before));
+    assert_int_equal(rj_crdt_join_bytes(v, rj_crdt_bytes(&bytes), NULL), RJ_ECORRUPT);
+    assert_ok(rj_crdt_encode(v, &after));
+    assert_bytes_equal(rj_crdt_bytes(&after), rj_crdt_bytes(&before));
+    assert_shows(v, "\"yz\"");
+    rj_crdt_free(v);
+    rj_crdt_buf_free(&bytes);
+    rj_crdt_buf_free(&before);
+    rj_crdt_buf_free(&after);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -606,6 +653,7 @@ int main(void)
         cmocka_unit_test(a_long_text_grows_and_shrinks_at_any_place),
         cmocka_unit_test(damaged_bytes_are_refused_or_make_a_sound_value),
         cmocka_unit_test(every_lack_of_memory_is_told),
+        cmocka_unit_test(an_element_cannot_be_there_and_deleted_in_one_message),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
