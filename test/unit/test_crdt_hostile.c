@@ -22,8 +22,8 @@ enum {
     RUN_WHILE = 32,
     RUN_KEPT = 448,
     SCRATCH = 1024, /* of a change: kept for the next one */
-    MANY = 200000,
-    NAMES = 60000,
+    MANY = 100000,
+    NAMES = 40000,
 };
 
 static size_t in_use, peak;

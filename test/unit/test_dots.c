@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-enum { ORIGINS = 5, SEQS = 6000, ROUNDS = 30, STEPS = 3000 };
+enum { ORIGINS = 5, SEQS = 6000, ROUNDS = 12, STEPS = 2000 };
 
 struct model {
     bool has[ORIGINS][SEQS + 2];
