@@ -7,6 +7,7 @@
 
 #include "base/cbor.h"
 #include "causal/spans.h"
+#include "crdt/agree.h"
 #include "crdt/seq.h"
 
 enum { FEW = 8 };
@@ -366,16 +367,30 @@ enum rj_err rj_code_encode(const struct rj_crdt *v, struct rj_crdt_buf *ret)
 
 enum rj_err rj_crdt_digest(const struct rj_crdt *v, struct rj_crdt_buf *ret_digest)
 {
+    return rj_code_digest(v, true, ret_digest);
+}
+
+enum rj_err rj_code_digest(const struct rj_crdt *v, bool sums,
+                           struct rj_crdt_buf *ret_digest)
+{
     struct rj_telling t = {
         .v = v, .seen = &v->seen, .held = v->held, .n_held = v->n_held};
     struct rj_buf out = rj_buf_open(ret_digest);
     struct numbers num;
     enum rj_err err = numbers_init(&num, &t);
+    struct rj_agree_names names = {num.index, num.n};
+    bool has_sums = err == RJ_OK && sums && rj_agree_is_worth(v, &names);
 
     if (err == RJ_OK)
-        put_head(&t, &num, RJ_CODE_DIGEST + (v->horizon.n > 0), &out);
+        put_head(&t, &num, RJ_CODE_DIGEST + (size_t)(v->horizon.n > 0 || has_sums), &out);
     if (err == RJ_OK && v->horizon.n > 0)
         put_dots(&num, &v->horizon, &out);
+    if (has_sums) {
+        size_t begun = open_bytes(&out);
+
+        rj_agree_put(v, &names, &out);
+        close_bytes(&out, begun);
+    }
     numbers_done(&num);
     if (err != RJ_OK)
         rj_buf_fail(&out, err);

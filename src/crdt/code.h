@@ -31,12 +31,17 @@ RJ_NODISCARD enum rj_err rj_code_view(const struct rj_crdt *v, struct rj_bytes b
 /* The same with rows of its own; not of sequences. */
 RJ_NODISCARD enum rj_err rj_code_decode(const struct rj_crdt *v, struct rj_bytes bytes,
                                         struct rj_crdt **ret);
-/* Reads a digest of a value like v; its dots are numbered as in v. ret_horizon: NULL,
- * not wanted. RJ_ENOMEM and the errors of bytes. */
+/* rj_crdt_digest. sums: where they are worth it (crdt/agree.h). */
+RJ_NODISCARD enum rj_err rj_code_digest(const struct rj_crdt *v, bool sums,
+                                        struct rj_crdt_buf *ret_digest);
+/* Reads a digest of a value like v; its dots are numbered as in v. ret_horizon, ret_same
+ * (where v agrees with it, crdt/agree.h): NULL, not wanted. RJ_ENOMEM and the errors of
+ * bytes. */
 RJ_NODISCARD enum rj_err rj_code_get_digest(const struct rj_crdt *v,
                                             struct rj_bytes bytes,
                                             struct rj_dots *ret_seen,
-                                            struct rj_dots *ret_horizon);
+                                            struct rj_dots *ret_horizon,
+                                            struct rj_dots *ret_same);
 
 /* The held removals of a message, one after another; they were checked as well. */
 struct rj_held_told {

@@ -3,6 +3,7 @@
  * dots alone: rows are told from where they stand, as often as they are needed. */
 #include "base/cbor.h"
 #include "causal/spans.h"
+#include "crdt/agree.h"
 #include "crdt/code.h"
 #include "crdt/lazy.h"
 #include "crdt/seq.h"
@@ -440,11 +441,11 @@ enum rj_err rj_code_decode(const struct rj_crdt *v, struct rj_bytes bytes,
 }
 
 enum rj_err rj_code_get_digest(const struct rj_crdt *v, struct rj_bytes bytes,
-                               struct rj_dots *ret_seen, struct rj_dots *ret_horizon)
+                               struct rj_dots *ret_seen, struct rj_dots *ret_horizon,
+                               struct rj_dots *ret_same)
 {
     struct rj_reader r = rj_reader_of(bytes);
     struct rj_dots none = {.allocator = v->allocator};
-    struct rj_dots *horizon = ret_horizon != NULL ? ret_horizon : &none;
     bool more = false;
     enum rj_err err = get_head(v, &r, RJ_CODE_DIGEST, &more);
     size_t n = err == RJ_OK ? rj_cbor_get_array(&r) : 0;
@@ -459,10 +460,19 @@ enum rj_err rj_code_get_digest(const struct rj_crdt *v, struct rj_bytes bytes,
     }
     if (err == RJ_OK)
         err = get_dots(&r, (uint32_t)n, index, ret_seen);
-    if (err == RJ_OK && more)
+    if (err == RJ_OK && more && v->rules.horizon != 0) {
+        struct rj_dots *horizon = ret_horizon != NULL ? ret_horizon : &none;
+
         err = get_horizon(v, &r, (uint32_t)n, index, horizon);
-    if (err == RJ_OK && more && horizon->n == 0)
-        err = RJ_ECORRUPT;
+        if (err == RJ_OK && horizon->n == 0)
+            err = RJ_ECORRUPT;
+    } else if (err == RJ_OK && more) {
+        struct rj_bytes sums = rj_cbor_get_bytes(&r);
+        struct rj_agree_names names = {index, (uint32_t)n};
+
+        err =
+            rj_agree_get(v, &names, ret_seen, sums, ret_same != NULL ? ret_same : &none);
+    }
     if (err == RJ_OK && !rj_reader_complete(&r))
         err = RJ_ECORRUPT;
     rj_mem_free(v->allocator, index, size);

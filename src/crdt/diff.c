@@ -28,7 +28,7 @@ enum rj_err rj_context_get(const struct rj_crdt *v, struct rj_bytes bytes,
     enum rj_err err;
 
     if (v->type->elements != NULL)
-        return rj_code_get_digest(v, bytes, ret_seen, NULL);
+        return rj_code_get_digest(v, bytes, ret_seen, NULL, NULL);
     err = rj_code_decode(v, bytes, &known);
     if (err != RJ_OK)
         return err;
@@ -64,10 +64,29 @@ enum rj_err rj_crdt_context(const struct rj_crdt *v, struct rj_crdt_buf *ret_con
     return err;
 }
 
+/* Takes from seen what they have seen and same has: there both have the same rows. */
+static enum rj_err leave_out(struct rj_dots *seen, const struct rj_dots *theirs,
+                             const struct rj_dots *same)
+{
+    struct rj_dots told = {.allocator = seen->allocator};
+    struct rj_dots fresh = {.allocator = seen->allocator};
+    enum rj_err err = rj_dots_minus(&told, seen, same);
+
+    if (err == RJ_OK)
+        err = rj_dots_minus(&fresh, seen, theirs);
+    if (err == RJ_OK)
+        err = rj_dots_union(seen, &told, &fresh);
+    rj_dots_done(&told);
+    rj_dots_done(&fresh);
+    return err;
+}
+
 /* What the other has not seen, and what it may hold and is gone here; that is: all that v
- * has seen but for rows that the other has seen. Those of the other rows are told. */
+ * has seen but for rows that the other has seen, and for what went where both agree.
+ * Those of the other rows are told. */
 static enum rj_err diff_rows(const struct rj_crdt *v, const struct rj_dots *theirs,
-                             struct rj_dots *ret_rows, struct rj_dots *ret_seen)
+                             const struct rj_dots *same, struct rj_dots *ret_rows,
+                             struct rj_dots *ret_seen)
 {
     struct rj_dots live = {.allocator = v->allocator};
     struct rj_dots shared = {.allocator = v->allocator};
@@ -79,6 +98,8 @@ static enum rj_err diff_rows(const struct rj_crdt *v, const struct rj_dots *thei
         err = rj_dots_minus(&shared, &live, ret_rows);
     if (err == RJ_OK)
         err = rj_dots_minus(ret_seen, &v->seen, &shared);
+    if (err == RJ_OK && same != NULL && same->n > 0)
+        err = leave_out(ret_seen, theirs, same);
     rj_dots_done(&live);
     rj_dots_done(&shared);
     return err;
@@ -105,7 +126,7 @@ static enum rj_err diff_runs(const struct rj_crdt *v, const struct rj_dots *thei
 }
 
 enum rj_err rj_diff_encode(const struct rj_crdt *v, const struct rj_dots *theirs,
-                           struct rj_crdt_buf *ret_delta)
+                           const struct rj_dots *same, struct rj_crdt_buf *ret_delta)
 {
     struct rj_dots rows = {.allocator = v->allocator};
     struct rj_dots seen = {.allocator = v->allocator};
@@ -121,7 +142,7 @@ enum rj_err rj_diff_encode(const struct rj_crdt *v, const struct rj_dots *theirs
         err = diff_runs(v, theirs, ret_delta);
     } else {
         err = v->type->lacks != NULL ? v->type->lacks(v, theirs, &seen)
-                                     : diff_rows(v, theirs, &rows, &seen);
+                                     : diff_rows(v, theirs, same, &rows, &seen);
         if (err == RJ_OK)
             err = rj_code_tell(&t, ret_delta);
     }
@@ -133,17 +154,18 @@ enum rj_err rj_diff_encode(const struct rj_crdt *v, const struct rj_dots *theirs
 enum rj_err rj_crdt_diff(const struct rj_crdt *v, struct rj_bytes digest,
                          struct rj_crdt_buf *ret_delta)
 {
-    struct rj_dots theirs = {.allocator = v->allocator}, horizon = theirs;
-    enum rj_err err = rj_code_get_digest(v, digest, &theirs, &horizon);
+    struct rj_dots theirs = {.allocator = v->allocator}, horizon = theirs, same = theirs;
+    enum rj_err err = rj_code_get_digest(v, digest, &theirs, &horizon, &same);
 
     if (err == RJ_OK && theirs.n > 0 && !rj_dots_within(&v->horizon, &theirs))
         err = RJ_ECLOSED;
     if (err == RJ_OK) /* what was not judged by their horizon goes as a whole */
         err = rj_dots_within(&horizon, &v->horizon)
-                  ? rj_diff_encode(v, &theirs, ret_delta)
+                  ? rj_diff_encode(v, &theirs, &same, ret_delta)
                   : rj_code_encode(v, ret_delta);
     rj_dots_done(&theirs);
     rj_dots_done(&horizon);
+    rj_dots_done(&same);
     return err;
 }
 

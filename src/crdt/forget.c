@@ -169,7 +169,7 @@ static enum rj_err next_horizon(const struct rj_crdt *v, const struct rj_bytes *
 
     for (i = 0; err == RJ_OK && i < n; i++) {
         rj_dots_clear(&seen);
-        err = rj_code_get_digest(v, digests[i], &seen, NULL);
+        err = rj_code_get_digest(v, digests[i], &seen, NULL, NULL);
         if (err == RJ_OK)
             err = meet(&stable, &seen);
     }

@@ -29,7 +29,7 @@ static enum rj_err choose_name(struct naming *n, const struct rj_hash_key *key)
 {
     const struct rj_recon_sum *sum = &n->parts.sum;
     struct rj_crdt_buf seen = {.allocator = n->delta->allocator};
-    enum rj_err err = rj_crdt_digest(n->delta, &seen);
+    enum rj_err err = rj_code_digest(n->delta, false, &seen);
     struct rj_hash_128 hash = rj_hash_128(key, rj_crdt_bytes(&seen));
     uint8_t name[16];
 

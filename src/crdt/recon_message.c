@@ -26,7 +26,7 @@ static enum rj_err put_written(struct rj_recon_turn *t, enum rj_err err,
 void rj_recon_put_context(const struct rj_crdt_recon *r, struct rj_recon_turn *t)
 {
     struct rj_crdt_buf digest = {.allocator = r->v->allocator};
-    enum rj_err err = put_written(t, rj_crdt_digest(r->v, &digest), &digest);
+    enum rj_err err = put_written(t, rj_code_digest(r->v, false, &digest), &digest);
 
     if (err != RJ_OK)
         rj_buf_fail(&t->out, err);
@@ -69,7 +69,7 @@ enum rj_err rj_recon_get_context(struct rj_crdt_recon *r, struct rj_recon_turn *
     if (digest.len == 0)
         return r->knows_theirs ? RJ_OK : RJ_EPROTO;
     rj_dots_clear(&r->theirs);
-    err = rj_code_get_digest(r->v, digest, &r->theirs, NULL);
+    err = rj_code_get_digest(r->v, digest, &r->theirs, NULL, NULL);
     r->knows_theirs = true;
     r->apart = r->parts.n > 0;
     for (i = 0; i < r->parts.n; i++)
@@ -119,7 +119,7 @@ enum rj_err rj_recon_put_diff(const struct rj_crdt_recon *r, struct rj_recon_tur
 {
     struct rj_crdt_buf delta = {.allocator = r->v->allocator};
 
-    return put_written(t, rj_diff_encode(r->v, &r->theirs, &delta), &delta);
+    return put_written(t, rj_diff_encode(r->v, &r->theirs, NULL, &delta), &delta);
 }
 
 /* ---- what both have, what is wanted */

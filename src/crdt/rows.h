@@ -118,6 +118,12 @@ RJ_NODISCARD enum rj_err rj_rows_missing(const struct rj_rows *rows, struct rj_s
                                          const struct rj_there *there,
                                          struct rj_missing *ret);
 
+/* A sum over the dots of the rows of span, by which two stores can be compared; nobody
+ * who does not know salt can find two sets of dots with one sum. O(pages + rows). */
+uint64_t rj_rows_sum(const struct rj_rows *rows, struct rj_span span, uint64_t salt);
+/* In how many spans the dots of rows lie. O(pages). */
+uint64_t rj_rows_runs(const struct rj_rows *rows);
+
 /* Puts a copy in; its dot must not be there. *ret_ref (NULL: not wanted) names it as long
  * as it is in and the store is not settled. RJ_ENOMEM. */
 RJ_NODISCARD enum rj_err rj_rows_put(struct rj_rows *rows, const struct rj_told *row,

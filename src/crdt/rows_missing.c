@@ -201,3 +201,60 @@ enum rj_err rj_rows_missing(const struct rj_rows *rows, struct rj_span span,
     look_up(line, &ret->rows, begun);
     return err;
 }
+
+/* The last step of SplitMix64 (Steele, Lea, Flood 2014). */
+static uint64_t mix(uint64_t v)
+{
+    v = (v ^ (v >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    v = (v ^ (v >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return v ^ (v >> 31);
+}
+
+uint64_t rj_rows_sum(const struct rj_rows *rows, struct rj_span span, uint64_t salt)
+{
+    const struct rj_line *line =
+        rows->store != NULL ? rj_lines_of(&rows->store->lines, span.origin) : NULL;
+    uint64_t sum = 0;
+    uint32_t i;
+
+    if (line == NULL)
+        return 0;
+    for (i = rj_line_at(line, span.from >> RJ_PAGE_BITS);
+         i < line->n && line->at[i].base <= span.to >> RJ_PAGE_BITS; i++) {
+        struct rj_entry e = line->at[i];
+        unsigned w;
+
+        cut(&e, &span);
+        for (w = 0; w < RJ_PAGE_WORDS; w++) {
+            uint64_t word = e.live[w], first = (e.base * RJ_PAGE_WORDS + w) * 64;
+
+            for (; word != 0; word &= word - 1)
+                sum += mix(mix(first + (uint64_t)__builtin_ctzll(word) + 1) ^ salt);
+        }
+    }
+    return sum;
+}
+
+uint64_t rj_rows_runs(const struct rj_rows *rows)
+{
+    const struct rj_lines *lines = rows->store != NULL ? &rows->store->lines : NULL;
+    uint64_t runs = 0;
+    uint32_t i, j;
+
+    for (i = 0; lines != NULL && i < lines->n; i++) {
+        uint64_t next = 0, last = 0; /* page behind the last one; its highest bit */
+
+        for (j = 0; j < lines->at[i].n; j++) {
+            const struct rj_entry *e = &lines->at[i].at[j];
+            unsigned w;
+
+            last = e->base == next ? last : 0;
+            for (w = 0; w < RJ_PAGE_WORDS; w++) {
+                runs += rj_ones(e->live[w] & ~(e->live[w] << 1 | last));
+                last = e->live[w] >> 63;
+            }
+            next = e->base + 1;
+        }
+    }
+    return runs;
+}

@@ -210,9 +210,11 @@ RJ_NODISCARD enum rj_err rj_context_get(const struct rj_crdt *v, struct rj_bytes
                                         struct rj_crdt **ret_known,
                                         struct rj_dots *ret_seen);
 
-/* rj_crdt_diff against what another has seen, numbered as in v. RJ_ENOMEM, RJ_ELIMIT. */
+/* rj_crdt_diff against what another has seen, numbered as in v. same: where both agree
+ * (crdt/agree.h); NULL: nobody knows. RJ_ENOMEM, RJ_ELIMIT. */
 RJ_NODISCARD enum rj_err rj_diff_encode(const struct rj_crdt *v,
                                         const struct rj_dots *theirs,
+                                        const struct rj_dots *same,
                                         struct rj_crdt_buf *ret_delta);
 
 /* ---- watch.c */
