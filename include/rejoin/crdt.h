@@ -348,11 +348,14 @@ RJ_NODISCARD RJ_API enum rj_err rj_crdt_join_deltas(const struct rj_crdt_opts *o
                                                     struct rj_crdt_buf *ret_bytes);
 /* ---- what the other lacks */
 
-/* What v has seen: fingerprint and causal context, O(s) bytes. */
+/* What v has seen: fingerprint and causal context, O(s) bytes; of rows with many holes
+ * also sums, 2 KB at most, by which others find where they agree. O(s + n / 64), with
+ * sums O(s + n). */
 RJ_NODISCARD RJ_API enum rj_err rj_crdt_digest(const struct rj_crdt *v,
                                                struct rj_crdt_buf *ret_digest);
 /* The delta that the maker of digest lacks, no row more: rows whose dots it has not seen,
- * and the dots that it may hold and that are gone here. O(s + n log n). */
+ * and the dots that it may hold and that are gone here. Another who joins it may go on
+ * with some of what is gone until it asks for its own. O(s + n log n). */
 RJ_NODISCARD RJ_API enum rj_err rj_crdt_diff(const struct rj_crdt *v,
                                              struct rj_bytes digest,
                                              struct rj_crdt_buf *ret_delta);

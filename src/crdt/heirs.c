@@ -32,7 +32,7 @@ uint32_t rj_heirs_of(const struct rj_heirs *h, uint32_t name)
 
 static enum rj_err reserve(struct rj_heirs *h)
 {
-    size_t cap = h->cap != 0 ? 2 * h->cap : 4;
+    size_t cap = h->cap + h->cap / 4 + 4;
     struct rj_heir *items;
 
     if (h->n < h->cap)
