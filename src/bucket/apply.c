@@ -193,10 +193,11 @@ void rj_apply_abandon(struct rj_prep *prep)
 
 static void kill_map(struct rj_bucket *b, struct rj_site site, const struct rj_seen *seen)
 {
+    struct rj_slot_walk w;
+
     if (site.map == NULL || seen->n == 0)
         return;
-    for (site.item = rj_dotmap_first(site.map); site.item != NULL;
-         site.item = rj_item_next(site.item)) {
+    for (w = rj_dotmap_items(site.map); (site.item = rj_item_next(&w)) != NULL;) {
         if (rj_change_kill(b, &site, seen))
             rj_change_end(b, &site);
     }

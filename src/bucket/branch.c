@@ -198,9 +198,9 @@ void rj_branch_mark(struct rj_bucket *b)
 
     for (k = rj_table_from(&b->table, 0); k != NULL; k = rj_table_next(&b->table, k)) {
         struct rj_site site = {.key = k};
-        bool started = false;
+        struct rj_walk walk = {0};
 
-        while (rj_walk_next(&site, &started)) {
+        while (rj_walk_next(&site, &walk)) {
             const struct rj_dotted *d = *rj_site_list(&site);
 
             while (d != NULL && !names_new(b->kind.meant, d))

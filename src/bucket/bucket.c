@@ -96,6 +96,7 @@ enum rj_err rj_bucket_open(const struct rj_bucket_config *c,
     memcpy(material, c->seed, sizeof(c->seed));
     memcpy(material + sizeof(c->seed), sum_text, sizeof(sum_text));
     rj_hash_key_init(&b->position_key, RJ_BYTES_OF(c->seed));
+    b->naming = rj_dotmap_naming(&b->position_key);
     rj_hash_key_init(&b->sum_key, RJ_BYTES_OF(material));
     rj_buf_append(&b->prefix, c->prefix);
     if (b->prefix.failed) {

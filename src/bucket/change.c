@@ -155,13 +155,13 @@ enum rj_err rj_change_item(struct rj_bucket *b, struct rj_site *site, enum rj_pa
         return err;
     map = part == RJ_PART_SET ? &site->key->u.ext->set : &site->key->u.ext->hash;
     mark_key(b, site->key); /* so that collect finds what stays empty */
-    err = rj_bkey_make_map(map);
+    err = rj_bkey_make_map(map, &b->naming);
     if (err != RJ_OK)
         return err;
     site->map = *map;
-    before = site->map->map.count;
+    before = rj_dotmap_count(site->map);
     err = rj_dotmap_get(site->map, name, cap, &site->item);
-    if (err == RJ_OK && site->map->map.count > before)
+    if (err == RJ_OK && rj_dotmap_count(site->map) > before)
         mark_item(site);
     return err;
 }

@@ -16,10 +16,10 @@ static void add_key(const struct rj_bucket *b, struct rj_bkey *k, const struct p
                     struct rj_sum *sum)
 {
     struct rj_site site = {.key = k};
-    bool started = false;
+    struct rj_walk walk = {0};
     const struct rj_dotted *d;
 
-    while (rj_walk_next(&site, &started)) {
+    while (rj_walk_next(&site, &walk)) {
         for (d = *rj_site_list(&site); d != NULL; d = d->next) {
             bool is_due = d->deadline != 0 && d->deadline < pick->cutoff_ms;
             struct rj_sum hash;

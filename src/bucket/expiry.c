@@ -85,7 +85,8 @@ static enum rj_err drop_key(struct rj_bucket *b, struct rj_bkey *k, struct drop 
 {
     struct rj_due_link *link = rj_bkey_due(k);
     struct rj_site site = {.key = k};
-    bool started = false, was_live = k->live;
+    struct rj_walk walk = {0};
+    bool was_live = k->live;
     enum rj_err err;
 
     assert(link != NULL); /* that is how it was found */
@@ -96,7 +97,7 @@ static enum rj_err drop_key(struct rj_bucket *b, struct rj_bkey *k, struct drop 
         if (err != RJ_OK)
             return err;
     }
-    while (rj_walk_next(&site, &started))
+    while (rj_walk_next(&site, &walk))
         drop_site(b, &site, drop);
     if (b->watch != NULL && was_live && !k->live)
         rj_watch_key(b, k, RJ_CHANGE_EXPIRED);

@@ -26,10 +26,10 @@ static bool lacks(const struct rj_vv *have, const struct rj_dotted *d)
 static bool is_wanted(struct rj_bkey *k, const struct rj_vv *have)
 {
     struct rj_site site = {.key = k};
-    bool started = false;
+    struct rj_walk walk = {0};
     const struct rj_dotted *d;
 
-    while (rj_walk_next(&site, &started)) {
+    while (rj_walk_next(&site, &walk)) {
         for (d = *rj_site_list(&site); d != NULL; d = d->next) {
             if (lacks(have, d))
                 return true;
@@ -38,24 +38,35 @@ static bool is_wanted(struct rj_bkey *k, const struct rj_vv *have)
     return false;
 }
 
-static enum rj_err put_map(struct rj_buf *out, const struct rj_dotmap *map,
-                           struct rj_dotcode_names *names)
+static size_t count_items(const struct rj_dotmap *map)
 {
-    struct rj_item *item = map != NULL ? rj_dotmap_first(map) : NULL;
-    enum rj_err err = RJ_OK;
+    struct rj_slot_walk w = rj_dotmap_items(map);
+    const struct rj_item *item;
     size_t n = 0;
 
-    for (; item != NULL; item = rj_item_next(item))
+    while ((item = rj_item_next(&w)) != NULL)
         n += item->first != NULL ? 1 : 0;
+    return n;
+}
+
+static enum rj_err put_map(struct rj_buf *out, struct rj_dotmap *map,
+                           struct rj_dotcode_names *names)
+{
+    size_t n = map != NULL ? count_items(map) : 0;
+    struct rj_item *item;
+    enum rj_err err;
+
     rj_cbor_put_array(out, 2 * n);
     if (n == 0)
         return RJ_OK;
-    for (item = rj_dotmap_first(map); err == RJ_OK && item != NULL;
-         item = rj_item_next(item)) {
-        if (item->first == NULL)
-            continue;
-        rj_cbor_put_bytes(out, rj_item_name(item));
-        err = rj_dotcode_put(out, item->first, names);
+    err = rj_dotmap_first(map, &item);
+    while (err == RJ_OK && item != NULL) {
+        if (item->first != NULL) {
+            rj_cbor_put_bytes(out, rj_item_name(item));
+            err = rj_dotcode_put(out, item->first, names);
+        }
+        if (err == RJ_OK)
+            err = rj_dotmap_after(map, rj_item_name(item), &item);
     }
     return err;
 }

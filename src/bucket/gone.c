@@ -55,9 +55,9 @@ bool rj_gone_stops(const struct rj_bucket *b, const struct rj_bop *op, uint64_t 
 void rj_gone_empty(struct rj_bucket *b, struct rj_bkey *k)
 {
     struct rj_site site = {.key = k};
-    bool started = false;
+    struct rj_walk walk = {0};
 
-    while (rj_walk_next(&site, &started)) {
+    while (rj_walk_next(&site, &walk)) {
         struct rj_dotted *d = *rj_site_list(&site);
         bool changed = false;
 

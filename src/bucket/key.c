@@ -102,20 +102,20 @@ enum rj_err rj_bkey_extend(struct rj_bkey *k)
     return RJ_OK;
 }
 
-enum rj_err rj_bkey_make_map(struct rj_dotmap **map)
+enum rj_err rj_bkey_make_map(struct rj_dotmap **map, const struct rj_naming *naming)
 {
     if (*map != NULL)
         return RJ_OK;
     *map = rj_alloc_array(1, sizeof(**map));
     if (*map == NULL)
         return RJ_ENOMEM;
-    rj_dotmap_init(*map);
+    rj_dotmap_init(*map, naming);
     return RJ_OK;
 }
 
 static void tidy_map(struct rj_dotmap **map)
 {
-    if (*map != NULL && (*map)->map.count == 0) {
+    if (*map != NULL && rj_dotmap_count(*map) == 0) {
         rj_dotmap_done(*map);
         free(*map);
         *map = NULL;
@@ -162,6 +162,7 @@ bool rj_bkey_is_live(const struct rj_bkey *k)
 {
     const struct rj_dotmap *set = rj_bkey_set(k), *hash = rj_bkey_hash(k);
 
-    return (set != NULL && set->live > 0) || (hash != NULL && hash->live > 0) ||
+    return (set != NULL && rj_dotmap_is_live(set)) ||
+           (hash != NULL && rj_dotmap_is_live(hash)) ||
            rj_dotfun_is_live(rj_bkey_first(k));
 }

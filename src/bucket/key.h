@@ -85,7 +85,8 @@ struct rj_version *rj_bkey_home(struct rj_bkey *k);
 /* Gives the key its extension. RJ_ENOMEM. */
 RJ_NODISCARD enum rj_err rj_bkey_extend(struct rj_bkey *k);
 /* Gives it a set or a hash (*map = &k->u.ext->set ...). RJ_ENOMEM. */
-RJ_NODISCARD enum rj_err rj_bkey_make_map(struct rj_dotmap **map);
+RJ_NODISCARD enum rj_err rj_bkey_make_map(struct rj_dotmap **map,
+                                          const struct rj_naming *naming);
 /* Frees maps and an extension that hold nothing. */
 void rj_bkey_tidy(struct rj_bkey *k, struct rj_due *due);
 /* Holds nothing at all, not even an empty item. */

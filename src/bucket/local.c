@@ -312,11 +312,12 @@ static enum rj_err rewrite_map(struct rj_bucket *b, struct rj_bkey *k, enum rj_p
     struct rj_dotmap *map = part == RJ_PART_SET ? rj_bkey_set(k) : rj_bkey_hash(k);
     struct rj_call call = {.key = rj_bkey_name(k), .position = k->position, .part = part};
     enum rj_err err = rj_steps_begin(b, rj_dotmap_shown(map, b->now_ms));
-    struct rj_item *item;
+    struct rj_slot_walk w = rj_dotmap_items(map);
+    const struct rj_item *item;
 
     if (err != RJ_OK)
         return err;
-    for (item = rj_dotmap_first(map); item != NULL; item = rj_item_next(item)) {
+    while ((item = rj_item_next(&w)) != NULL) {
         if (!rj_dotfun_is_shown(item->first, b->now_ms))
             continue;
         b->steps[call.n].deadline = deadline;

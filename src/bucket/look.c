@@ -317,6 +317,7 @@ enum rj_err rj_bucket_next(struct rj_bucket *b, struct rj_bytes key,
     struct rj_dotmap *map;
     struct rj_item *item;
     struct rj_look look;
+    enum rj_err err;
     bool is_hash;
 
     rj_look_key(b, k, &look);
@@ -326,11 +327,12 @@ enum rj_err rj_bucket_next(struct rj_bucket *b, struct rj_bytes key,
         return RJ_ETYPE;
     is_hash = look.shape == RJ_SHAPE_HASH;
     map = is_hash ? rj_bkey_hash(k) : rj_bkey_set(k);
-    item = after != NULL ? rj_dotmap_after(map, *after) : rj_dotmap_first(map);
-    while (item != NULL && !rj_dotfun_is_shown(item->first, b->now_ms))
-        item = rj_item_next(item);
-    if (item == NULL)
-        return RJ_ENOENT;
+    err = after != NULL ? rj_dotmap_after(map, *after, &item)
+                        : rj_dotmap_first(map, &item);
+    while (err == RJ_OK && item != NULL && !rj_dotfun_is_shown(item->first, b->now_ms))
+        err = rj_dotmap_after(map, rj_item_name(item), &item);
+    if (err != RJ_OK || item == NULL)
+        return err != RJ_OK ? err : RJ_ENOENT;
     ret->value = (struct rj_bytes){0};
     ret->field = rj_item_name(item);
     if (!is_hash)

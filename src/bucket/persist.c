@@ -185,6 +185,7 @@ static void settle_map(struct rj_dotmap *map)
         if (item->first == NULL)
             rj_dotmap_remove(map, item);
     }
+    rj_dotmap_settle(map);
 }
 
 /* What changed is in the store now: forgets that it changed, frees what is gone. */

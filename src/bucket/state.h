@@ -64,6 +64,7 @@ struct rj_bucket {
     struct rj_table table;
     struct rj_due due;
     struct rj_hash_key position_key, sum_key;
+    struct rj_naming naming; /* of elements and fields */
     struct rj_sum forever[RJ_BUCKET_SLOTS]; /* of live writes without a deadline */
     struct rj_sum timed[RJ_BUCKET_SLOTS];   /* with one */
     uint64_t n_live;                        /* keys with a live write */
@@ -148,9 +149,15 @@ struct rj_sum rj_change_hash(const struct rj_bucket *b, const struct rj_dotted *
 
 /* ---- walk.c */
 
+struct rj_walk {
+    bool started;
+    struct rj_slot_walk items;
+};
+
 /* Walks all places of a key, the empty ones too: site->item NULL first, then elements,
- * then fields. Begin with {.key = k}; false at the end. */
-bool rj_walk_next(struct rj_site *site, bool *started);
+ * then fields, both in some order, while none comes. Begin with {.key = k} and a zeroed
+ * walk; false at the end. */
+bool rj_walk_next(struct rj_site *site, struct rj_walk *w);
 /* Adds to whole what there is to overwrite in the key, but for one part, and the gones
  * that its writer has seen. RJ_ENOMEM, RJ_ELIMIT. */
 RJ_NODISCARD enum rj_err rj_walk_whole(struct rj_bkey *k, enum rj_part except,

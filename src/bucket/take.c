@@ -250,30 +250,21 @@ static void tell(const struct taking *t, const struct rj_bkey *k)
     t->b->watch_hit = false;
 }
 
-/* Joins items of this side that the other does not have, up to the one named `before`
- * (NULL: all the rest). Returns the first item that is not before it. */
-static struct rj_item *join_missing(const struct taking *t, struct rj_site *site,
-                                    struct rj_item *item, const struct rj_bytes *before)
+/* Items that were sent lose their mark; with `full` the others are joined with nothing. */
+static void join_unsent_items(const struct taking *t, struct rj_bkey *k,
+                              struct rj_dotmap *map, bool full)
 {
-    while (item != NULL &&
-           (before == NULL || rj_bytes_compare(rj_item_name(item), *before) < 0)) {
-        struct rj_item *next = rj_item_next(item);
+    struct rj_site site = {.key = k, .map = map};
+    struct rj_slot_walk w;
 
-        site->item = item;
-        (void)!join_place(t, site, NULL); /* only removes */
-        item = next;
+    if (map == NULL)
+        return;
+    for (w = rj_dotmap_items(map); (site.item = rj_item_next(&w)) != NULL;) {
+        if (site.item->mark)
+            site.item->mark = false;
+        else if (full)
+            (void)!join_place(t, &site, NULL); /* only removes */
     }
-    return item;
-}
-
-/* A set or a hash of this side, and its first item. */
-static struct rj_site map_of(struct rj_bkey *k, enum rj_part part, struct rj_item **ret)
-{
-    struct rj_site site = {.key = k,
-                           .map = part == RJ_PART_SET ? rj_bkey_set(k) : rj_bkey_hash(k)};
-
-    *ret = site.map != NULL ? rj_dotmap_first(site.map) : NULL;
-    return site;
 }
 
 /* Joins a set or a hash. */
@@ -281,23 +272,20 @@ static enum rj_err join_map(const struct taking *t, struct rj_bkey *k, enum rj_p
                             struct rj_reader *r)
 {
     size_t n = rj_cbor_get_array(r) / 2, i;
-    struct rj_item *mine;
-    struct rj_site site = map_of(k, part, &mine);
+    struct rj_site site = {.key = k};
     enum rj_err err = RJ_OK;
 
     for (i = 0; err == RJ_OK && i < n; i++) {
         struct rj_bytes name = rj_cbor_get_bytes(r);
 
-        mine = join_missing(t, &site, mine, &name);
         err = rj_change_item(t->b, &site, part, name, rj_dotcode_peek(*r, t->names));
         if (err != RJ_OK)
             break;
-        if (mine == site.item)
-            mine = rj_item_next(mine);
+        site.item->mark = true;
         err = join_place(t, &site, r);
     }
-    if (err == RJ_OK)
-        (void)join_missing(t, &site, mine, NULL);
+    site.map = part == RJ_PART_SET ? rj_bkey_set(k) : rj_bkey_hash(k);
+    join_unsent_items(t, k, site.map, err == RJ_OK);
     return err;
 }
 
@@ -351,15 +339,6 @@ static enum rj_err join_key(struct taking *t, struct rj_reader *r)
     return err;
 }
 
-/* Joins a set or a hash with nothing. */
-static void join_no_map(const struct taking *t, struct rj_bkey *k, enum rj_part part)
-{
-    struct rj_item *mine;
-    struct rj_site site = map_of(k, part, &mine);
-
-    (void)join_missing(t, &site, mine, NULL);
-}
-
 /* Keys of the range that were sent lose their mark; with `full` the others are joined
  * with nothing. */
 static void join_unsent(const struct taking *t, const struct rj_range *range, bool full)
@@ -374,8 +353,8 @@ static void join_unsent(const struct taking *t, const struct rj_range *range, bo
             k->mark = false;
         } else if (full) {
             (void)!join_place(t, &site, NULL);
-            join_no_map(t, k, RJ_PART_SET);
-            join_no_map(t, k, RJ_PART_HASH);
+            join_unsent_items(t, k, rj_bkey_set(k), true);
+            join_unsent_items(t, k, rj_bkey_hash(k), true);
             tell(t, k);
         }
     }

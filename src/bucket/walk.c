@@ -4,25 +4,36 @@
  * the key did not show cannot come back later. */
 #include "bucket/state.h"
 
-bool rj_walk_next(struct rj_site *site, bool *started)
+#include <stdlib.h>
+
+/* Goes on with a map that may be there. */
+static bool enter(struct rj_site *site, struct rj_walk *w, struct rj_dotmap *map)
 {
-    if (!*started) {
-        *started = true;
+    site->map = map;
+    if (map == NULL)
+        return false;
+    w->items = rj_dotmap_items(map);
+    site->item = rj_item_next(&w->items);
+    return site->item != NULL;
+}
+
+bool rj_walk_next(struct rj_site *site, struct rj_walk *w)
+{
+    if (!w->started) {
+        w->started = true;
         site->map = NULL;
         site->item = NULL;
         return true;
     }
-    if (site->item == NULL) {
-        site->map = rj_bkey_set(site->key);
-        site->item = site->map != NULL ? rj_dotmap_first(site->map) : NULL;
-    } else {
-        site->item = rj_item_next(site->item);
+    if (site->item != NULL) {
+        site->item = rj_item_next(&w->items);
+        if (site->item != NULL)
+            return true;
+    } else if (enter(site, w, rj_bkey_set(site->key))) {
+        return true;
     }
-    if (site->item == NULL && site->map != rj_bkey_hash(site->key)) {
-        site->map = rj_bkey_hash(site->key);
-        site->item = site->map != NULL ? rj_dotmap_first(site->map) : NULL;
-    }
-    return site->item != NULL;
+    return (site->map == NULL || site->map != rj_bkey_hash(site->key)) &&
+           enter(site, w, rj_bkey_hash(site->key));
 }
 
 enum rj_err rj_walk_versions(const struct rj_dotted *first, struct rj_seen *seen)
@@ -72,11 +83,11 @@ enum rj_err rj_walk_runs(const struct rj_dotted *first, struct rj_resets *resets
 
 static enum rj_err walk_set(const struct rj_dotmap *set, struct rj_seen *seen)
 {
+    struct rj_slot_walk w = rj_dotmap_items(set);
+    const struct rj_item *item;
     enum rj_err err = RJ_OK;
-    struct rj_item *item;
 
-    for (item = rj_dotmap_first(set); err == RJ_OK && item != NULL;
-         item = rj_item_next(item))
+    while (err == RJ_OK && (item = rj_item_next(&w)) != NULL)
         err = rj_walk_versions(item->first, seen);
     return err;
 }
@@ -98,14 +109,23 @@ static enum rj_err walk_field(const struct rj_item *item, struct rj_whole *whole
     return err;
 }
 
+static int by_name(const void *a, const void *b)
+{
+    const struct rj_field_resets *x = a, *y = b;
+
+    return rj_bytes_compare(x->name, y->name);
+}
+
 static enum rj_err walk_hash(const struct rj_dotmap *hash, struct rj_whole *whole)
 {
+    struct rj_slot_walk w = rj_dotmap_items(hash);
+    const struct rj_item *item;
     enum rj_err err = RJ_OK;
-    struct rj_item *item;
 
-    for (item = rj_dotmap_first(hash); err == RJ_OK && item != NULL;
-         item = rj_item_next(item))
+    while (err == RJ_OK && (item = rj_item_next(&w)) != NULL)
         err = walk_field(item, whole);
+    if (whole->n_names > 1) /* an operation names them in order */
+        qsort(whole->names, whole->n_names, sizeof(*whole->names), by_name);
     return err;
 }
 

@@ -1,28 +1,97 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Dot maps with what must not cost a walk kept beside them: how much is live, the
+/* Dot maps with what must not cost a walk kept beside the items: how much is live, the
  * greatest deadline, the greatest rank. The greatest values are forgotten when their
- * holder goes and found again by a walk when next asked for. Almeida, Shoker, Baquero
- * 2018, "Delta state replicated data types", sections 5 and 6. */
+ * holder goes and found again by a walk when next asked for. While items are few a walk
+ * costs nothing, and nothing is kept. Almeida, Shoker, Baquero 2018, "Delta state
+ * replicated data types", sections 5 and 6. */
 #include "crdt/dotmap.h"
 
 #include "base/alloc.h"
-#include "base/hash.h"
 #include "crdt/counter.h"
 
-enum { RECENT_MIN = 128 };
+#include <assert.h>
 
-static struct rj_bytes key_of(const struct rj_map_node *node)
+enum { ALIGN = _Alignof(struct rj_version) };
+
+static const struct rj_bytes none = {0};
+
+/* ---- items */
+
+static struct rj_bytes name_of(const void *item)
 {
-    return rj_item_name(RJ_MAP_ENTRY_CONST(node, struct rj_item, node));
+    return rj_item_name(item);
 }
 
-void rj_dotmap_init(struct rj_dotmap *m)
+struct rj_naming rj_dotmap_naming(const struct rj_hash_key *key)
 {
-    *m = (struct rj_dotmap){.first_deadline = UINT64_MAX, .top_known = true};
-    rj_map_init(&m->map, key_of);
+    return (struct rj_naming){.name = name_of, .key = key};
 }
 
-static void free_item(struct rj_item *item)
+static size_t aligned(size_t size)
+{
+    return (size + ALIGN - 1) / ALIGN * ALIGN;
+}
+
+/* Where the home of an item with a name of len bytes begins. */
+static size_t home_offset(size_t len)
+{
+    return aligned(offsetof(struct rj_item, name) + len);
+}
+
+static size_t size_of(size_t len, bool home, size_t cap)
+{
+    return home_offset(len) + (home ? aligned(sizeof(struct rj_version) + cap) : 0);
+}
+
+static struct rj_item *item_at(const struct rj_dotmap *m, uint32_t ref)
+{
+    return rj_slab_at(&m->slab, ref);
+}
+
+static uint32_t new_item(struct rj_dotmap *m, struct rj_bytes name, size_t cap)
+{
+    bool home = cap <= RJ_HOME_MAX;
+    uint32_t ref = rj_slab_new(&m->slab, size_of(name.len, home, cap));
+    struct rj_item *item;
+    struct rj_version *v;
+
+    assert(name.len <= RJ_ITEM_NAME_MAX);
+    if (ref == 0)
+        return 0;
+    item = item_at(m, ref);
+    *item = (struct rj_item){.len = (uint32_t)name.len & RJ_ITEM_NAME_MAX, .home = home};
+    if (name.len > 0)
+        memcpy(item->name, name.ptr, name.len);
+    if (home) {
+        v = rj_item_home(item);
+        v->d = (struct rj_dotted){.sort = RJ_DOTTED_VERSION, .home = true};
+        v->len = 0;
+        v->cap = (uint32_t)cap;
+    }
+    return ref;
+}
+
+struct rj_version *rj_item_home(struct rj_item *item)
+{
+    if (!item->home)
+        return NULL;
+    return (struct rj_version *)(void *)((char *)item + home_offset(item->len));
+}
+
+static size_t item_size(struct rj_item *item)
+{
+    return size_of(item->len, item->home, item->home ? rj_item_home(item)->cap : 0);
+}
+
+void rj_item_release(struct rj_item *item, struct rj_dotted *d)
+{
+    if (d->home)
+        item->home_used = false;
+    else
+        free(d);
+}
+
+static void free_list(const struct rj_item *item)
 {
     struct rj_dotted *d = item->first;
 
@@ -33,180 +102,237 @@ static void free_item(struct rj_item *item)
             free(d);
         d = next;
     }
-    free(item);
+}
+
+/* ---- the whole */
+
+static void init_tables(struct rj_dotmap *m, const struct rj_naming *naming)
+{
+    m->slab = (struct rj_slab){.naming = naming};
+    m->slots = (struct rj_slots){.slab = &m->slab};
+}
+
+void rj_dotmap_init(struct rj_dotmap *m, const struct rj_naming *naming)
+{
+    *m = (struct rj_dotmap){0};
+    init_tables(m, naming);
+}
+
+static void drop_order(struct rj_dotmap *m)
+{
+    if (m->order != NULL)
+        rj_order_done(m->order);
+    free(m->order);
+    m->order = NULL;
 }
 
 void rj_dotmap_done(struct rj_dotmap *m)
 {
-    struct rj_map_node *node;
+    const struct rj_item *item;
+    struct rj_slot_walk w;
 
     if (m == NULL)
         return;
-    while ((node = rj_map_take_any(&m->map)) != NULL)
-        free_item(rj_item_of(node));
-    free(m->recent);
-    rj_dotmap_init(m);
+    for (w = rj_dotmap_items(m); (item = rj_item_next(&w)) != NULL;)
+        free_list(item);
+    drop_order(m);
+    rj_slots_done(&m->slots);
+    rj_slab_done(&m->slab);
+    free(m->tally);
+    rj_dotmap_init(m, m->slab.naming);
 }
 
-/* ---- finding by name
- * A search in a large tree is a dozen reads from all over memory. So where a name was
- * found last is kept in a pair of places that its hash picks; what is found neither there
- * nor in the tree is not there. Without memory for places, the tree alone will do. */
-
-static struct rj_item **recent_pair(const struct rj_dotmap *m, struct rj_bytes name)
+/* Where the items lie now, the lists of the former ones lead to former homes. */
+static void move_homes(const struct rj_slots *former)
 {
-    return &m->recent[rj_hash_checksum(name) & (m->n_recent - 2)];
-}
+    struct rj_slot_walk w = {.slots = former};
+    struct rj_item *item;
 
-static void remember(struct rj_dotmap *m, struct rj_item *item)
-{
-    struct rj_item **pair;
+    while ((item = rj_item_next(&w)) != NULL) {
+        struct rj_item *moved = item->dirty_next;
+        struct rj_dotted **at = &moved->first, *home;
 
-    if (m->n_recent == 0)
-        return;
-    pair = recent_pair(m, rj_item_name(item));
-    pair[1] = pair[0];
-    pair[0] = item;
-}
-
-static void forget(struct rj_dotmap *m, const struct rj_item *item)
-{
-    struct rj_item **pair;
-    int i;
-
-    if (m->n_recent == 0)
-        return;
-    pair = recent_pair(m, rj_item_name(item));
-    for (i = 0; i < 2; i++) {
-        if (pair[i] == item)
-            pair[i] = NULL;
+        if (!item->home_used)
+            continue;
+        home = &rj_item_home(item)->d;
+        while (*at != home)
+            at = &(*at)->next;
+        *at = &rj_item_home(moved)->d;
     }
 }
 
-/* Keeps a place or two for each item of a map that is large enough. */
-static void grow_recent(struct rj_dotmap *m)
+void rj_dotmap_settle(struct rj_dotmap *m)
 {
-    size_t n = m->n_recent != 0 ? 2 * m->n_recent : RECENT_MIN;
-    struct rj_item **recent;
+    struct rj_slot_walk w = rj_dotmap_items(m);
+    struct rj_dotmap fresh = {0};
+    struct rj_item *item;
+    bool moved = true;
 
-    if (m->map.count < n / 2)
+    if (!rj_slab_is_wasteful(&m->slab))
         return;
-    recent = rj_alloc_zero(n, sizeof(struct rj_item *));
-    if (recent == NULL)
-        return;
-    free(m->recent);
-    m->recent = recent;
-    m->n_recent = n;
+    init_tables(&fresh, m->slab.naming);
+    while (moved && (item = rj_item_next(&w)) != NULL) {
+        size_t size = item_size(item);
+        uint32_t ref = rj_slab_new(&fresh.slab, size);
+
+        moved = ref != 0 &&
+                rj_slots_put(&fresh.slots,
+                             rj_slots_hash(&fresh.slots, none, rj_item_name(item)), ref);
+        if (!moved)
+            break;
+        memcpy(item_at(&fresh, ref), item, size);
+        item->dirty_next = item_at(&fresh, ref);
+    }
+    if (moved) {
+        drop_order(m);
+        move_homes(&m->slots);
+    }
+    rj_slots_done(moved ? &m->slots : &fresh.slots);
+    rj_slab_done(moved ? &m->slab : &fresh.slab);
+    if (!moved)
+        return; /* another time */
+    m->slab = fresh.slab;
+    m->slots = fresh.slots;
+    m->slots.slab = &m->slab;
 }
+
+/* ---- by name */
 
 struct rj_item *rj_dotmap_find(struct rj_dotmap *m, struct rj_bytes name)
 {
-    struct rj_map_node *node;
-    struct rj_item **pair;
-    int i;
+    const uint32_t *slot =
+        rj_slots_find(&m->slots, rj_slots_hash(&m->slots, none, name), none, name);
 
-    if (m->n_recent != 0) {
-        pair = recent_pair(m, name);
-        for (i = 0; i < 2; i++) {
-            if (pair[i] != NULL && rj_bytes_equal(rj_item_name(pair[i]), name))
-                return pair[i];
-        }
-    }
-    node = rj_map_find(&m->map, name);
-    if (node == NULL)
-        return NULL;
-    remember(m, rj_item_of(node));
-    return rj_item_of(node);
+    return slot != NULL ? item_at(m, *slot) : NULL;
 }
 
-/* Where the home of an item with a name of len bytes begins. */
-static size_t home_offset(size_t len)
+static enum rj_err make_tally(struct rj_dotmap *m);
+
+/* Puts in what is not there. */
+static enum rj_err put_item(struct rj_dotmap *m, uint32_t ref)
 {
-    size_t align = _Alignof(struct rj_version);
+    struct rj_item *item = item_at(m, ref);
+    uint64_t hash = rj_slots_hash(&m->slots, none, rj_item_name(item));
 
-    return (sizeof(struct rj_item) + len + align - 1) / align * align;
-}
-
-static struct rj_item *new_item(struct rj_bytes name, size_t cap)
-{
-    bool home = cap <= RJ_HOME_MAX;
-    size_t offset = home_offset(name.len);
-    struct rj_item *item;
-    struct rj_version *v;
-
-    item = rj_alloc_array(offset + (home ? sizeof(*v) + cap : 0), 1);
-    if (item == NULL)
-        return NULL;
-    *item = (struct rj_item){.len = (uint32_t)name.len, .home = home};
-    if (name.len > 0)
-        memcpy(item + 1, name.ptr, name.len);
-    if (home) {
-        v = rj_item_home(item);
-        v->d = (struct rj_dotted){.sort = RJ_DOTTED_VERSION, .home = true};
-        v->len = 0;
-        v->cap = (uint32_t)cap;
-    }
-    return item;
+    if (m->slots.count == RJ_SLOTS_FEW && make_tally(m) != RJ_OK)
+        return RJ_ENOMEM;
+    if (!rj_slots_put(&m->slots, hash, ref))
+        return RJ_ENOMEM;
+    if (m->order != NULL && (rj_order_rests(m->order, m->slots.count) ||
+                             !rj_order_put(m->order, ref)))
+        drop_order(m);
+    return RJ_OK;
 }
 
 enum rj_err rj_dotmap_get(struct rj_dotmap *m, struct rj_bytes name, size_t cap,
                           struct rj_item **ret_item)
 {
     struct rj_item *item = rj_dotmap_find(m, name);
+    uint32_t ref;
 
     if (item == NULL) {
-        item = new_item(name, cap);
-        if (item == NULL)
+        ref = new_item(m, name, cap);
+        if (ref == 0)
             return RJ_ENOMEM;
-        (void)!rj_map_insert(&m->map, &item->node);
-        grow_recent(m);
-        remember(m, item);
+        item = item_at(m, ref);
+        if (put_item(m, ref) != RJ_OK) {
+            rj_slab_free(&m->slab, ref, item_size(item));
+            return RJ_ENOMEM;
+        }
     }
     *ret_item = item;
     return RJ_OK;
 }
 
-struct rj_item *rj_dotmap_first(const struct rj_dotmap *m)
-{
-    struct rj_map_node *node = rj_map_first(&m->map);
-
-    return node != NULL ? rj_item_of(node) : NULL;
-}
-
-struct rj_item *rj_dotmap_after(const struct rj_dotmap *m, struct rj_bytes name)
-{
-    struct rj_map_node *node = rj_map_upper_bound(&m->map, name);
-
-    return node != NULL ? rj_item_of(node) : NULL;
-}
-
-struct rj_item *rj_item_next(const struct rj_item *item)
-{
-    struct rj_map_node *node = rj_map_next(&item->node);
-
-    return node != NULL ? rj_item_of(node) : NULL;
-}
-
 void rj_dotmap_remove(struct rj_dotmap *m, struct rj_item *item)
 {
-    forget(m, item);
-    rj_map_remove(&m->map, &item->node);
-    free_item(item);
+    uint64_t hash = rj_slots_hash(&m->slots, none, rj_item_name(item));
+    const uint32_t *slot = rj_slots_find(&m->slots, hash, none, rj_item_name(item));
+    uint32_t ref = *slot;
+
+    if (m->order != NULL && rj_order_rests(m->order, m->slots.count))
+        drop_order(m);
+    else if (m->order != NULL)
+        rj_order_change(m->order, item, 0);
+    rj_slots_remove(&m->slots, hash, slot);
+    free_list(item);
+    rj_slab_free(&m->slab, ref, item_size(item));
 }
 
-struct rj_version *rj_item_home(struct rj_item *item)
+/* ---- walks */
+
+struct rj_slot_walk rj_dotmap_items(const struct rj_dotmap *m)
 {
-    if (!item->home)
-        return NULL;
-    return (struct rj_version *)(void *)((char *)item + home_offset(item->len));
+    return (struct rj_slot_walk){.slots = &m->slots};
 }
 
-void rj_item_release(struct rj_item *item, struct rj_dotted *d)
+struct rj_item *rj_item_next(struct rj_slot_walk *w)
 {
-    if (d->home)
-        item->home_used = false;
-    else
-        free(d);
+    uint32_t ref = rj_slots_next(w);
+
+    return ref != 0 ? rj_slab_at(w->slots->slab, ref) : NULL;
+}
+
+static bool make_order(struct rj_dotmap *m)
+{
+    if (m->order == NULL) {
+        m->order = rj_alloc_array(1, sizeof(*m->order));
+        if (m->order == NULL)
+            return false;
+        *m->order = (struct rj_order){.slab = &m->slab};
+    }
+    if (rj_order_make(m->order, &m->slots))
+        return true;
+    drop_order(m);
+    return false;
+}
+
+/* The first of few items behind name (NULL: of all). */
+static struct rj_item *least_after(const struct rj_dotmap *m, const struct rj_bytes *name)
+{
+    struct rj_slot_walk w = rj_dotmap_items(m);
+    struct rj_item *item, *least = NULL;
+
+    while ((item = rj_item_next(&w)) != NULL) {
+        if ((name == NULL || rj_bytes_compare(rj_item_name(item), *name) > 0) &&
+            (least == NULL ||
+             rj_bytes_compare(rj_item_name(item), rj_item_name(least)) < 0))
+            least = item;
+    }
+    return least;
+}
+
+enum rj_err rj_dotmap_first(struct rj_dotmap *m, struct rj_item **ret_item)
+{
+    uint32_t ref;
+
+    if (m->slots.dir == NULL) {
+        *ret_item = least_after(m, NULL);
+        return RJ_OK;
+    }
+    if (!make_order(m))
+        return RJ_ENOMEM;
+    ref = rj_order_from(m->order, none);
+    *ret_item = ref != 0 ? item_at(m, ref) : NULL;
+    return RJ_OK;
+}
+
+enum rj_err rj_dotmap_after(struct rj_dotmap *m, struct rj_bytes name,
+                            struct rj_item **ret_item)
+{
+    const struct rj_item *item;
+    uint32_t ref;
+
+    if (m->slots.dir == NULL) {
+        *ret_item = least_after(m, &name);
+        return RJ_OK;
+    }
+    if (!make_order(m))
+        return RJ_ENOMEM;
+    item = rj_dotmap_find(m, name); /* where the last call ended, most of the time */
+    ref = item != NULL ? rj_order_next(m->order, item) : rj_order_from(m->order, name);
+    *ret_item = ref != 0 ? item_at(m, ref) : NULL;
+    return RJ_OK;
 }
 
 /* ---- what is kept up to date */
@@ -225,154 +351,221 @@ static struct rj_rank rank_of(const struct rj_dotted *d, const struct rj_origins
 /* Nothing in the map ranks above top, even while it is not known what has its rank: so
  * what ranks as high is the greatest. A field that is written again and again costs no
  * walk. */
-static void raise_top(struct rj_dotmap *m, const struct rj_dotted *d,
+static void raise_top(struct rj_tally *t, const struct rj_dotted *d,
                       const struct rj_origins *origins)
 {
     struct rj_rank rank = rank_of(d, origins);
 
-    if (rj_rank_compare(origins, &m->top, &rank) <= 0) {
-        m->top = rank;
-        m->top_deadline = d->deadline;
-        m->top_known = true;
+    if (rj_rank_compare(origins, &t->top, &rank) <= 0) {
+        t->top = rank;
+        t->top_deadline = d->deadline;
+        t->top_known = true;
     }
 }
 
-static void count_deadline(struct rj_dotmap *m, uint64_t deadline)
+static void count_deadline(struct rj_tally *t, uint64_t deadline)
 {
-    m->timed++;
-    if (deadline < m->first_deadline)
-        m->first_deadline = deadline;
-    if (m->timed == 1 || (m->n_last > 0 && deadline > m->last_deadline)) {
-        m->last_deadline = deadline;
-        m->n_last = 1;
-    } else if (m->n_last > 0 && deadline == m->last_deadline) {
-        m->n_last++;
+    t->timed++;
+    if (deadline < t->first_deadline)
+        t->first_deadline = deadline;
+    if (t->timed == 1 || (t->n_last > 0 && deadline > t->last_deadline)) {
+        t->last_deadline = deadline;
+        t->n_last = 1;
+    } else if (t->n_last > 0 && deadline == t->last_deadline) {
+        t->n_last++;
     }
+}
+
+static bool is_record(const struct rj_dotted *d)
+{
+    return d->sort == RJ_DOTTED_RUN && rj_run_is_dead(rj_run_of_const(d));
+}
+
+/* Counts d, but for its rank. */
+static void count(struct rj_tally *t, const struct rj_dotted *d)
+{
+    if (is_record(d))
+        t->records++;
+    else if (rj_dotted_stands(d) && d->deadline == 0)
+        t->forever++;
+    else if (rj_dotted_stands(d))
+        count_deadline(t, d->deadline);
+}
+
+/* Counts all that is in the map; which rank is the greatest is not known. */
+static void count_all(const struct rj_dotmap *m, struct rj_tally *ret)
+{
+    struct rj_slot_walk w = rj_dotmap_items(m);
+    const struct rj_item *item;
+    const struct rj_dotted *d;
+
+    *ret = (struct rj_tally){.first_deadline = UINT64_MAX,
+                             .top = {.stamp = UINT64_MAX, .dot.seq = UINT64_MAX}};
+    while ((item = rj_item_next(&w)) != NULL) {
+        ret->live += item->live;
+        for (d = item->first; d != NULL; d = d->next)
+            count(ret, d);
+    }
+}
+
+static enum rj_err make_tally(struct rj_dotmap *m)
+{
+    if (m->tally != NULL)
+        return RJ_OK;
+    m->tally = rj_alloc_array(1, sizeof(*m->tally));
+    if (m->tally == NULL)
+        return RJ_ENOMEM;
+    count_all(m, m->tally);
+    return RJ_OK;
 }
 
 void rj_dotmap_count_in(struct rj_dotmap *m, const struct rj_dotted *d,
                         const struct rj_origins *origins)
 {
-    if (d->sort == RJ_DOTTED_RUN && rj_run_is_dead(rj_run_of_const(d))) {
-        m->records++;
+    if (m->tally == NULL)
         return;
-    }
-    raise_top(m, d, origins);
-    if (!rj_dotted_stands(d))
-        return;
-    if (d->deadline == 0)
-        m->forever++;
-    else
-        count_deadline(m, d->deadline);
+    count(m->tally, d);
+    if (!is_record(d))
+        raise_top(m->tally, d, origins);
 }
 
 void rj_dotmap_count_out(struct rj_dotmap *m, const struct rj_dotted *d)
 {
-    if (d->sort == RJ_DOTTED_RUN && rj_run_is_dead(rj_run_of_const(d))) {
-        m->records--;
+    struct rj_tally *t = m->tally;
+
+    if (t == NULL)
+        return;
+    if (is_record(d)) {
+        t->records--;
         return;
     }
-    if (rj_dot_is(m->top.dot, rj_dotted_dot(d)) ||
+    if (rj_dot_is(t->top.dot, rj_dotted_dot(d)) ||
         (d->sort == RJ_DOTTED_RUN &&
-         rj_dot_is(m->top.dot, rj_run_of_const(d)->setter.dot)))
-        m->top_known = false;
+         rj_dot_is(t->top.dot, rj_run_of_const(d)->setter.dot)))
+        t->top_known = false;
     if (!rj_dotted_stands(d))
         return;
     if (d->deadline == 0) {
-        m->forever--;
+        t->forever--;
         return;
     }
-    m->timed--;
-    if (m->n_last > 0 && d->deadline == m->last_deadline)
-        m->n_last--;
-    if (m->timed == 0)
-        m->first_deadline = UINT64_MAX;
+    t->timed--;
+    if (t->n_last > 0 && d->deadline == t->last_deadline)
+        t->n_last--;
+    if (t->timed == 0)
+        t->first_deadline = UINT64_MAX;
 }
 
 void rj_dotmap_refresh(struct rj_dotmap *m, struct rj_item *item)
 {
     bool live = rj_dotfun_is_live(item->first);
 
-    if (live && !item->live)
-        m->live++;
-    else if (!live && item->live)
-        m->live--;
+    if (m->tally != NULL && live != item->live)
+        m->tally->live += live ? 1 : UINT64_MAX;
     item->live = live;
 }
 
+/* ---- what is asked of the whole */
+
+bool rj_dotmap_is_live(const struct rj_dotmap *m)
+{
+    struct rj_slot_walk w = rj_dotmap_items(m);
+    const struct rj_item *item = NULL;
+
+    if (m->tally != NULL)
+        return m->tally->live > 0;
+    while ((item = rj_item_next(&w)) != NULL && !item->live)
+        continue;
+    return item != NULL;
+}
+
 /* Finds the least and the greatest deadline again. */
-static void find_deadlines(struct rj_dotmap *m)
+static void find_deadlines(const struct rj_dotmap *m)
 {
-    struct rj_item *item;
-    const struct rj_dotted *d;
+    struct rj_tally *t = m->tally, now;
 
-    m->timed = 0;
-    m->n_last = 0;
-    m->first_deadline = UINT64_MAX;
-    for (item = rj_dotmap_first(m); item != NULL; item = rj_item_next(item)) {
-        for (d = item->first; d != NULL; d = d->next) {
-            if (rj_dotted_stands(d) && d->deadline != 0)
-                count_deadline(m, d->deadline);
-        }
-    }
+    count_all(m, &now);
+    t->timed = now.timed;
+    t->n_last = now.n_last;
+    t->first_deadline = now.first_deadline;
+    t->last_deadline = now.last_deadline;
 }
 
-bool rj_dotmap_is_shown(struct rj_dotmap *m, uint64_t now_ms)
+/* What is kept, or, of few items, what `few` is made to be. */
+static struct rj_tally *tally_of(const struct rj_dotmap *m, struct rj_tally *few)
 {
-    if (m->forever > 0)
+    if (m->tally != NULL)
+        return m->tally;
+    count_all(m, few);
+    return few;
+}
+
+bool rj_dotmap_is_shown(const struct rj_dotmap *m, uint64_t now_ms)
+{
+    struct rj_tally few, *t = tally_of(m, &few);
+
+    if (t->forever > 0)
         return true;
-    if (m->timed == 0)
+    if (t->timed == 0)
         return false;
-    if (m->n_last == 0)
+    if (t->n_last == 0)
         find_deadlines(m);
-    return m->last_deadline > now_ms;
+    return t->last_deadline > now_ms;
 }
 
-uint64_t rj_dotmap_shown(struct rj_dotmap *m, uint64_t now_ms)
+uint64_t rj_dotmap_shown(const struct rj_dotmap *m, uint64_t now_ms)
 {
-    struct rj_item *item;
+    struct rj_slot_walk w = rj_dotmap_items(m);
+    struct rj_tally few, *t = tally_of(m, &few);
+    const struct rj_item *item;
     uint64_t n = 0;
 
-    if (m->timed > 0 && m->first_deadline <= now_ms)
+    if (t->timed > 0 && t->first_deadline <= now_ms && t != &few)
         find_deadlines(m);
-    if (m->timed == 0 || m->first_deadline > now_ms)
-        return m->live;
-    for (item = rj_dotmap_first(m); item != NULL; item = rj_item_next(item))
+    if (t->timed == 0 || t->first_deadline > now_ms)
+        return t->live;
+    while ((item = rj_item_next(&w)) != NULL)
         n += rj_dotfun_is_shown(item->first, now_ms) ? 1 : 0;
     return n;
 }
 
-uint64_t rj_dotmap_deadline(struct rj_dotmap *m, uint64_t now_ms)
+uint64_t rj_dotmap_deadline(const struct rj_dotmap *m, uint64_t now_ms)
 {
-    if (m->forever > 0 || m->timed == 0 || !rj_dotmap_is_shown(m, now_ms))
+    struct rj_tally few, *t = tally_of(m, &few);
+
+    if (t->forever > 0 || t->timed == 0)
         return 0;
-    return m->last_deadline;
+    if (t->n_last == 0)
+        find_deadlines(m);
+    return t->last_deadline > now_ms ? t->last_deadline : 0;
 }
 
-struct rj_rank rj_dotmap_rank(struct rj_dotmap *m, const struct rj_origins *origins,
+struct rj_rank rj_dotmap_rank(const struct rj_dotmap *m, const struct rj_origins *origins,
                               uint64_t now_ms)
 {
+    struct rj_tally few = {0}, *t = m->tally != NULL ? m->tally : &few;
+    struct rj_slot_walk w = rj_dotmap_items(m);
     struct rj_rank rank = {0};
-    struct rj_item *item;
+    const struct rj_item *item;
     const struct rj_dotted *d;
 
-    if (m->top_known && !rj_is_due(m->top_deadline, now_ms))
-        return m->top;
-    m->top = (struct rj_rank){0};
-    m->top_deadline = 0;
-    for (item = rj_dotmap_first(m); item != NULL; item = rj_item_next(item)) {
+    if (t->top_known && !rj_is_due(t->top_deadline, now_ms))
+        return t->top;
+    t->top = (struct rj_rank){0};
+    t->top_deadline = 0;
+    while ((item = rj_item_next(&w)) != NULL) {
         for (d = item->first; d != NULL; d = d->next) {
             struct rj_rank other;
 
-            if (d->sort == RJ_DOTTED_RUN && rj_run_is_dead(rj_run_of_const(d)))
+            if (is_record(d))
                 continue;
-            raise_top(m, d, origins);
+            raise_top(t, d, origins);
             other = rank_of(d, origins);
             if (!rj_is_due(d->deadline, now_ms) &&
                 rj_rank_compare(origins, &rank, &other) < 0)
                 rank = other;
         }
     }
-    m->top_known = true;
+    t->top_known = true;
     return rank;
 }

@@ -6,7 +6,7 @@
  * stores, here as one flat relation. */
 #include "crdt/rows_store.h"
 
-enum { AHEAD = 8, IDLE = 1024, WASTE = 256 * 1024 };
+enum { AHEAD = 8, BLOCK_FIRST = 256 };
 
 #define MARK ((uint32_t)1 << 31)
 
@@ -28,6 +28,20 @@ static uint64_t hash_of(const struct rj_rows *rows, struct rj_bytes place)
     return rj_slots_hash(&rows->store->slots, none, place);
 }
 
+static struct rj_bytes name_of(const void *row)
+{
+    return rj_row_place(row);
+}
+
+/* Lengths below RJ_ROW_LONG are told in the row, else behind it. */
+static size_t size_of(size_t place_len, size_t payload_len)
+{
+    size_t more =
+        place_len >= RJ_ROW_LONG || payload_len >= RJ_ROW_LONG ? 2 * sizeof(uint32_t) : 0;
+
+    return sizeof(struct rj_row) + more + place_len + payload_len;
+}
+
 /* ---- the whole */
 
 void rj_rows_init(struct rj_rows *rows, const struct rj_allocator *allocator,
@@ -46,9 +60,11 @@ static bool make_store(struct rj_rows *rows)
     s = rj_mem_new(a, sizeof(*s));
     if (s == NULL)
         return false;
-    *s = (struct rj_row_store){.slab.allocator = a, .lines.allocator = a};
-    s->slots = (struct rj_slots){.slab = &s->slab, .key = rows->key, .allocator = a};
-    s->order = (struct rj_order){.slab = &s->slab, .allocator = a, .made = rows->ordered};
+    *s = (struct rj_row_store){.naming = {name_of, rows->key, a, BLOCK_FIRST},
+                               .slab.naming = &s->naming,
+                               .lines.allocator = a,
+                               .slots.slab = &s->slab,
+                               .order = {.slab = &s->slab, .made = rows->ordered}};
     rows->store = s;
     return true;
 }
@@ -298,7 +314,7 @@ static void note_change(const struct rj_rows *rows)
 {
     struct rj_row_store *s = rows->store;
 
-    if (s->order.made && !rows->ordered && ++s->order.idle > IDLE + s->slots.count / 8)
+    if (!rows->ordered && rj_order_rests(&s->order, s->slots.count))
         rj_order_done(&s->order);
 }
 
@@ -328,35 +344,62 @@ static bool link_row(struct rj_rows *rows, uint32_t ref)
     return false;
 }
 
-enum rj_err rj_rows_put(struct rj_rows *rows, const struct rj_told *told,
-                        uint32_t *ret_ref)
+/* A copy in the slab; 0: no memory. */
+static uint32_t copy_row(struct rj_rows *rows, const struct rj_told *told)
 {
     size_t n = told->place.len, m = told->payload.len;
+    bool is_long = n >= RJ_ROW_LONG || m >= RJ_ROW_LONG;
+    uint32_t ref = rj_slab_new(&rows->store->slab, size_of(n, m));
     struct rj_row *row;
+    uint32_t *lens;
     uint8_t *bytes;
-    uint32_t ref;
 
-    if (!make_store(rows))
-        return RJ_ENOMEM;
-    ref = rj_slab_new(&rows->store->slab, n, m);
     if (ref == 0)
-        return RJ_ENOMEM;
+        return 0;
     row = row_of(rows, ref);
-    row->seq[0] = (uint32_t)told->dot.seq;
-    row->seq[1] = (uint32_t)(told->dot.seq >> 32);
-    row->origin = (uint16_t)told->dot.origin;
-    bytes = (uint8_t *)(row + 1) + (row->place_len == RJ_ROW_LONG ? 8 : 0);
+    *row = (struct rj_row){
+        .seq = {(uint32_t)told->dot.seq, (uint32_t)(told->dot.seq >> 32)},
+        .origin = (uint16_t)told->dot.origin,
+        .place_len = is_long ? RJ_ROW_LONG : (uint8_t)n,
+        .payload_len = (uint8_t)m};
+    lens = (uint32_t *)(void *)(row + 1);
+    bytes = (uint8_t *)(is_long ? lens + 2 : lens);
+    if (is_long) {
+        lens[0] = (uint32_t)n;
+        lens[1] = (uint32_t)m;
+    }
     if (n > 0)
         memcpy(bytes, told->place.ptr, n);
     if (m > 0)
         memcpy(bytes + n, told->payload.ptr, m);
+    return ref;
+}
+
+static void free_row(struct rj_rows *rows, uint32_t ref)
+{
+    const struct rj_row *row = row_of(rows, ref);
+
+    rj_slab_free(&rows->store->slab, ref,
+                 size_of(rj_row_place(row).len, rj_row_payload(row).len));
+}
+
+enum rj_err rj_rows_put(struct rj_rows *rows, const struct rj_told *told,
+                        uint32_t *ret_ref)
+{
+    uint32_t ref;
+
+    if (!make_store(rows))
+        return RJ_ENOMEM;
+    ref = copy_row(rows, told);
+    if (ref == 0)
+        return RJ_ENOMEM;
     if (!rj_lines_put(&rows->store->lines, told->dot, ref)) {
-        rj_slab_free(&rows->store->slab, ref);
+        free_row(rows, ref);
         return RJ_ENOMEM;
     }
     if (!link_row(rows, ref)) {
         rj_lines_remove(&rows->store->lines, told->dot);
-        rj_slab_free(&rows->store->slab, ref);
+        free_row(rows, ref);
         return RJ_ENOMEM;
     }
     note_change(rows);
@@ -432,7 +475,7 @@ static void take_out(struct rj_rows *rows, uint32_t ref)
         sweep(rows, row);
     row->seq[1] &= ~MARK;
     rj_lines_remove(&rows->store->lines, rj_row_dot(row));
-    rj_slab_free(&rows->store->slab, ref);
+    free_row(rows, ref);
     note_change(rows);
 }
 
@@ -468,7 +511,7 @@ void rj_rows_settle(struct rj_rows *rows)
     const struct rj_row *row;
     enum rj_err err = RJ_OK;
 
-    if (s == NULL || s->slab.free < WASTE || s->slab.free < s->slab.total / 4 * 3)
+    if (s == NULL || !rj_slab_is_wasteful(&s->slab))
         return;
     fresh.store = NULL;
     for (row = rj_rows_from(rows, (struct rj_dot){0}); err == RJ_OK && row != NULL;

@@ -45,9 +45,9 @@ static void put_state(struct rj_buf *out, const struct rj_space *s)
     for (k = rj_table_from(&s->bucket->table, 0); k != NULL;
          k = rj_table_next(&s->bucket->table, k)) {
         struct rj_site site = {.key = k};
-        bool started = false;
+        struct rj_walk walk = {0};
 
-        while (rj_walk_next(&site, &started)) {
+        while (rj_walk_next(&site, &walk)) {
             struct rj_bytes item =
                 site.item != NULL ? rj_item_name(site.item) : (struct rj_bytes){NULL, 0};
 

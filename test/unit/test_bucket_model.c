@@ -53,14 +53,20 @@ static void audit(struct net *net, unsigned r)
         assert_false(k->mark);
         for (unsigned i = 0; i < 2; i++) {
             uint64_t items = 0;
+            struct rj_slot_walk w;
+            struct rj_item *it;
 
             if (maps[i] == NULL)
                 continue;
-            for (struct rj_item *it = rj_dotmap_first(maps[i]); it != NULL;
-                 it = rj_item_next(it))
+            w = rj_dotmap_items(maps[i]);
+            while ((it = rj_item_next(&w)) != NULL) {
+                assert_ptr_equal(rj_dotmap_find(maps[i], rj_item_name(it)), it);
+                assert_false(it->mark);
                 items += rj_dotfun_is_live(it->first) ? 1 : 0;
-            assert_int_equal(items, maps[i]->live);
-            assert_true(rj_map_is_sound(&maps[i]->map));
+            }
+            if (maps[i]->tally != NULL)
+                assert_int_equal(items, maps[i]->tally->live);
+            assert_int_equal(items > 0, rj_dotmap_is_live(maps[i]));
         }
     }
     assert_int_equal(live, rj_bucket_count(b));

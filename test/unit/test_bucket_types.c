@@ -367,9 +367,9 @@ static void put_bucket_versions(struct history *h, unsigned r, unsigned k,
                                 struct lines *l)
 {
     struct rj_site site = {.key = key_of(h->net->r[r].bucket, pairings[k].key)};
-    bool started = false;
+    struct rj_walk walk = {0};
 
-    while (site.key != NULL && rj_walk_next(&site, &started))
+    while (site.key != NULL && rj_walk_next(&site, &walk))
         put_place(h, r, pairings[k].type, &site, l);
 }
 

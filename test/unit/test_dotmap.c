@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/hash.h"
 #include "base/prng.h"
 #include "crdt/counter.h"
 #include "crdt/dotmap.h"
@@ -7,6 +8,33 @@
 #include <stdio.h>
 
 enum { NAMES = 12, STEPS = 4000, MANY = 1000 };
+
+static struct rj_hash_key key;
+static struct rj_naming naming;
+
+/* Of a map that is new. */
+static void init(struct rj_dotmap *m)
+{
+    rj_hash_key_init(&key, RJ_BYTES_LIT("a key of 16 bytes"));
+    naming = rj_dotmap_naming(&key);
+    rj_dotmap_init(m, &naming);
+}
+
+static struct rj_item *first_of(struct rj_dotmap *m)
+{
+    struct rj_item *item = NULL;
+
+    assert_ok(rj_dotmap_first(m, &item));
+    return item;
+}
+
+static struct rj_item *after(struct rj_dotmap *m, struct rj_bytes name)
+{
+    struct rj_item *item = NULL;
+
+    assert_ok(rj_dotmap_after(m, name, &item));
+    return item;
+}
 
 static struct rj_bytes name_of(uint64_t i)
 {
@@ -40,6 +68,16 @@ static void drop(struct rj_dotmap *m, struct rj_item *item, struct rj_dotted *d)
     rj_dotmap_refresh(m, item);
 }
 
+/* So many items without a write that what is in the map is counted. */
+static void fill(struct rj_dotmap *m)
+{
+    struct rj_item *item;
+
+    for (uint64_t i = 0; i < NAMES; i++)
+        assert_ok(rj_dotmap_get(m, name_of(i), SIZE_MAX, &item));
+    assert_non_null(m->tally);
+}
+
 static struct rj_rank rank(uint64_t stamp, uint32_t origin, uint64_t seq)
 {
     return (struct rj_rank){.stamp = stamp, .dot = {.seq = seq, .origin = origin}};
@@ -50,9 +88,11 @@ static void check(struct rj_dotmap *m, uint64_t now)
 {
     uint64_t live = 0, shown = 0, deadline = 0;
     struct rj_rank top = {0}, said;
+    struct rj_slot_walk w = rj_dotmap_items(m);
+    const struct rj_item *it;
     bool forever = false;
 
-    for (struct rj_item *it = rj_dotmap_first(m); it != NULL; it = rj_item_next(it)) {
+    while ((it = rj_item_next(&w)) != NULL) {
         bool is_shown = false;
 
         live += it->first != NULL ? 1 : 0;
@@ -67,7 +107,9 @@ static void check(struct rj_dotmap *m, uint64_t now)
         shown += is_shown ? 1 : 0;
     }
     said = rj_dotmap_rank(m, &origins, now);
-    assert_int_equal(m->live, live);
+    assert_int_equal(rj_dotmap_is_live(m), live > 0);
+    if (m->tally != NULL)
+        assert_int_equal(m->tally->live, live);
     assert_int_equal(rj_dotmap_shown(m, now), shown);
     assert_int_equal(rj_dotmap_is_shown(m, now), shown > 0);
     assert_int_equal(rj_dotmap_deadline(m, now), forever ? 0 : deadline);
@@ -80,7 +122,7 @@ TEST(what_is_kept_beside_the_items_is_what_a_walk_finds)
     struct rj_dotmap m;
 
     rj_prng_init(&rng, 3);
-    rj_dotmap_init(&m);
+    init(&m);
     check(&m, 1);
     for (uint64_t seq = 1; seq < STEPS; seq++) {
         uint64_t name = rj_prng_below(&rng, NAMES), now = rj_prng_below(&rng, 60);
@@ -107,18 +149,18 @@ TEST(items_are_walked_in_byte_order)
     struct rj_item *item;
     uint64_t n = 0;
 
-    rj_dotmap_init(&m);
+    init(&m);
     for (uint64_t i = 0; i < NAMES; i++)
         assert_ok(rj_dotmap_get(&m, name_of(i * 5 % NAMES), 4, &item));
-    for (item = rj_dotmap_first(&m); item != NULL; item = rj_item_next(item))
+    for (item = first_of(&m); item != NULL; item = after(&m, rj_item_name(item)))
         assert_bytes_equal(rj_item_name(item), name_of(n++));
     assert_int_equal(n, NAMES);
-    assert_bytes_equal(rj_item_name(rj_dotmap_after(&m, name_of(3))), name_of(4));
-    assert_null(rj_dotmap_after(&m, name_of(NAMES - 1)));
+    assert_bytes_equal(rj_item_name(after(&m, name_of(3))), name_of(4));
+    assert_null(after(&m, name_of(NAMES - 1)));
     rj_dotmap_remove(&m, rj_dotmap_find(&m, name_of(4)));
-    assert_bytes_equal(rj_item_name(rj_dotmap_after(&m, name_of(3))), name_of(5));
+    assert_bytes_equal(rj_item_name(after(&m, name_of(3))), name_of(5));
     rj_dotmap_done(&m);
-    assert_null(rj_dotmap_first(&m));
+    assert_null(first_of(&m));
     rj_dotmap_done(NULL);
 }
 
@@ -128,7 +170,7 @@ TEST(a_home_has_the_room_asked_for_and_belongs_to_the_item)
     struct rj_item *with = NULL, *without = NULL, *small = NULL;
     struct rj_dotmap m;
 
-    rj_dotmap_init(&m);
+    init(&m);
     assert_ok(rj_dotmap_get(&m, name_of(1), RJ_HOME_MAX, &with));
     assert_ok(rj_dotmap_get(&m, name_of(2), RJ_HOME_MAX + 1, &without));
     assert_ok(rj_dotmap_get(&m, name_of(3), 0, &small));
@@ -151,23 +193,24 @@ TEST(removal_records_are_counted_apart)
     struct rj_dotmap m;
 
     assert_non_null(run);
-    rj_dotmap_init(&m);
+    init(&m);
+    fill(&m);
     assert_ok(rj_dotmap_get(&m, name_of(1), SIZE_MAX, &item));
     run->epoch = 1;
     rj_run_reset(run, 3, 5);
     rj_dotfun_push(&item->first, &run->d);
     rj_dotmap_count_in(&m, &run->d, &origins);
     rj_dotmap_refresh(&m, item);
-    assert_int_equal(m.records, 1);
-    assert_int_equal(m.live, 0);
+    assert_int_equal(m.tally->records, 1);
+    assert_int_equal(m.tally->live, 0);
     assert_false(rj_dotmap_is_shown(&m, 0));
     rj_dotmap_count_out(&m, &run->d);
     run->d.seq = 4;
     run->cum = 9;
     rj_dotmap_count_in(&m, &run->d, &origins);
     rj_dotmap_refresh(&m, item);
-    assert_int_equal(m.records, 0);
-    assert_int_equal(m.live, 1);
+    assert_int_equal(m.tally->records, 0);
+    assert_int_equal(m.tally->live, 1);
     rj_dotmap_done(&m);
 }
 
@@ -180,7 +223,7 @@ TEST(a_large_map_finds_what_is_in_it_and_nothing_else)
     size_t count = 0;
 
     rj_prng_init(&rng, 5);
-    rj_dotmap_init(&m);
+    init(&m);
     for (size_t step = 0; step < 20 * MANY; step++) {
         uint64_t i = rj_prng_below(&rng, MANY);
         struct rj_bytes name = rj_bytes_of(&i, sizeof(i));
@@ -198,9 +241,8 @@ TEST(a_large_map_finds_what_is_in_it_and_nothing_else)
         in[i] = !in[i];
         count += in[i] ? 1 : 0;
         count -= in[i] ? 0 : 1;
-        assert_int_equal(m.map.count, count);
+        assert_int_equal(rj_dotmap_count(&m), count);
     }
-    assert_true(rj_map_is_sound(&m.map));
     rj_dotmap_done(&m);
 }
 
@@ -210,14 +252,98 @@ TEST(what_replaces_the_greatest_is_the_greatest_without_a_walk)
     struct rj_dotted *d;
     struct rj_dotmap m;
 
-    rj_dotmap_init(&m);
+    init(&m);
+    fill(&m);
     (void)put(&m, 1, &low, 0);
     d = put(&m, 2, &before, 0);
-    drop(&m, rj_dotmap_find(&m, name_of(2)), d);
-    assert_false(m.top_known);
-    (void)put(&m, 2, &after, 0);
-    assert_true(m.top_known);
     check(&m, 1);
+    assert_true(m.tally->top_known);
+    drop(&m, rj_dotmap_find(&m, name_of(2)), d);
+    assert_false(m.tally->top_known);
+    (void)put(&m, 2, &after, 0);
+    assert_true(m.tally->top_known);
+    check(&m, 1);
+    rj_dotmap_done(&m);
+}
+
+/* A set of which most was removed. */
+TEST(what_is_left_of_many_items_moves_together_with_its_writes)
+{
+    enum { LEFT = 7, LOTS = 10 * MANY };
+    struct rj_rank r = rank(1, 0, 1), other = rank(2, 0, 2);
+    struct rj_item *item = NULL;
+    struct rj_dotmap m;
+    size_t total;
+
+    init(&m);
+    for (uint64_t i = 0; i < LOTS; i++) {
+        struct rj_version *v = rj_version_new(0), *home;
+
+        assert_non_null(v);
+        assert_ok(rj_dotmap_get(&m, rj_bytes_of(&i, sizeof(i)), 4, &item));
+        home = rj_item_home(item);
+        rj_version_set(home, &r, 0, rj_bytes_of(&i, 4));
+        item->home_used = true;
+        rj_version_set(v, &other, 0, (struct rj_bytes){0});
+        rj_dotfun_push(&item->first, i % 2 == 0 ? &v->d : &home->d);
+        rj_dotfun_push(&item->first, i % 2 == 0 ? &home->d : &v->d);
+    }
+    total = m.slab.total;
+    rj_dotmap_settle(&m);
+    assert_int_equal(m.slab.total, total);
+    assert_ok(rj_dotmap_first(&m, &item));
+    for (uint64_t i = 0; i < LOTS; i++) {
+        if (i % LEFT != 0)
+            rj_dotmap_remove(&m, rj_dotmap_find(&m, rj_bytes_of(&i, sizeof(i))));
+    }
+    rj_dotmap_settle(&m);
+    assert_true(m.slab.total < total / 4);
+    for (uint64_t i = 0; i < LOTS; i += LEFT) {
+        item = rj_dotmap_find(&m, rj_bytes_of(&i, sizeof(i)));
+        assert_non_null(item);
+        assert_true(item->first->home == (i % 2 == 0));
+        assert_true(item->first->next->home == (i % 2 != 0));
+        assert_bytes_equal(rj_version_value(rj_item_home(item)), rj_bytes_of(&i, 4));
+        assert_null(item->first->next->next);
+    }
+    rj_dotmap_done(&m);
+}
+
+TEST(an_order_follows_what_comes_and_goes_while_it_is_asked_for)
+{
+    struct rj_item *item = NULL;
+    struct rj_prng rng;
+    struct rj_dotmap m;
+
+    rj_prng_init(&rng, 9);
+    init(&m);
+    for (size_t step = 0; step < 20 * MANY; step++) {
+        uint8_t text[2] = {(uint8_t)rj_prng_below(&rng, 50),
+                           (uint8_t)rj_prng_below(&rng, step % 5000 < 2000 ? 50 : 1)};
+        struct rj_bytes name = RJ_BYTES_OF(text);
+        size_t n = 0;
+
+        item = rj_dotmap_find(&m, name);
+        if (item != NULL)
+            rj_dotmap_remove(&m, item);
+        else
+            assert_ok(rj_dotmap_get(&m, name, SIZE_MAX, &item));
+        if (step % 100 != 0)
+            continue;
+        for (item = first_of(&m); item != NULL; n++) {
+            struct rj_item *next = after(&m, rj_item_name(item));
+
+            if (next != NULL)
+                assert_true(
+                    rj_bytes_compare(rj_item_name(item), rj_item_name(next)) < 0);
+            item = next;
+        }
+        assert_int_equal(n, rj_dotmap_count(&m));
+    }
+    assert_non_null(m.order);
+    for (uint64_t i = 0; i < 2 * MANY; i++)
+        assert_ok(rj_dotmap_get(&m, rj_bytes_of(&i, sizeof(i)), SIZE_MAX, &item));
+    assert_null(m.order); /* nobody asked */
     rj_dotmap_done(&m);
 }
 
@@ -230,6 +356,8 @@ int main(void)
         cmocka_unit_test(removal_records_are_counted_apart),
         cmocka_unit_test(a_large_map_finds_what_is_in_it_and_nothing_else),
         cmocka_unit_test(what_replaces_the_greatest_is_the_greatest_without_a_walk),
+        cmocka_unit_test(what_is_left_of_many_items_moves_together_with_its_writes),
+        cmocka_unit_test(an_order_follows_what_comes_and_goes_while_it_is_asked_for),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -75,10 +75,10 @@ static inline void state_describe(struct net *net, unsigned r, uint64_t cutoff,
     for (k = rj_table_from(&net->r[r].bucket->table, 0); k != NULL;
          k = rj_table_next(&net->r[r].bucket->table, k)) {
         struct rj_site site = {.key = k};
-        bool started = false;
+        struct rj_walk walk = {0};
         const struct rj_dotted *d;
 
-        while (rj_walk_next(&site, &started)) {
+        while (rj_walk_next(&site, &walk)) {
             for (d = *rj_site_list(&site); d != NULL; d = d->next) {
                 if (d->deadline != 0 && d->deadline < cutoff)
                     continue;

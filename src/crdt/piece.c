@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Memory that several stores hold: it begins with the number of its users. */
-#include "crdt/rows_store.h"
+#include "crdt/named.h"
 
 void *rj_piece_new(const struct rj_allocator *allocator, size_t size)
 {

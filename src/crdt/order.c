@@ -1,46 +1,48 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* First rows in the order of their places: a sorted array cut into leaves, with an array
- * of the leaves above. Made by sorting when it is first asked for, then kept up to date;
- * a cache but where the store promises it. (Two levels of a B-tree: Bayer, McCreight
+/* Things in the order of their names: a sorted array cut into leaves, with an array of
+ * the leaves above. Made by sorting when it is first asked for, then kept up to date; a
+ * cache but where a store of rows promises it. (Two levels of a B-tree: Bayer, McCreight
  * 1972.) */
-#include "crdt/rows_store.h"
+#include "crdt/named.h"
 
 #include <stdlib.h>
 
-/* A place to be sorted, with its first bytes. */
+enum { IDLE = 1024 };
+
+/* A name to be sorted, with its first bytes. */
 struct item {
     uint64_t lead;
-    const struct rj_row *row;
-    uint32_t ref;
+    const uint8_t *name;
+    uint32_t len, ref;
 };
 
-static struct rj_bytes place_of(const struct rj_order *o, uint32_t ref)
+static const struct rj_allocator *allocator_of(const struct rj_order *o)
 {
-    return rj_row_place(rj_slab_at(o->slab, ref));
+    return o->slab->naming->allocator;
 }
 
-static int by_place(const void *a, const void *b)
+static int by_name(const void *a, const void *b)
 {
     const struct item *x = a, *y = b;
 
     if (x->lead != y->lead)
         return x->lead < y->lead ? -1 : 1;
-    return rj_bytes_compare(rj_row_place(x->row), rj_row_place(y->row));
+    return rj_bytes_compare(rj_bytes_of(x->name, x->len), rj_bytes_of(y->name, y->len));
 }
 
-static uint64_t lead_of(struct rj_bytes place)
+static uint64_t lead_of(struct rj_bytes name)
 {
     uint64_t lead = 0;
     size_t i;
 
     for (i = 0; i < sizeof(lead); i++)
-        lead = lead << 8 | (i < place.len ? place.ptr[i] : 0);
+        lead = lead << 8 | (i < name.len ? name.ptr[i] : 0);
     return lead;
 }
 
 static void release(const struct rj_order *o, struct rj_leaf *leaf)
 {
-    rj_piece_release(o->allocator, leaf, sizeof(*leaf));
+    rj_piece_release(allocator_of(o), leaf, sizeof(*leaf));
 }
 
 /* Room for one more leaf. */
@@ -51,7 +53,7 @@ static bool reserve(struct rj_order *o)
 
     if (o->n < o->cap)
         return true;
-    at = rj_mem_resize(o->allocator, o->at, o->cap * sizeof(struct rj_leaf *),
+    at = rj_mem_resize(allocator_of(o), o->at, o->cap * sizeof(struct rj_leaf *),
                        cap * sizeof(struct rj_leaf *));
     if (at == NULL)
         return false;
@@ -63,7 +65,7 @@ static bool reserve(struct rj_order *o)
 static struct rj_leaf *insert_leaf(struct rj_order *o, uint32_t at)
 {
     struct rj_leaf *leaf =
-        reserve(o) ? rj_piece_new(o->allocator, sizeof(struct rj_leaf)) : NULL;
+        reserve(o) ? rj_piece_new(allocator_of(o), sizeof(struct rj_leaf)) : NULL;
 
     if (leaf == NULL)
         return NULL;
@@ -75,25 +77,23 @@ static struct rj_leaf *insert_leaf(struct rj_order *o, uint32_t at)
 
 bool rj_order_make(struct rj_order *o, const struct rj_slots *slots)
 {
-    size_t size = slots->count * sizeof(struct item) + 1, n, i;
+    size_t size = slots->count * sizeof(struct item) + 1, n = 0, i;
+    struct rj_slot_walk walk = {.slots = slots};
     struct item *items;
-    uint32_t *refs;
+    uint32_t ref;
 
     o->idle = 0;
     if (o->made)
         return true;
-    items = rj_mem_new(o->allocator, size);
+    items = rj_mem_new(allocator_of(o), size);
     if (items == NULL)
         return false;
-    refs = (uint32_t *)(void *)((uint8_t *)items +
-                                slots->count * (sizeof(*items) - sizeof(*refs)));
-    n = rj_slots_all(slots, refs); /* at the end of what they become */
-    for (i = 0; i < n; i++) {
-        const struct rj_row *row = rj_slab_at(o->slab, refs[i]);
+    while ((ref = rj_slots_next(&walk)) != 0) {
+        struct rj_bytes name = rj_slab_name(o->slab, ref);
 
-        items[i] = (struct item){lead_of(rj_row_place(row)), row, refs[i]};
+        items[n++] = (struct item){lead_of(name), name.ptr, (uint32_t)name.len, ref};
     }
-    qsort(items, n, sizeof(*items), by_place);
+    qsort(items, n, sizeof(*items), by_name);
     o->made = true;
     for (i = 0; o->made && i < n; i++) {
         struct rj_leaf *leaf = o->n > 0 ? o->at[o->n - 1] : NULL;
@@ -105,7 +105,7 @@ bool rj_order_make(struct rj_order *o, const struct rj_slots *slots)
         else
             rj_order_done(o);
     }
-    rj_mem_free(o->allocator, items, size);
+    rj_mem_free(allocator_of(o), items, size);
     return o->made;
 }
 
@@ -115,11 +115,16 @@ void rj_order_done(struct rj_order *o)
 
     for (i = 0; i < o->n; i++)
         release(o, o->at[i]);
-    rj_mem_free(o->allocator, o->at, o->cap * sizeof(struct rj_leaf *));
-    *o = (struct rj_order){.slab = o->slab, .allocator = o->allocator};
+    rj_mem_free(allocator_of(o), o->at, o->cap * sizeof(struct rj_leaf *));
+    *o = (struct rj_order){.slab = o->slab};
 }
 
-/* Stands at the first entry whose place is not before name; false: that is behind all. */
+bool rj_order_rests(struct rj_order *o, size_t count)
+{
+    return o->made && ++o->idle > IDLE + count / 8;
+}
+
+/* Stands at the first entry whose name is not before this; false: that is behind all. */
 static bool search(struct rj_order *o, struct rj_bytes name)
 {
     uint32_t low = 0, high = o->n;
@@ -128,7 +133,7 @@ static bool search(struct rj_order *o, struct rj_bytes name)
     while (low < high) { /* leaves that begin before name */
         uint32_t mid = low + (high - low) / 2;
 
-        if (rj_bytes_compare(place_of(o, o->at[mid]->ref[0]), name) < 0)
+        if (rj_bytes_compare(rj_slab_name(o->slab, o->at[mid]->ref[0]), name) < 0)
             low = mid + 1;
         else
             high = mid;
@@ -141,7 +146,7 @@ static bool search(struct rj_order *o, struct rj_bytes name)
     for (low = 0, high = leaf->n; low < high;) {
         uint32_t mid = low + (high - low) / 2;
 
-        if (rj_bytes_compare(place_of(o, leaf->ref[mid]), name) < 0)
+        if (rj_bytes_compare(rj_slab_name(o->slab, leaf->ref[mid]), name) < 0)
             low = mid + 1;
         else
             high = mid;
@@ -161,12 +166,12 @@ static uint32_t here(const struct rj_order *o)
     return o->at[o->leaf]->ref[o->slot];
 }
 
-/* Stands at that row, which is a first one. */
-static void stand(struct rj_order *o, const struct rj_row *row)
+/* Stands at that thing, which is in. */
+static void stand(struct rj_order *o, const void *thing)
 {
     if (o->leaf >= o->n || o->slot >= o->at[o->leaf]->n ||
-        rj_slab_at(o->slab, here(o)) != row)
-        (void)search(o, rj_row_place(row));
+        rj_slab_at(o->slab, here(o)) != thing)
+        (void)search(o, o->slab->naming->name(thing));
 }
 
 /* The leaf where it stands is its own. */
@@ -176,7 +181,7 @@ static bool own_leaf(struct rj_order *o)
 
     if (o->at[o->leaf]->users == 1)
         return true;
-    copy = rj_piece_new(o->allocator, sizeof(*copy));
+    copy = rj_piece_new(allocator_of(o), sizeof(*copy));
     if (copy == NULL)
         return false;
     *copy = *o->at[o->leaf];
@@ -186,9 +191,9 @@ static bool own_leaf(struct rj_order *o)
     return true;
 }
 
-bool rj_order_own(struct rj_order *o, const struct rj_row *row)
+bool rj_order_own(struct rj_order *o, const void *thing)
 {
-    stand(o, row);
+    stand(o, thing);
     return own_leaf(o);
 }
 
@@ -199,7 +204,7 @@ bool rj_order_fork(struct rj_order *to, const struct rj_order *from)
     to->made = from->made;
     if (from->n == 0)
         return true;
-    to->at = rj_mem_new(to->allocator, from->n * sizeof(struct rj_leaf *));
+    to->at = rj_mem_new(allocator_of(to), from->n * sizeof(struct rj_leaf *));
     if (to->at == NULL)
         return false;
     to->n = to->cap = from->n;
@@ -212,7 +217,7 @@ bool rj_order_fork(struct rj_order *to, const struct rj_order *from)
 
 bool rj_order_put(struct rj_order *o, uint32_t ref)
 {
-    bool behind = !search(o, place_of(o, ref));
+    bool behind = !search(o, rj_slab_name(o->slab, ref));
     struct rj_leaf *leaf, *more;
 
     if (o->n == 0) {
@@ -252,11 +257,11 @@ static void remove_leaf(struct rj_order *o, uint32_t at)
     o->n--;
 }
 
-void rj_order_change(struct rj_order *o, const struct rj_row *row, uint32_t ref)
+void rj_order_change(struct rj_order *o, const void *thing, uint32_t ref)
 {
     struct rj_leaf *leaf, *next;
 
-    stand(o, row);
+    stand(o, thing);
     leaf = o->at[o->leaf];
     if (ref != 0) {
         leaf->ref[o->slot] = ref;
@@ -280,9 +285,9 @@ uint32_t rj_order_from(struct rj_order *o, struct rj_bytes name)
     return search(o, name) ? here(o) : 0;
 }
 
-uint32_t rj_order_next(struct rj_order *o, const struct rj_row *row)
+uint32_t rj_order_next(struct rj_order *o, const void *thing)
 {
-    stand(o, row);
+    stand(o, thing);
     if (o->slot + 1 < o->at[o->leaf]->n)
         o->slot++;
     else if (o->leaf + 1 == o->n)
@@ -294,9 +299,9 @@ uint32_t rj_order_next(struct rj_order *o, const struct rj_row *row)
     return here(o);
 }
 
-uint32_t rj_order_prev(struct rj_order *o, const struct rj_row *row)
+uint32_t rj_order_prev(struct rj_order *o, const void *thing)
 {
-    stand(o, row);
+    stand(o, thing);
     if (o->slot == 0) {
         if (o->leaf == 0)
             return 0;

@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows by place: references in open addressing, in segments that are chosen by the first
- * bits of a keyed hash. Beside each reference stands a byte of the hash, so that rows of
- * other places are hardly ever looked at; a removed one leaves a mark where others were
- * put behind it. A segment that is 7/8 full is made anew, doubled, or from 1,024 slots on
+/* Names: references in open addressing, in segments that are chosen by the first bits of
+ * a keyed hash. Beside each reference stands a byte of the hash, so that things of other
+ * names are hardly ever looked at; a removed one leaves a mark where others were put
+ * behind it. A segment that is 7/8 full is made anew, doubled, or from 1,024 slots on
  * split in two by the next bit: so a table grows piece by piece, and no change waits for
  * all of it. Where a split would not help (someone who knows the key aimed at one
  * segment) it doubles on. Fagin et al. 1979, "Extendible hashing". */
-#include "crdt/rows_store.h"
+#include "crdt/named.h"
 
 enum { CAP_FIRST = 16, CAP_SPLIT = 1024, FAIR = 64, CHUNK = 256 };
 enum { FREE = 0, LEFT = 1, TAGS = 2 }; /* bytes: never used, left, the first of a hash */
 
 /* ---- hashing: what is long in chunks, each after the hash of those before */
+
+static const struct rj_allocator *allocator_of(const struct rj_slots *s)
+{
+    return s->slab->naming->allocator;
+}
 
 static uint64_t hash_parts(const struct rj_slots *s, struct rj_bytes prefix,
                            struct rj_bytes name)
@@ -21,7 +26,7 @@ static uint64_t hash_parts(const struct rj_slots *s, struct rj_bytes prefix,
     size_t n;
 
     if (prefix.len == 0 && name.len <= CHUNK)
-        return rj_hash_64(s->key, name);
+        return rj_hash_64(s->slab->naming->key, name);
     do {
         struct rj_bytes part = rj_bytes_first(prefix, CHUNK), more;
 
@@ -36,7 +41,7 @@ static uint64_t hash_parts(const struct rj_slots *s, struct rj_bytes prefix,
         n += more.len;
         memcpy(chunk, &hash, sizeof(hash));
         hash = rj_hash_64(
-            s->key, rj_bytes_of(hash != 0 ? chunk : chunk + 8, hash != 0 ? n + 8 : n));
+            s->slab->naming->key, rj_bytes_of(hash != 0 ? chunk : chunk + 8, hash != 0 ? n + 8 : n));
     } while (prefix.len + name.len > 0);
     return hash;
 }
@@ -51,7 +56,7 @@ static uint64_t hash_of(const struct rj_slots *s, uint32_t ref)
 {
     const struct rj_bytes none = {0};
 
-    return hash_parts(s, none, rj_row_place(rj_slab_at(s->slab, ref)));
+    return hash_parts(s, none, rj_slab_name(s->slab, ref));
 }
 
 /* ---- segments */
@@ -76,7 +81,7 @@ static uint8_t tag_of(uint64_t hash)
 static struct rj_segment *new_segment(const struct rj_slots *s, uint32_t cap,
                                       uint32_t depth)
 {
-    struct rj_segment *g = rj_piece_new(s->allocator, segment_size(cap));
+    struct rj_segment *g = rj_piece_new(allocator_of(s), segment_size(cap));
 
     if (g == NULL)
         return NULL;
@@ -87,7 +92,7 @@ static struct rj_segment *new_segment(const struct rj_slots *s, uint32_t cap,
 
 static void release(const struct rj_slots *s, struct rj_segment *g)
 {
-    rj_piece_release(s->allocator, g, segment_size(g->cap));
+    rj_piece_release(allocator_of(s), g, segment_size(g->cap));
 }
 
 static size_t index_of(const struct rj_slots *s, uint64_t hash)
@@ -140,13 +145,13 @@ static bool rebuild(struct rj_slots *s, struct rj_segment *g, uint64_t hash, uin
 static bool double_dir(struct rj_slots *s)
 {
     size_t n = (size_t)1 << s->depth, i;
-    struct rj_segment_at *dir = rj_mem_new(s->allocator, 2 * n * sizeof(*dir));
+    struct rj_segment_at *dir = rj_mem_new(allocator_of(s), 2 * n * sizeof(*dir));
 
     if (dir == NULL)
         return false;
     for (i = 0; i < 2 * n; i++)
         dir[i] = s->dir[i / 2];
-    rj_mem_free(s->allocator, s->dir, n * sizeof(*dir));
+    rj_mem_free(allocator_of(s), s->dir, n * sizeof(*dir));
     s->dir = dir;
     s->depth++;
     return true;
@@ -194,7 +199,7 @@ static bool own(struct rj_slots *s, struct rj_segment *g, uint64_t hash)
 
     if (g->users == 1)
         return true;
-    copy = rj_piece_new(s->allocator, segment_size(g->cap));
+    copy = rj_piece_new(allocator_of(s), segment_size(g->cap));
     if (copy == NULL)
         return false;
     memcpy(copy, g, segment_size(g->cap));
@@ -204,12 +209,12 @@ static bool own(struct rj_slots *s, struct rj_segment *g, uint64_t hash)
     return true;
 }
 
-/* ---- places */
+/* ---- names */
 
 static bool is_at(const struct rj_slots *s, uint32_t ref, struct rj_bytes prefix,
                   struct rj_bytes name)
 {
-    struct rj_bytes at = rj_row_place(rj_slab_at(s->slab, ref));
+    struct rj_bytes at = rj_slab_name(s->slab, ref);
 
     return at.len == prefix.len + name.len &&
            (prefix.len == 0 || memcmp(at.ptr, prefix.ptr, prefix.len) == 0) &&
@@ -266,7 +271,7 @@ static bool make_dir(struct rj_slots *s)
     struct rj_segment *g = new_segment(s, CAP_FIRST, 0);
     size_t i;
 
-    s->dir = g != NULL ? rj_mem_new(s->allocator, sizeof(*s->dir)) : NULL;
+    s->dir = g != NULL ? rj_mem_new(allocator_of(s), sizeof(*s->dir)) : NULL;
     if (s->dir == NULL) {
         if (g != NULL)
             release(s, g);
@@ -330,25 +335,25 @@ void rj_slots_remove(struct rj_slots *s, uint64_t hash, const uint32_t *slot)
     s->count--;
 }
 
-size_t rj_slots_all(const struct rj_slots *s, uint32_t *ret)
+uint32_t rj_slots_next(struct rj_slot_walk *w)
 {
-    size_t n = 0, i, run;
-    uint32_t j;
+    const struct rj_slots *s = w->slots;
 
-    if (s->dir == NULL) {
-        memcpy(ret, s->few, s->count * sizeof(*ret));
-        return s->count;
-    }
-    for (i = 0; i < (size_t)1 << s->depth; i += run) {
-        const struct rj_segment *g = s->dir[i].segment;
+    if (s->dir == NULL)
+        return w->slot < s->count ? s->few[w->slot++] : 0;
+    while (w->at < (size_t)1 << s->depth) {
+        const struct rj_segment *g = s->dir[w->at].segment;
 
-        run = (size_t)1 << (s->depth - g->depth);
-        for (j = 0; j < g->cap; j++) {
-            if (g->ref[j] != 0)
-                ret[n++] = g->ref[j];
+        while (w->slot < g->cap) {
+            uint32_t ref = g->ref[w->slot++];
+
+            if (ref != 0)
+                return ref;
         }
+        w->at += (size_t)1 << (s->depth - g->depth);
+        w->slot = 0;
     }
-    return n;
+    return 0;
 }
 
 bool rj_slots_own(struct rj_slots *s, uint64_t hash)
@@ -366,7 +371,7 @@ void rj_slots_done(struct rj_slots *s)
         run = (size_t)1 << (s->depth - s->dir[i].segment->depth);
         release(s, s->dir[i].segment);
     }
-    rj_mem_free(s->allocator, s->dir, n * sizeof(*s->dir));
+    rj_mem_free(allocator_of(s), s->dir, n * sizeof(*s->dir));
     s->dir = NULL;
     s->depth = 0;
     s->count = 0;
@@ -380,7 +385,7 @@ bool rj_slots_fork(struct rj_slots *to, const struct rj_slots *from)
     memcpy(to->few, from->few, sizeof(to->few));
     if (from->dir == NULL)
         return true;
-    to->dir = rj_mem_new(to->allocator, n * sizeof(*to->dir));
+    to->dir = rj_mem_new(allocator_of(to), n * sizeof(*to->dir));
     if (to->dir == NULL)
         return false;
     memcpy(to->dir, from->dir, n * sizeof(*to->dir));
