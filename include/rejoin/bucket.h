@@ -149,9 +149,11 @@ RJ_NODISCARD RJ_API enum rj_err rj_bucket_next(struct rj_bucket *b, struct rj_by
                                                const struct rj_bytes *after,
                                                struct rj_pair *ret);
 
-/* A hint for who has many calls to make: one on key comes soon, after one on the key
- * named before. Asks for the memory that they need. */
-RJ_API void rj_bucket_fetch(struct rj_bucket *b, struct rj_bytes key);
+/* A hint for who has many calls to make: one on key, or on what is called *name in it
+ * (NULL: nothing), comes soon, after one on what was told of before. Asks for the memory
+ * that they need. */
+RJ_API void rj_bucket_fetch(struct rj_bucket *b, struct rj_bytes key,
+                            const struct rj_bytes *name);
 
 /* ---- changes that come from elsewhere */
 

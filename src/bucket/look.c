@@ -5,12 +5,26 @@
 #include "base/alloc.h"
 #include "bucket/state.h"
 
-/* Of the key told of before, the head of the chain has come by now. */
-void rj_bucket_fetch(struct rj_bucket *b, struct rj_bytes key)
+/* Of the key told of before, the head of the chain has come by now; of the name, its
+ * slot. Names are of one key most of the time, which is here then. */
+void rj_bucket_fetch(struct rj_bucket *b, struct rj_bytes key,
+                     const struct rj_bytes *name)
 {
+    uint64_t position = rj_change_position(b, key);
+    const struct rj_dotmap *map = NULL;
+    const struct rj_bkey *k;
+
+    if (name != NULL && position == b->fetched) {
+        k = rj_table_find(&b->table, position, key);
+        if (k != NULL)
+            map = rj_bkey_set(k) != NULL ? rj_bkey_set(k) : rj_bkey_hash(k);
+        if (map != NULL)
+            b->fetched_name = rj_dotmap_fetch(map, b->fetched_name, *name);
+        return;
+    }
     rj_table_fetch_key(&b->table, b->fetched);
-    b->fetched = rj_change_position(b, key);
-    rj_table_fetch_chain(&b->table, b->fetched);
+    b->fetched = position;
+    rj_table_fetch_chain(&b->table, position);
 }
 
 /* ---- one place: register or counter */

@@ -82,7 +82,8 @@ struct rj_bucket {
     size_t cap_steps;
     struct rj_bytes *scan;
     size_t cap_scan;
-    uint64_t fetched;   /* position of the key that fetch was told of last */
+    uint64_t fetched;      /* position of the key that fetch was told of last */
+    uint64_t fetched_name; /* as rj_dotmap_fetch returned it */
     struct rj_buf text; /* a value made for a read */
     struct rj_buf record, record_key;
 };

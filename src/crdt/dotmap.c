@@ -194,16 +194,31 @@ void rj_dotmap_settle(struct rj_dotmap *m)
     m->slab = fresh.slab;
     m->slots = fresh.slots;
     m->slots.slab = &m->slab;
+    m->found = NULL;
 }
 
 /* ---- by name */
 
 struct rj_item *rj_dotmap_find(struct rj_dotmap *m, struct rj_bytes name)
 {
-    const uint32_t *slot =
-        rj_slots_find(&m->slots, rj_slots_hash(&m->slots, none, name), none, name);
+    const uint32_t *slot;
 
-    return slot != NULL ? item_at(m, *slot) : NULL;
+    if (m->found != NULL && rj_bytes_equal(rj_item_name(m->found), name))
+        return m->found;
+    slot = rj_slots_find(&m->slots, rj_slots_hash(&m->slots, none, name), none, name);
+    if (slot == NULL)
+        return NULL;
+    m->found = item_at(m, *slot);
+    return m->found;
+}
+
+uint64_t rj_dotmap_fetch(const struct rj_dotmap *m, uint64_t before, struct rj_bytes name)
+{
+    uint64_t hash = rj_slots_hash(&m->slots, none, name);
+
+    rj_slots_fetch(&m->slots, before);
+    rj_slots_expect(&m->slots, hash);
+    return hash;
 }
 
 static enum rj_err make_tally(struct rj_dotmap *m);
@@ -239,6 +254,7 @@ enum rj_err rj_dotmap_get(struct rj_dotmap *m, struct rj_bytes name, size_t cap,
             rj_slab_free(&m->slab, ref, item_size(item));
             return RJ_ENOMEM;
         }
+        m->found = item;
     }
     *ret_item = item;
     return RJ_OK;
@@ -255,6 +271,7 @@ void rj_dotmap_remove(struct rj_dotmap *m, struct rj_item *item)
     else if (m->order != NULL)
         rj_order_change(m->order, item, 0);
     rj_slots_remove(&m->slots, hash, slot);
+    m->found = NULL;
     free_list(item);
     rj_slab_free(&m->slab, ref, item_size(item));
 }

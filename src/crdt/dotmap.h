@@ -50,6 +50,7 @@ struct rj_dotmap {
     struct rj_order *order; /* NULL: nobody asked for it lately */
     struct rj_tally *tally; /* NULL: items are few, so it is counted when asked for */
     struct rj_item *dirty;
+    struct rj_item *found; /* what was found or made last: it is often wanted again */
     uint64_t bytes; /* of all writes in it, as they are sent, at most; the owner counts */
 };
 
@@ -70,6 +71,9 @@ static inline size_t rj_dotmap_count(const struct rj_dotmap *m)
     return m->slots.count;
 }
 
+/* Asks for the slot of name, and for the item whose slot was asked for before; what is
+ * returned is told to the next call. */
+uint64_t rj_dotmap_fetch(const struct rj_dotmap *m, uint64_t before, struct rj_bytes name);
 /* The item of name; NULL: none. */
 struct rj_item *rj_dotmap_find(struct rj_dotmap *m, struct rj_bytes name);
 /* The same, made when it is not there, with a home for cap bytes (cap > RJ_HOME_MAX or

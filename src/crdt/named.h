@@ -117,7 +117,9 @@ uint64_t rj_slots_hash(const struct rj_slots *s, struct rj_bytes prefix,
 /* Where the reference of what is named prefix || name stands. NULL: nowhere. */
 uint32_t *rj_slots_find(struct rj_slots *s, uint64_t hash, struct rj_bytes prefix,
                         struct rj_bytes name);
+/* Asks for the memory where a name is looked up; for that of the thing itself. */
 void rj_slots_expect(const struct rj_slots *s, uint64_t hash);
+void rj_slots_fetch(const struct rj_slots *s, uint64_t hash);
 /* A name that is not there. */
 RJ_NODISCARD bool rj_slots_put(struct rj_slots *s, uint64_t hash, uint32_t ref);
 void rj_slots_remove(struct rj_slots *s, uint64_t hash, const uint32_t *slot);

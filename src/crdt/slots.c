@@ -265,6 +265,28 @@ void rj_slots_expect(const struct rj_slots *s, uint64_t hash)
     __builtin_prefetch((const uint8_t *)(b->segment->ref + b->cap) + home);
 }
 
+void rj_slots_fetch(const struct rj_slots *s, uint64_t hash)
+{
+    enum { LINE = 64 };
+    uint8_t tag = tag_of(hash);
+    struct rj_segment *g;
+    const uint8_t *tags, *thing;
+    uint32_t i;
+
+    if (s->dir == NULL)
+        return;
+    g = s->dir[index_of(s, hash)].segment;
+    tags = tags_of(g);
+    for (i = (uint32_t)hash & (g->cap - 1); tags[i] != FREE; i = (i + 1) & (g->cap - 1)) {
+        if (tags[i] != tag)
+            continue;
+        thing = rj_slab_at(s->slab, g->ref[i]);
+        __builtin_prefetch(thing);
+        __builtin_prefetch(thing + LINE);
+        return;
+    }
+}
+
 /* They become too many to be compared with one by one. */
 static bool make_dir(struct rj_slots *s)
 {

@@ -283,15 +283,27 @@ static void execute(struct rj_resp *s, const struct rj_bytes *argv, size_t argc)
 static void fetch_ahead(struct rj_resp *s, const uint8_t *command, size_t n,
                         struct rj_bytes rest)
 {
-    struct rj_bytes key, there = rj_bytes_skip(rest, n);
+    struct rj_bytes key, name = {0}, there = rj_bytes_skip(rest, n);
     size_t head;
 
     if (s->bucket == NULL || s->parse.argc < 2 || command[0] != '*')
         return;
     key = s->parse.argv[1];
     head = (size_t)(key.ptr - command);
-    if (there.len >= head + key.len && memcmp(there.ptr, command, head) == 0)
-        rj_bucket_fetch(s->bucket, rj_bytes_of(there.ptr + head, key.len));
+    if (there.len < head + key.len || memcmp(there.ptr, command, head) != 0)
+        return;
+    key.ptr = there.ptr + head;
+    if (s->parse.argc > 2)
+        name = s->parse.argv[2];
+    head = (size_t)(name.ptr - command);
+    /* of the same key: perhaps an element or a field */
+    if (name.len > 0 && there.len >= head + name.len &&
+        memcmp(there.ptr, command, head) == 0) {
+        name.ptr = there.ptr + head;
+        rj_bucket_fetch(s->bucket, key, &name);
+    } else {
+        rj_bucket_fetch(s->bucket, key, NULL);
+    }
 }
 
 /* Executes what is complete in bytes; returns how much of it is done with. */

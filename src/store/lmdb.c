@@ -191,9 +191,7 @@ static void fetch(const struct rj_lmdb_batch *b, size_t i)
 
     if (i >= b->count)
         return;
-    key = (const char *)b->ops[i].write.key.ptr;
-    if (key == NULL)
-        return;
+    key = (const char *)b->ops[i].writes->buf + b->ops[i].pos;
     __builtin_prefetch(key);
     __builtin_prefetch(key + LINE);
 }
@@ -203,18 +201,18 @@ static enum rj_err apply(struct rj_lmdb_tree *t, const struct rj_lmdb_batch *b)
     enum rj_err err = RJ_OK;
 
     for (size_t i = 0; i < b->count && err == RJ_OK; i++) {
-        const struct rj_write *w = &b->ops[i].write;
+        struct rj_write w = rj_lmdb_op_write(&b->ops[i]);
 
         fetch(b, i + AHEAD);
-        switch (w->kind) {
+        switch (w.kind) {
         case RJ_WRITE_PUT:
-            err = rj_lmdb_tree_put(t, w->key, w->value);
+            err = rj_lmdb_tree_put(t, w.key, w.value);
             break;
         case RJ_WRITE_DELETE:
-            err = rj_lmdb_tree_delete(t, w->key);
+            err = rj_lmdb_tree_delete(t, w.key);
             break;
         case RJ_WRITE_DELETE_RANGE:
-            err = rj_lmdb_tree_delete_range(t, w->key, w->value);
+            err = rj_lmdb_tree_delete_range(t, w.key, w.value);
             break;
         }
     }

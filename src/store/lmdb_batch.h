@@ -7,9 +7,12 @@
 
 enum { RJ_LMDB_BATCH_OVERHEAD = 32 }; /* bytes that a record takes beside key and value */
 
+/* Small, so that sorting moves little. */
 struct rj_lmdb_op {
-    struct rj_write write; /* borrows from the batch */
-    uint64_t head, next;   /* the first 8 bytes of the key as a number, and 8 more */
+    uint64_t head, next; /* 16 bytes of the key */
+    const struct rj_writes *writes;
+    uint64_t pos : 63; /* of it in there */
+    uint64_t overtaken : 1;
 };
 
 struct rj_lmdb_batch {
@@ -24,6 +27,8 @@ struct rj_lmdb_batch {
  * or value too long. RJ_ENOMEM. */
 RJ_NODISCARD enum rj_err rj_lmdb_batch_init(struct rj_lmdb_batch *ret,
                                             const struct rj_writes *w);
+/* Borrows from the batch. */
+struct rj_write rj_lmdb_op_write(const struct rj_lmdb_op *op);
 void rj_lmdb_batch_done(struct rj_lmdb_batch *b);
 
 #endif

@@ -14,16 +14,16 @@ static const char *text_of(const struct rj_lmdb_batch *b)
 
     text[0] = '\0';
     for (size_t i = 0; i < b->count; i++) {
-        const struct rj_write *w = &b->ops[i].write;
-        const char *form = w->kind == RJ_WRITE_PUT      ? "%s+%.*s=%.*s"
-                           : w->kind == RJ_WRITE_DELETE ? "%s-%.*s%.*s"
+        struct rj_write w = rj_lmdb_op_write(&b->ops[i]);
+        const char *form = w.kind == RJ_WRITE_PUT      ? "%s+%.*s=%.*s"
+                           : w.kind == RJ_WRITE_DELETE ? "%s-%.*s%.*s"
                                                         : "%s[%.*s,%.*s)";
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
         at += (size_t)snprintf(text + at, sizeof(text) - at, form, i > 0 ? " " : "",
-                               (int)w->key.len, (const char *)w->key.ptr,
-                               (int)w->value.len, (const char *)w->value.ptr);
+                               (int)w.key.len, (const char *)w.key.ptr,
+                               (int)w.value.len, (const char *)w.value.ptr);
 #pragma GCC diagnostic pop
         assert_true(at < sizeof(text));
     }
@@ -84,6 +84,44 @@ TEST(of_equal_keys_the_last_one_stays)
     put(&w, "z", "5");
     drop(&w, "z");
     expect(&w, "+a=3 +k=4 -z");
+}
+
+/* Keys that begin alike for longer than what is compared at once, some of them beginnings
+ * of others. */
+TEST(keys_that_begin_alike_are_sorted_too)
+{
+    enum { KEYS = 600, LONG = 300 };
+    struct rj_writes w = {0};
+    struct rj_lmdb_batch b;
+    struct rj_prng p;
+    char key[LONG];
+    size_t n = 0;
+
+    rj_prng_init(&p, 4);
+    for (size_t i = 0; i < KEYS; i++) {
+        size_t len = 1 + rj_prng_below(&p, i % 2 == 0 ? 20 : LONG - 1);
+
+        memset(key, i % 3 == 0 ? '\0' : 'x', len);
+        if (i % 5 > 0)
+            key[rj_prng_below(&p, len)] = (char)('a' + rj_prng_below(&p, 4));
+        rj_writes_put(&w, rj_bytes_of(key, len), rj_bytes_of(&i, sizeof(i)));
+    }
+    assert_ok(rj_lmdb_batch_init(&b, &w));
+    for (size_t i = 1; i < b.count; i++)
+        assert_true(rj_bytes_compare(rj_lmdb_op_write(&b.ops[i - 1]).key,
+                                     rj_lmdb_op_write(&b.ops[i]).key) < 0);
+    for (size_t pos = 0; pos < w.len; n++) { /* of each key the last one */
+        struct rj_write one, other;
+        size_t i = 0;
+
+        assert_true(rj_writes_next(&w, &pos, &one));
+        while (!rj_bytes_equal((other = rj_lmdb_op_write(&b.ops[i])).key, one.key))
+            assert_true(++i < b.count);
+        assert_true(other.value.ptr >= one.value.ptr);
+    }
+    assert_int_equal(n, KEYS);
+    rj_lmdb_batch_done(&b);
+    rj_writes_done(&w);
 }
 
 TEST(nothing_passes_a_range_delete)
@@ -152,14 +190,14 @@ TEST(the_ops_do_what_the_batch_does)
         rj_model_apply(&a, &w);
         assert_ok(rj_lmdb_batch_init(&batch, &w));
         for (size_t j = 0; j < batch.count; j++) {
-            const struct rj_write *one = &batch.ops[j].write;
+            struct rj_write one = rj_lmdb_op_write(&batch.ops[j]);
 
-            if (one->kind == RJ_WRITE_PUT)
-                rj_writes_put(&sorted, one->key, one->value);
-            else if (one->kind == RJ_WRITE_DELETE)
-                rj_writes_delete(&sorted, one->key);
+            if (one.kind == RJ_WRITE_PUT)
+                rj_writes_put(&sorted, one.key, one.value);
+            else if (one.kind == RJ_WRITE_DELETE)
+                rj_writes_delete(&sorted, one.key);
             else
-                rj_writes_delete_range(&sorted, one->key, one->value);
+                rj_writes_delete_range(&sorted, one.key, one.value);
         }
         rj_model_apply(&b, &sorted);
         assert_int_equal(a.n, b.n);
@@ -204,6 +242,7 @@ int main(void)
         cmocka_unit_test(puts_are_sorted),
         cmocka_unit_test(sorted_ones_stay_as_they_are),
         cmocka_unit_test(of_equal_keys_the_last_one_stays),
+        cmocka_unit_test(keys_that_begin_alike_are_sorted_too),
         cmocka_unit_test(nothing_passes_a_range_delete),
         cmocka_unit_test(an_empty_batch_has_no_ops),
         cmocka_unit_test(sizes_are_checked),
