@@ -16,6 +16,7 @@
 enum {
     RJ_CBOR_DEPTH_MAX = 16, /* arrays and maps inside one another */
     RJ_CBOR_HEAD_MAX = 9,   /* bytes of the longest head */
+    RJ_CBOR_NULL_BYTE = 0xf6
 };
 
 /* Major types; RJ_CBOR_NONE: the reader is at its end or what follows is not allowed. */
@@ -112,7 +113,7 @@ static inline void rj_cbor_put_bool(struct rj_buf *b, bool v)
 
 static inline void rj_cbor_put_null(struct rj_buf *b)
 {
-    rj_buf_u8(b, 0xf6);
+    rj_buf_u8(b, RJ_CBOR_NULL_BYTE);
 }
 
 /* The kind of the next item, nothing consumed; RJ_CBOR_NONE at the end. */

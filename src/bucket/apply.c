@@ -474,7 +474,7 @@ static enum rj_err apply_one(struct rj_bucket *b, uint64_t position,
     struct rj_prep prep;
     enum rj_err err;
 
-    if (b->op.code == RJ_BOP_SET && rj_plain_apply(b, &b->op, position, rank))
+    if (rj_plain_apply(b, &b->op, position, rank))
         return RJ_OK;
     err = rj_apply_prepare(b, &b->op, position, rank->dot, &prep);
     return err == RJ_OK ? rj_apply_commit(b, &b->op, rank, &prep) : err;

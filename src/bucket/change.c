@@ -361,19 +361,15 @@ void rj_change_end(struct rj_bucket *b, const struct rj_site *site)
 
     if (b->kind.origins->branches > 0)
         rj_branch_share(b, site);
-    if (site->item != NULL) {
+    if (site->item != NULL)
         rj_dotmap_refresh(site->map, site->item);
-        mark_item(site);
-    } else {
-        k->place_dirty = true;
-    }
     live = rj_bkey_is_live(k);
     if (live && !k->live)
         b->n_live++;
     else if (!live && k->live)
         b->n_live--;
     k->live = live;
-    mark_key(b, k);
+    rj_change_dirty(b, site);
 }
 
 void rj_change_swap(struct rj_bucket *b, struct rj_bkey *k, struct rj_bkey *fresh)
@@ -394,10 +390,13 @@ void rj_change_swap(struct rj_bucket *b, struct rj_bkey *k, struct rj_bkey *fres
     rj_bkey_free(k);
 }
 
-void rj_change_dirty(struct rj_bucket *b, struct rj_bkey *k)
+void rj_change_dirty(struct rj_bucket *b, const struct rj_site *site)
 {
-    k->place_dirty = true;
-    mark_key(b, k);
+    if (site->item != NULL)
+        mark_item(site);
+    else
+        site->key->place_dirty = true;
+    mark_key(b, site->key);
 }
 
 void rj_change_undirty(struct rj_bucket *b, struct rj_bkey *k)

@@ -88,8 +88,9 @@ static enum rj_err write_string(struct rj_bucket *b, struct rj_bytes key,
     struct rj_bop *op = &b->op;
     enum rj_err err = RJ_OK;
 
-    if (k != NULL && deadline == 0 && rj_plain_is(k, value.len))
-        return rj_plain_set(b, k, value);
+    if (deadline == 0 &&
+        rj_plain_write(b, k, RJ_BOP_SET, &(struct rj_pair){.value = value}, &err))
+        return err;
     rj_bop_clear(op);
     op->code = RJ_BOP_SET;
     op->key = key;

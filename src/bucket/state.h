@@ -140,8 +140,8 @@ bool rj_change_is_full(const struct rj_bkey *k);
 void rj_change_end(struct rj_bucket *b, const struct rj_site *site);
 /* Puts the key with another home in the place of k, which it frees. */
 void rj_change_swap(struct rj_bucket *b, struct rj_bkey *k, struct rj_bkey *fresh);
-/* Puts k into the ring of changed keys; its own place was changed. */
-void rj_change_dirty(struct rj_bucket *b, struct rj_bkey *k);
+/* Marks the site as changed. */
+void rj_change_dirty(struct rj_bucket *b, const struct rj_site *site);
 /* Removes k from the ring of changed keys; removes it from the table and frees it. */
 void rj_change_undirty(struct rj_bucket *b, struct rj_bkey *k);
 void rj_change_forget(struct rj_bucket *b, struct rj_bkey *k);
@@ -244,20 +244,17 @@ uint64_t rj_look_deadline(const struct rj_bucket *b, const struct rj_bkey *k,
 RJ_NODISCARD enum rj_err rj_look_value(struct rj_bucket *b, const struct rj_look *look,
                                        struct rj_bytes *ret);
 
-/* ---- plain.c: the common case, a string that is alone in its key, and stays so */
+/* ---- plain.c: the common case, a version that is alone in its place, and stays so */
 
-/* The key holds one version, in its home, without a deadline, and nothing else; and a
- * value of len bytes fits in the version's place. */
-bool rj_plain_is(const struct rj_bkey *k, size_t len);
-/* Puts another version, without a deadline, in the place of that one. */
-void rj_plain_replace(struct rj_bucket *b, struct rj_bkey *k, const struct rj_rank *rank,
-                      struct rj_bytes value);
-/* SET of such a key by this node: encodes it and applies it. As rj_local_write. */
-RJ_NODISCARD enum rj_err rj_plain_set(struct rj_bucket *b, struct rj_bkey *k,
-                                      struct rj_bytes value);
-/* SET by another node, if it is that simple; false: it is not, nothing was done. */
-bool rj_plain_apply(struct rj_bucket *b, const struct rj_bop *op, uint64_t position,
-                    const struct rj_rank *rank);
+/* SET (pair->value), SADD (pair->field) or HSET without a deadline by this node, if it is
+ * over such a version in k (NULL: it is not): encodes and applies it, *ret_err as of
+ * rj_local_write. False: it is not that simple, nothing was done. */
+RJ_NODISCARD bool rj_plain_write(struct rj_bucket *b, struct rj_bkey *k,
+                                 enum rj_bop_code code, const struct rj_pair *pair,
+                                 enum rj_err *ret_err);
+/* The same by another node. */
+RJ_NODISCARD bool rj_plain_apply(struct rj_bucket *b, const struct rj_bop *op,
+                                 uint64_t position, const struct rj_rank *rank);
 
 /* ---- local.c: writes of this node */
 

@@ -235,13 +235,30 @@ static enum rj_err write_names(struct rj_bucket *b, struct rj_call *call,
     return err;
 }
 
+/* The shorter way for one name that is there. */
+static bool write_plain(struct rj_bucket *b, struct rj_bytes key, enum rj_bop_code code,
+                        const struct rj_pair *pair, enum rj_err *ret_err)
+{
+    uint64_t position = rj_change_position(b, key);
+
+    return rj_plain_write(b, rj_table_find(&b->table, position, key), code, pair,
+                          ret_err);
+}
+
 enum rj_err rj_bucket_sadd(struct rj_bucket *b, struct rj_bytes key,
                            const struct rj_bytes *elems, size_t n, uint64_t *ret_added)
 {
     struct rj_call call;
     uint64_t shown = 0;
-    enum rj_err err = open_call(b, key, RJ_PART_SET, n, &call);
+    enum rj_err err;
 
+    if (n == 1 &&
+        write_plain(b, key, RJ_BOP_SADD, &(struct rj_pair){.field = elems[0]}, &err)) {
+        if (err == RJ_OK)
+            *ret_added = 0;
+        return err;
+    }
+    err = open_call(b, key, RJ_PART_SET, n, &call);
     if (err == RJ_OK)
         err = write_names(b, &call, RJ_BOP_SADD, elems, &shown);
     if (err == RJ_OK)
@@ -271,9 +288,15 @@ enum rj_err rj_bucket_hset(struct rj_bucket *b, struct rj_bytes key,
                            const struct rj_pair *pairs, size_t n, uint64_t *ret_added)
 {
     struct rj_call call;
-    enum rj_err err = open_call(b, key, RJ_PART_HASH, n, &call);
+    enum rj_err err;
     size_t i;
 
+    if (n == 1 && write_plain(b, key, RJ_BOP_HSET, &pairs[0], &err)) {
+        if (err == RJ_OK)
+            *ret_added = 0;
+        return err;
+    }
+    err = open_call(b, key, RJ_PART_HASH, n, &call);
     for (i = 0; err == RJ_OK && i < n; i++) {
         b->steps[i].code = RJ_BOP_HSET;
         b->steps[i].name = pairs[i].field;
