@@ -341,8 +341,8 @@ enum rj_err rj_bucket_next(struct rj_bucket *b, struct rj_bytes key,
         return RJ_ETYPE;
     is_hash = look.shape == RJ_SHAPE_HASH;
     map = is_hash ? rj_bkey_hash(k) : rj_bkey_set(k);
-    err = after != NULL ? rj_dotmap_after(map, *after, &item)
-                        : rj_dotmap_first(map, &item);
+    err =
+        after != NULL ? rj_dotmap_after(map, *after, &item) : rj_dotmap_first(map, &item);
     while (err == RJ_OK && item != NULL && !rj_dotfun_is_shown(item->first, b->now_ms))
         err = rj_dotmap_after(map, rj_item_name(item), &item);
     if (err != RJ_OK || item == NULL)

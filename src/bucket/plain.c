@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The common case by a shorter way: a write over one version that is alone in its place: a
- * string in its key, an element or a field of a key that holds nothing beside its set or
- * hash. It does what local.c, steps.c and apply.c would do, byte for byte and sum for
+/* The common case by a shorter way: a write over one version that is alone in its place:
+ * a string in its key, an element or a field of a key that holds nothing beside its set
+ * or hash. It does what local.c, steps.c and apply.c would do, byte for byte and sum for
  * sum; most of the work of a cache is this. */
 #include "base/cbor.h"
 #include "bucket/bop_layout.h"

@@ -64,7 +64,7 @@ struct rj_bucket {
     struct rj_table table;
     struct rj_due due;
     struct rj_hash_key position_key, sum_key;
-    struct rj_naming naming; /* of elements and fields */
+    struct rj_naming naming;                /* of elements and fields */
     struct rj_sum forever[RJ_BUCKET_SLOTS]; /* of live writes without a deadline */
     struct rj_sum timed[RJ_BUCKET_SLOTS];   /* with one */
     uint64_t n_live;                        /* keys with a live write */
@@ -84,7 +84,7 @@ struct rj_bucket {
     size_t cap_scan;
     uint64_t fetched;      /* position of the key that fetch was told of last */
     uint64_t fetched_name; /* as rj_dotmap_fetch returned it */
-    struct rj_buf text; /* a value made for a read */
+    struct rj_buf text;    /* a value made for a read */
     struct rj_buf record, record_key;
 };
 

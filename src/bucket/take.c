@@ -250,7 +250,8 @@ static void tell(const struct taking *t, const struct rj_bkey *k)
     t->b->watch_hit = false;
 }
 
-/* Items that were sent lose their mark; with `full` the others are joined with nothing. */
+/* Items that were sent lose their mark; with `full` the others are joined with nothing.
+ */
 static void join_unsent_items(const struct taking *t, struct rj_bkey *k,
                               struct rj_dotmap *map, bool full)
 {

@@ -13,7 +13,7 @@
 #include "crdt/register.h"
 
 enum {
-    RJ_HOME_MAX = 512,               /* bytes of a value that lies in the node of its owner */
+    RJ_HOME_MAX = 512, /* bytes of a value that lies in the node of its owner */
     RJ_ITEM_NAME_MAX = (1 << 21) - 1 /* bytes of a name; its owner sees to it */
 };
 
@@ -73,7 +73,8 @@ static inline size_t rj_dotmap_count(const struct rj_dotmap *m)
 
 /* Asks for the slot of name, and for the item whose slot was asked for before; what is
  * returned is told to the next call. */
-uint64_t rj_dotmap_fetch(const struct rj_dotmap *m, uint64_t before, struct rj_bytes name);
+uint64_t rj_dotmap_fetch(const struct rj_dotmap *m, uint64_t before,
+                         struct rj_bytes name);
 /* The item of name; NULL: none. */
 struct rj_item *rj_dotmap_find(struct rj_dotmap *m, struct rj_bytes name);
 /* The same, made when it is not there, with a home for cap bytes (cap > RJ_HOME_MAX or
@@ -101,6 +102,10 @@ struct rj_version *rj_item_home(struct rj_item *item);
 /* Gives back what was taken out of item's list. */
 void rj_item_release(struct rj_item *item, struct rj_dotted *d);
 
+/* ---- dotmap_tally.c */
+
+/* Counts what is in m, and keeps that from now on. RJ_ENOMEM. */
+RJ_NODISCARD enum rj_err rj_dotmap_keep_tally(struct rj_dotmap *m);
 /* Counts d in (just put into a list) or out (about to be taken out, or changed). */
 void rj_dotmap_count_in(struct rj_dotmap *m, const struct rj_dotted *d,
                         const struct rj_origins *origins);

@@ -357,11 +357,11 @@ static uint32_t copy_row(struct rj_rows *rows, const struct rj_told *told)
     if (ref == 0)
         return 0;
     row = row_of(rows, ref);
-    *row = (struct rj_row){
-        .seq = {(uint32_t)told->dot.seq, (uint32_t)(told->dot.seq >> 32)},
-        .origin = (uint16_t)told->dot.origin,
-        .place_len = is_long ? RJ_ROW_LONG : (uint8_t)n,
-        .payload_len = (uint8_t)m};
+    *row =
+        (struct rj_row){.seq = {(uint32_t)told->dot.seq, (uint32_t)(told->dot.seq >> 32)},
+                        .origin = (uint16_t)told->dot.origin,
+                        .place_len = is_long ? RJ_ROW_LONG : (uint8_t)n,
+                        .payload_len = (uint8_t)m};
     lens = (uint32_t *)(void *)(row + 1);
     bytes = (uint8_t *)(is_long ? lens + 2 : lens);
     if (is_long) {

@@ -18,7 +18,7 @@
 
 enum { RJ_ROW_LONG = 255 }; /* of a length: it is not told in one byte */
 
-/* A row where it lies (rows_slab.c); place and payload follow. */
+/* A row where it lies (slab.c); place and payload follow. */
 struct rj_row {
     uint32_t seq[2]; /* low, high; its highest bit: about to go */
     uint32_t next;   /* the reference of another row at this place; 0: none */

@@ -216,8 +216,7 @@ void rj_slab_free(struct rj_slab *s, uint32_t ref, size_t size)
 
 bool rj_slab_is_wasteful(const struct rj_slab *s)
 {
-    return s->more != NULL && s->more->free >= WASTE &&
-           s->more->free >= s->total / 4 * 3;
+    return s->more != NULL && s->more->free >= WASTE && s->more->free >= s->total / 4 * 3;
 }
 
 /* ---- the whole */

@@ -40,8 +40,8 @@ static uint64_t hash_parts(const struct rj_slots *s, struct rj_bytes prefix,
         name = rj_bytes_skip(name, more.len);
         n += more.len;
         memcpy(chunk, &hash, sizeof(hash));
-        hash = rj_hash_64(
-            s->slab->naming->key, rj_bytes_of(hash != 0 ? chunk : chunk + 8, hash != 0 ? n + 8 : n));
+        hash = rj_hash_64(s->slab->naming->key, rj_bytes_of(hash != 0 ? chunk : chunk + 8,
+                                                            hash != 0 ? n + 8 : n));
     } while (prefix.len + name.len > 0);
     return hash;
 }

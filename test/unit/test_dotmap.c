@@ -334,8 +334,7 @@ TEST(an_order_follows_what_comes_and_goes_while_it_is_asked_for)
             struct rj_item *next = after(&m, rj_item_name(item));
 
             if (next != NULL)
-                assert_true(
-                    rj_bytes_compare(rj_item_name(item), rj_item_name(next)) < 0);
+                assert_true(rj_bytes_compare(rj_item_name(item), rj_item_name(next)) < 0);
             item = next;
         }
         assert_int_equal(n, rj_dotmap_count(&m));

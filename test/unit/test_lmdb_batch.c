@@ -17,13 +17,13 @@ static const char *text_of(const struct rj_lmdb_batch *b)
         struct rj_write w = rj_lmdb_op_write(&b->ops[i]);
         const char *form = w.kind == RJ_WRITE_PUT      ? "%s+%.*s=%.*s"
                            : w.kind == RJ_WRITE_DELETE ? "%s-%.*s%.*s"
-                                                        : "%s[%.*s,%.*s)";
+                                                       : "%s[%.*s,%.*s)";
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
         at += (size_t)snprintf(text + at, sizeof(text) - at, form, i > 0 ? " " : "",
-                               (int)w.key.len, (const char *)w.key.ptr,
-                               (int)w.value.len, (const char *)w.value.ptr);
+                               (int)w.key.len, (const char *)w.key.ptr, (int)w.value.len,
+                               (const char *)w.value.ptr);
 #pragma GCC diagnostic pop
         assert_true(at < sizeof(text));
     }
