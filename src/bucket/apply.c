@@ -144,7 +144,7 @@ enum rj_err rj_apply_prepare(struct rj_bucket *b, const struct rj_bop *op,
 
     if (rj_gone_stops(b, op, position)) {
         *ret_prep = prep;
-        return RJ_OK;
+        return rj_late_stopped(b, op, position, dot);
     }
     switch (op->code) {
     case RJ_BOP_SET:
@@ -183,7 +183,8 @@ void rj_apply_abandon(struct rj_prep *prep)
 {
     free(prep->spare);
     free(prep->run);
-    free(prep->gone);
+    if (prep->gone != NULL)
+        rj_dotted_free(&prep->gone->d);
     if (prep->fresh != NULL)
         rj_bkey_free(prep->fresh);
     *prep = (struct rj_prep){0};
@@ -403,7 +404,7 @@ enum rj_err rj_apply_commit(struct rj_bucket *b, const struct rj_bop *op,
         err = commit_removal(b, op, prep);
         break;
     case RJ_BOP_FORGET:
-        rj_gone_forget(b, prep->site.key, &op->whole.seen);
+        rj_gone_forget(b, prep->site.key, op);
         break;
     case RJ_BOP_INCR:
         err = commit_incr(b, op, rank, prep);
@@ -505,8 +506,7 @@ enum rj_err rj_apply_batch(struct rj_kind *k, const struct rj_batch_view *batch,
         position = rj_change_position(b, b->op.key);
         if (!rj_contexts_lack(ctx, position, rank.dot.origin, rank.dot.seq))
             continue;
-        told =
-            watched && b->op.code != RJ_BOP_FORGET && !rj_gone_stops(b, &b->op, position);
+        told = watched && !rj_gone_stops(b, &b->op, position);
         if (told)
             rj_watch_before(b, &telling, position);
         err = apply_one(b, position, &rank);

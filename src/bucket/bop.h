@@ -77,7 +77,8 @@ struct rj_bop {
     uint64_t touched_deadline;
     struct rj_rank touched_setter;
     struct rj_carried carried;
-    struct rj_seen seen;     /* versions of its place that it overwrites */
+    struct rj_seen seen;     /* versions of its place that it overwrites; FORGET: what
+                                came late, anywhere in the key */
     struct rj_resets resets; /* runs of its place that it overwrites */
     struct rj_whole whole;
     struct rj_seen bounds; /* issued again: origins with the `from` of their pairs */

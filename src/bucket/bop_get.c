@@ -386,8 +386,8 @@ enum rj_err rj_bop_get(struct rj_bop *op, struct rj_reader *r,
     get_fields(&in, op);
     rj_bop_bind(op);
     if (op->code == RJ_BOP_FORGET)
-        fail_if(&in,
-                op->whole.seen.n == 0 || op->whole.place.n > 0 || op->whole.n_names > 0);
+        fail_if(&in, op->seen.n + op->whole.seen.n == 0 || op->whole.place.n > 0 ||
+                         op->whole.n_names > 0);
     if (op->code == RJ_BOP_INCR)
         fail_if(&in, !is_sound_incr(op, source->dot.seq));
     if (r->failed)

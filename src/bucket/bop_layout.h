@@ -29,7 +29,7 @@ static const uint8_t rj_bop_layout[RJ_BOP_CODES] = {
         RJ_BOP_NAME | RJ_BOP_VALUE | RJ_BOP_DEADLINE | RJ_BOP_SEEN | RJ_BOP_RESETS,
     [RJ_BOP_HDEL] = RJ_BOP_NAME | RJ_BOP_SEEN | RJ_BOP_RESETS,
     [RJ_BOP_CARRY] = RJ_BOP_MAY_NAME | RJ_BOP_RUNS | RJ_BOP_DEADLINE | RJ_BOP_SEEN,
-    [RJ_BOP_FORGET] = 0,
+    [RJ_BOP_FORGET] = RJ_BOP_SEEN,
 };
 
 /* Items of the array that is the encoding. */

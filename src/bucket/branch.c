@@ -186,7 +186,7 @@ static bool names_new(const struct rj_names *meant, const struct rj_dotted *d)
 {
     const struct rj_run *run = rj_run_of_const(d);
 
-    if (is_new(meant, d->origin))
+    if (is_new(meant, d->origin) || d->sort >= RJ_DOTTED_GONE)
         return true;
     return d->sort == RJ_DOTTED_RUN &&
            (is_new(meant, run->base.origin) || is_new(meant, run->setter.dot.origin));

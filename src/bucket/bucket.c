@@ -88,8 +88,8 @@ enum rj_err rj_bucket_open(const struct rj_bucket_config *c,
     b = rj_alloc_zero(1, sizeof(*b));
     if (b == NULL)
         return RJ_ENOMEM;
-    b->kind =
-        (struct rj_kind){.ops = &bucket_ops, .writer = c->writer, .origins = c->origins};
+    b->kind = (struct rj_kind){
+        .ops = &bucket_ops, .writer = c->writer, .origins = c->origins, .have = c->have};
     b->delete_wins = c->delete_wins;
     rj_table_init(&b->table);
     rj_due_init(&b->due);

@@ -14,6 +14,7 @@ enum { RJ_BUCKET_SEED_LEN = 16 };
 struct rj_bucket_config {
     struct rj_writer *writer; /* outlives the bucket, as do the origins */
     const struct rj_origins *origins;
+    const struct rj_vv *have; /* what this node has; outlives it, too */
     struct rj_bytes
         prefix; /* of its records in the store: 1 byte or more, not all 0xff */
     uint8_t seed[RJ_BUCKET_SEED_LEN]; /* from the space id: keys positions and sums, which

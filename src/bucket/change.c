@@ -25,6 +25,8 @@ struct rj_sum rj_change_hash(const struct rj_bucket *b, const struct rj_dotted *
     size_t len = RJ_ORIGIN_LEN + 8;
     struct rj_hash_128 hash;
 
+    if (d->sort == RJ_DOTTED_OWED)
+        return (struct rj_sum){0};
     memcpy(text, b->kind.origins->items[d->origin].id.b, RJ_ORIGIN_LEN);
     rj_be_store64(p, d->seq);
     if (d->sort == RJ_DOTTED_RUN) {
@@ -84,7 +86,7 @@ static void count_in(struct rj_bucket *b, const struct rj_site *site,
         rj_dotmap_count_in(site->map, d, b->kind.origins);
         site->map->bytes += bytes_of(site->item, d);
     }
-    if (d->sort == RJ_DOTTED_GONE)
+    if (d->sort >= RJ_DOTTED_GONE)
         rj_due_note(&b->due, rj_bkey_due(site->key), RJ_DUE_KEPT_MS);
     else if (d->deadline != 0)
         rj_due_note(&b->due, rj_bkey_due(site->key), d->deadline);
@@ -199,7 +201,7 @@ static void release(const struct rj_site *site, struct rj_dotted *d)
     else if (d->home)
         site->key->home_used = false;
     else
-        free(d);
+        rj_dotted_free(d);
 }
 
 void rj_change_out(struct rj_bucket *b, const struct rj_site *site, struct rj_dotted *d)
@@ -328,6 +330,7 @@ enum rj_err rj_change_insert(struct rj_bucket *b, const struct rj_site *site,
         gone = rj_gone_new(&rank);
         if (gone == NULL)
             return RJ_ENOMEM;
+        gone->d.sort = code->run.d.sort;
         rj_change_in(b, site, &gone->d);
         return RJ_OK;
     }

@@ -69,7 +69,7 @@ static void drop_site(struct rj_bucket *b, const struct rj_site *site, struct dr
         rj_change_kill_baseless(b, site);
     for (d = *list; d != NULL; d = d->next) {
         uint64_t deadline =
-            is_due(drop, d) || d->sort == RJ_DOTTED_GONE ? RJ_DUE_KEPT_MS : d->deadline;
+            is_due(drop, d) || d->sort >= RJ_DOTTED_GONE ? RJ_DUE_KEPT_MS : d->deadline;
 
         drop->full = drop->full || may_go(drop, d);
         if (deadline != 0 && (drop->first == 0 || deadline < drop->first))

@@ -14,6 +14,8 @@ static bool lacks(const struct rj_vv *have, const struct rj_dotted *d)
 {
     const struct rj_run *run = rj_run_of_const(d);
 
+    if (d->sort == RJ_DOTTED_OWED)
+        return false;
     if (!rj_vv_has(have, d->origin, d->seq))
         return true;
     if (d->sort != RJ_DOTTED_RUN)

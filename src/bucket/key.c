@@ -51,7 +51,7 @@ void rj_bkey_free(struct rj_bkey *k)
         struct rj_dotted *next = d->next;
 
         if (!d->home)
-            free(d);
+            rj_dotted_free(d);
         d = next;
     }
     if (k->has_ext) {
@@ -122,13 +122,13 @@ static void tidy_map(struct rj_dotmap **map)
     }
 }
 
-/* What will be looked at again (a deadline, a gone) needs the extension. */
+/* What will be looked at again (a deadline, a gone, an owed one) needs the extension. */
 static bool is_noted(const struct rj_dotted *first)
 {
     const struct rj_dotted *d;
 
     for (d = first; d != NULL; d = d->next) {
-        if (d->deadline != 0 || d->sort == RJ_DOTTED_GONE)
+        if (d->deadline != 0 || d->sort >= RJ_DOTTED_GONE)
             return true;
     }
     return false;

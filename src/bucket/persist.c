@@ -322,6 +322,9 @@ static enum rj_err load_record(struct rj_bucket *b, const struct record *rec,
             (code.is_gone && (!b->delete_wins || site.item != NULL)))
             return RJ_ECORRUPT;
         err = rj_change_insert(b, &site, &code);
+        if (err == RJ_OK && code.has_late)
+            err = rj_dotcode_late(&code, &names,
+                                  &rj_gone_of(rj_bkey_first(site.key))->late);
     }
     if (err == RJ_OK && (n == 0 || !rj_reader_complete(&r)))
         err = RJ_ECORRUPT;

@@ -26,12 +26,6 @@ struct rj_site {
     struct rj_item *item;
 };
 
-/* A deletion that is remembered. */
-struct rj_gone {
-    struct rj_dotted d;
-    bool ripe; /* it was settled when this node looked last */
-};
-
 /* Memory for a write, found before anything changes. */
 struct rj_prep {
     struct rj_site site;      /* key NULL: nothing to do */
@@ -165,6 +159,8 @@ RJ_NODISCARD enum rj_err rj_walk_whole(struct rj_bkey *k, enum rj_part except,
                                        struct rj_whole *whole);
 /* The gones of the key. RJ_ENOMEM. */
 RJ_NODISCARD enum rj_err rj_walk_gones(const struct rj_bkey *k, struct rj_seen *seen);
+/* All that is in the key. RJ_ENOMEM. */
+RJ_NODISCARD enum rj_err rj_walk_dots(struct rj_bkey *k, struct rj_seen *seen);
 /* As rj_walk_whole for the versions, for the runs without a base, of one place. */
 RJ_NODISCARD enum rj_err rj_walk_versions(const struct rj_dotted *first,
                                           struct rj_seen *seen);
@@ -198,8 +194,8 @@ struct rj_dotted *rj_gone_find(const struct rj_bkey *k, struct rj_dot dot);
 bool rj_gone_stops(const struct rj_bucket *b, const struct rj_bop *op, uint64_t position);
 /* Takes out everything but gones. */
 void rj_gone_empty(struct rj_bucket *b, struct rj_bkey *k);
-/* Takes out the gones that seen lists. */
-void rj_gone_forget(struct rj_bucket *b, struct rj_bkey *k, const struct rj_seen *seen);
+/* FORGET: takes out the gones and what came late that it lists. */
+void rj_gone_forget(struct rj_bucket *b, struct rj_bkey *k, const struct rj_bop *op);
 /* DEL, as rj_apply_prepare and rj_apply_commit. RJ_ENOMEM. */
 RJ_NODISCARD enum rj_err rj_gone_prepare(struct rj_bucket *b, const struct rj_bop *op,
                                          uint64_t position, struct rj_dot dot,
@@ -209,10 +205,35 @@ void rj_gone_commit(struct rj_bucket *b, const struct rj_bop *op,
 /* DEL by this node, also of a key that is not there. */
 RJ_NODISCARD enum rj_err rj_gone_del(struct rj_bucket *b, struct rj_bytes key,
                                      uint64_t position);
-/* Writes a FORGET for the gones of k that are settled, if it is this node's turn; *left
- * is one less then. RJ_ENOMEM. */
+/* Writes a FORGET for the gones of k that are settled, and for what is owed, if it is
+ * this node's turn; *left is one less then. RJ_ENOMEM. */
 RJ_NODISCARD enum rj_err rj_gone_settle(struct rj_bucket *b, struct rj_bkey *k,
                                         const struct rj_vv *settled, size_t *left);
+
+/* ---- late.c: what a gone ended that its author had not seen */
+
+/* What somebody had: dots listed, a vector, each may be NULL. */
+struct rj_late_known {
+    const struct rj_seen *seen;
+    const struct rj_vv *vv;
+};
+
+/* late := late joined with other. RJ_ENOMEM. */
+RJ_NODISCARD enum rj_err rj_late_join(struct rj_seen *late, const struct rj_seen *other);
+/* op, of that dot, does nothing for want of having seen gones of its key: they note it.
+ * RJ_ENOMEM. */
+RJ_NODISCARD enum rj_err rj_late_stopped(struct rj_bucket *b, const struct rj_bop *op,
+                                         uint64_t position, struct rj_dot dot);
+/* Adds all that is in the key and is not known, and what is owed. RJ_ENOMEM. */
+RJ_NODISCARD enum rj_err rj_late_of_key(struct rj_bucket *b, struct rj_bkey *k,
+                                        const struct rj_late_known *known,
+                                        struct rj_seen *late);
+/* Drops from what is noted what is in no vector: it was never sealed. */
+void rj_late_tidy(const struct rj_bucket *b, struct rj_seen *late);
+/* A gone (or what is owed) goes, if seen (what came late) lists what it notes; else it is
+ * owed. */
+void rj_late_forget(struct rj_bucket *b, const struct rj_site *site, struct rj_dotted *d,
+                    const struct rj_seen *seen);
 
 /* ---- look.c: what is shown now */
 

@@ -12,7 +12,9 @@ struct taking {
     struct rj_bucket *b;
     const struct rj_dotcode_names *names;
     const struct rj_vv *S, *C;
-    bool mute; /* of the key at hand theirs had not seen a gone that is here */
+    /* Of the key at hand: */
+    bool mute;            /* theirs had not seen a gone that is here */
+    struct rj_seen *late; /* what that ended, and what a gone of theirs did */
 };
 
 /* ---- reading a part, first without changing anything */
@@ -36,7 +38,7 @@ static void check_place(struct rj_reader *r, const struct taking *t, bool gones)
 
     for (i = 0; i < n && !r->failed; i++) {
         rj_dotcode_get(r, t->names, &code);
-        if (code.value.len > RJ_VALUE_MAX || (code.is_gone && !gones) ||
+        if (code.value.len > RJ_VALUE_MAX || (code.is_gone && !gones) || code.has_late ||
             (t->S != NULL && !covers(t->S, &code.run.d)))
             rj_reader_fail(r);
     }
@@ -149,7 +151,9 @@ static enum rj_err join_one(const struct taking *t, const struct rj_site *site,
     enum rj_err err = RJ_OK;
 
     if (t->mute && !code->is_gone)
-        return RJ_OK;
+        return t->C != NULL && covers(t->C, &code->run.d)
+                   ? RJ_OK
+                   : rj_seen_add(t->late, rj_dotted_dot(&code->run.d));
     if (mine == NULL && t->C != NULL && goes_by_absence(t->C, &code->run.d))
         return RJ_OK;
     if (mine == NULL) {
@@ -197,7 +201,8 @@ static enum rj_err follow_bases(const struct taking *t, const struct rj_site *si
  * so do runs that are dead or based: the range does not vouch for them any more. */
 static bool goes(const struct taking *t, const struct rj_dotted *d)
 {
-    return goes_by_absence(t->S, d) || (t->C == NULL && covers(t->S, d));
+    return d->sort != RJ_DOTTED_OWED &&
+           (goes_by_absence(t->S, d) || (t->C == NULL && covers(t->S, d)));
 }
 
 /* Takes the marks off; drops what had none and is covered by S, if `drop`. */
@@ -212,7 +217,10 @@ static void drop_unmarked(const struct taking *t, const struct rj_site *site, bo
         if (d->mark) {
             d->mark = false;
         } else if (drop && goes(t, d)) {
-            rj_change_out(t->b, site, d);
+            if (d->sort == RJ_DOTTED_GONE)
+                rj_late_forget(t->b, site, d, &(struct rj_seen){0});
+            else
+                rj_change_out(t->b, site, d);
             *changed = true;
         }
         d = next;
@@ -292,12 +300,14 @@ static enum rj_err join_map(const struct taking *t, struct rj_bkey *k, enum rj_p
 
 /* Where deletions win, a gone that one side has and the other never had ends all that the
  * other has of the key: none of it had seen that. r stands before the place. */
-static void compare_gones(struct taking *t, struct rj_bkey *k, struct rj_reader r)
+static enum rj_err compare_gones(struct taking *t, struct rj_bkey *k, struct rj_reader r)
 {
     size_t n = rj_cbor_get_array(&r), i;
     const struct rj_dotted *d;
+    enum rj_err err;
     bool new = false;
 
+    rj_seen_clear(t->late);
     t->mute = false;
     for (d = rj_bkey_first(k); d != NULL; d = d->next)
         t->mute = t->mute || (d->sort == RJ_DOTTED_GONE && !covers(t->S, d));
@@ -309,9 +319,27 @@ static void compare_gones(struct taking *t, struct rj_bkey *k, struct rj_reader 
                       rj_gone_find(k, rj_dotted_dot(&code.run.d)) == NULL);
     }
     if (!new)
-        return;
+        return RJ_OK;
     t->b->watch_hit = t->b->watch_hit || k->live;
+    err = rj_late_of_key(t->b, k, &(struct rj_late_known){.vv = t->S}, t->late);
     rj_gone_empty(t->b, k);
+    return err;
+}
+
+/* What one side's gones ended of the other's is noted. */
+static enum rj_err note_late(const struct taking *t, struct rj_bkey *k)
+{
+    enum rj_err err = RJ_OK;
+    struct rj_dotted *d;
+
+    if (t->late->n == 0)
+        return RJ_OK;
+    for (d = rj_bkey_first(k); err == RJ_OK && d != NULL; d = d->next) {
+        if (d->sort == RJ_DOTTED_GONE)
+            err = rj_late_join(&rj_gone_of(d)->late, t->late);
+    }
+    rj_change_dirty(t->b, &(struct rj_site){.key = k});
+    return err;
 }
 
 /* Joins the key that r stands before. */
@@ -326,13 +354,15 @@ static enum rj_err join_key(struct taking *t, struct rj_reader *r)
     err = rj_change_key(t->b, rj_change_position(t->b, key), key,
                         rj_dotcode_peek(*r, t->names), &site.key);
     if (err == RJ_OK && t->b->delete_wins)
-        compare_gones(t, site.key, *r);
+        err = compare_gones(t, site.key, *r);
     if (err == RJ_OK)
         err = join_place(t, &site, r);
     if (err == RJ_OK)
         err = join_map(t, site.key, RJ_PART_SET, r);
     if (err == RJ_OK)
         err = join_map(t, site.key, RJ_PART_HASH, r);
+    if (err == RJ_OK)
+        err = note_late(t, site.key);
     if (err == RJ_OK) {
         site.key->mark = true;
         tell(t, site.key);
@@ -397,7 +427,8 @@ enum rj_err rj_transfer_take(struct rj_kind *kind, const struct rj_given *given,
     struct rj_bucket *b = rj_bucket_of(kind);
     const struct rj_batch_view *part = given->part;
     struct rj_dotcode_names names = {.dict = part->dict, .n = part->dict_n};
-    struct taking t = {.b = b, .names = &names, .S = S, .C = C};
+    struct rj_seen late = {0};
+    struct taking t = {.b = b, .names = &names, .S = S, .C = C, .late = &late};
     struct rj_reader r = rj_reader_of(part->ops);
     enum rj_err err = RJ_OK;
     uint32_t i;
@@ -407,5 +438,6 @@ enum rj_err rj_transfer_take(struct rj_kind *kind, const struct rj_given *given,
     for (i = 0; err == RJ_OK && i < part->count; i++)
         err = join_key(&t, &r);
     join_unsent(&t, &given->range, full && err == RJ_OK);
+    rj_seen_done(&late);
     return err;
 }

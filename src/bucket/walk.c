@@ -60,6 +60,22 @@ enum rj_err rj_walk_gones(const struct rj_bkey *k, struct rj_seen *seen)
     return err;
 }
 
+enum rj_err rj_walk_dots(struct rj_bkey *k, struct rj_seen *seen)
+{
+    struct rj_site site = {.key = k};
+    enum rj_err err = RJ_OK;
+    struct rj_walk started = {0};
+    const struct rj_dotted *d;
+
+    while (err == RJ_OK && rj_walk_next(&site, &started)) {
+        for (d = *rj_site_list(&site); err == RJ_OK && d != NULL; d = d->next) {
+            if (d->sort != RJ_DOTTED_OWED)
+                err = rj_seen_add(seen, rj_dotted_dot(d));
+        }
+    }
+    return err;
+}
+
 enum rj_err rj_walk_runs(const struct rj_dotted *first, struct rj_resets *resets)
 {
     const struct rj_dotted *d;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Telling of changes that this node did not make itself. What a write says is told, not
  * what it came to: a SET that loses to a later one is told as well. Only DEL of a key
- * that shows nothing is not told, for everybody who deletes at once sends one. */
+ * that shows nothing is not told, for everybody who deletes at once sends one; and FORGET
+ * where it ends a key that had come too late. */
 #include "bucket/state.h"
 
 void rj_bucket_watch(struct rj_bucket *b, struct rj_bucket_watch *watch)
@@ -75,11 +76,20 @@ void rj_watch_before(struct rj_bucket *b, struct rj_telling *t, uint64_t positio
     t->was_live = k != NULL && k->live;
 }
 
+static bool is_live(const struct rj_bucket *b, struct rj_bytes key)
+{
+    const struct rj_bkey *k = rj_table_find(&b->table, rj_change_position(b, key), key);
+
+    return k != NULL && k->live;
+}
+
 void rj_watch_after(struct rj_bucket *b, struct rj_telling *t)
 {
     const struct rj_bop *op = &b->op;
 
-    if (op->code == RJ_BOP_DEL && !t->was_live)
+    if ((op->code == RJ_BOP_DEL || op->code == RJ_BOP_FORGET) && !t->was_live)
+        return;
+    if (op->code == RJ_BOP_FORGET && is_live(b, op->key))
         return;
     t->any = true;
     t->key = op->key;

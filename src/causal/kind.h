@@ -187,11 +187,12 @@ struct rj_kind_ops {
     void (*close)(struct rj_kind *k); /* frees; NULL is accepted */
 };
 
-/* First member of each kind. The writer and the origins outlive it. */
+/* First member of each kind. The writer, the origins, the vector outlive it. */
 struct rj_kind {
     const struct rj_kind_ops *ops;
     struct rj_writer *writer;
     const struct rj_origins *origins;
+    const struct rj_vv *have; /* what this node has, without pending writes */
     const struct rj_names
         *meant; /* R7: while loading, which branch a dot is of, or NULL */
     char why[160];

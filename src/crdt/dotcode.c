@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* [* dotted]; dotted = [origin, seq, stamp, deadline, value] for a version, [origin, seq,
  * stamp, deadline, epoch, cum, floor seq, floor cum, base / null, setter / null] for a
- * run, [origin, seq, stamp] for a gone. Deterministic but for the order of the items,
- * which means nothing. */
+ * run, [origin, seq, stamp] for a gone; in records a gone that ended something late has
+ * those dots as a fourth item, and the stamp 0 if it is owed. Deterministic but for the
+ * order of the items, which means nothing. */
 #include "crdt/dotcode.h"
 
 #include "base/cbor.h"
@@ -14,6 +15,8 @@ enum {
     VERSION_ITEMS = 5,
     RUN_ITEMS = 10,
     GONE_ITEMS = 3,
+    LATE_ITEMS = 4,
+    LATE_ROOM = 14,
     ENTRY_ROOM = 128 /* bytes of one, without its value: heads, 13 numbers of 9 at most */
 };
 
@@ -90,16 +93,38 @@ static enum rj_err put_run(struct rj_buf *out, const struct rj_run *run,
     return err;
 }
 
+static enum rj_err put_gone(struct rj_buf *out, const struct rj_dotted *d,
+                            struct rj_dotcode_names *names)
+{
+    const struct rj_seen *late = &((const struct rj_gone *)(const void *)d)->late;
+    bool with_late = names->writer == NULL && late->n > 0;
+    enum rj_err err;
+    size_t i;
+
+    rj_cbor_put_array(out, with_late ? LATE_ITEMS : GONE_ITEMS);
+    err = put_dot(out, rj_dotted_dot(d), names);
+    rj_cbor_put_uint(out, d->sort == RJ_DOTTED_OWED ? 0 : d->stamp);
+    if (with_late)
+        rj_cbor_put_array(out, 2 * late->n);
+    for (i = 0; with_late && err == RJ_OK && i < late->n; i++) {
+        struct rj_dot dot = {.seq = late->pairs[i].seq, .origin = late->pairs[i].origin};
+
+        err = put_dot(out, dot, names);
+    }
+    return err;
+}
+
 static enum rj_err put_one(struct rj_buf *out, const struct rj_dotted *d,
                            struct rj_dotcode_names *names)
 {
-    static const uint8_t items[] = {VERSION_ITEMS, RUN_ITEMS, GONE_ITEMS};
     enum rj_err err;
 
-    rj_cbor_put_array(out, items[d->sort]);
+    if (d->sort >= RJ_DOTTED_GONE)
+        return put_gone(out, d, names);
+    rj_cbor_put_array(out, d->sort == RJ_DOTTED_RUN ? RUN_ITEMS : VERSION_ITEMS);
     err = put_dot(out, rj_dotted_dot(d), names);
     rj_cbor_put_uint(out, d->stamp);
-    if (err != RJ_OK || d->sort == RJ_DOTTED_GONE)
+    if (err != RJ_OK)
         return err;
     rj_cbor_put_uint(out, d->deadline);
     if (d->sort == RJ_DOTTED_RUN)
@@ -118,11 +143,19 @@ const struct rj_dotted *rj_dotcode_fit(const struct rj_dotted *first, size_t max
 
         if (d->sort == RJ_DOTTED_VERSION)
             size += rj_version_of_const(d)->len;
+        else if (d->sort >= RJ_DOTTED_GONE)
+            size += LATE_ROOM * ((const struct rj_gone *)(const void *)d)->late.n;
         if (size > left)
             return d != first ? d : d->next;
         left -= size;
     }
     return NULL;
+}
+
+/* What is owed is this node's own affair. */
+static bool is_told(const struct rj_dotted *d, const struct rj_dotcode_names *names)
+{
+    return d->sort != RJ_DOTTED_OWED || names->writer == NULL;
 }
 
 enum rj_err rj_dotcode_put_until(struct rj_buf *out, const struct rj_dotted *first,
@@ -134,10 +167,12 @@ enum rj_err rj_dotcode_put_until(struct rj_buf *out, const struct rj_dotted *fir
     size_t n = 0;
 
     for (d = first; d != end; d = d->next)
-        n++;
+        n += is_told(d, names) ? 1 : 0;
     rj_cbor_put_array(out, n);
-    for (d = first; err == RJ_OK && d != end; d = d->next)
-        err = put_one(out, d, names);
+    for (d = first; err == RJ_OK && d != end; d = d->next) {
+        if (is_told(d, names))
+            err = put_one(out, d, names);
+    }
     return err == RJ_OK ? rj_buf_err(out) : err;
 }
 
@@ -204,14 +239,50 @@ static void get_run(struct rj_reader *r, const struct rj_dotcode_names *names,
         rj_reader_fail(r);
 }
 
+/* Dots of late writes, added to late if that is not NULL: of branches (R7) those too that
+ * they go on from. */
+static enum rj_err get_late(struct rj_reader *r, const struct rj_dotcode_names *names,
+                            struct rj_seen *late)
+{
+    size_t n = rj_cbor_get_array(r), i;
+    enum rj_err err = RJ_OK;
+
+    if (n == 0 || n % 2 != 0)
+        rj_reader_fail(r);
+    for (i = 0; i < n / 2 && !r->failed; i++) {
+        struct rj_dot dot = get_dot(r, names);
+
+        while (late != NULL && err == RJ_OK && !r->failed) {
+            err = rj_seen_add(late, dot);
+            if (names->meant == NULL)
+                break;
+            dot.origin = names->meant->origins->items[dot.origin].parent;
+            if (dot.origin == RJ_ORIGIN_NONE)
+                break;
+            dot.seq = names->meant->origins->items[dot.origin].end;
+        }
+    }
+    return err;
+}
+
+enum rj_err rj_dotcode_late(const struct rj_dotcode *code,
+                            const struct rj_dotcode_names *names, struct rj_seen *late)
+{
+    struct rj_reader r = code->late;
+
+    return code->has_late ? get_late(&r, names, late) : RJ_OK;
+}
+
 void rj_dotcode_get(struct rj_reader *r, const struct rj_dotcode_names *names,
                     struct rj_dotcode *ret)
 {
     size_t n = rj_cbor_get_array(r);
     struct rj_dot dot;
 
-    *ret = (struct rj_dotcode){.is_run = n == RUN_ITEMS, .is_gone = n == GONE_ITEMS};
-    if (n != VERSION_ITEMS && n != RUN_ITEMS && n != GONE_ITEMS)
+    *ret = (struct rj_dotcode){.is_run = n == RUN_ITEMS,
+                               .is_gone = n == GONE_ITEMS || n == LATE_ITEMS,
+                               .has_late = n == LATE_ITEMS};
+    if (n != VERSION_ITEMS && !ret->is_run && !ret->is_gone)
         rj_reader_fail(r);
     dot = get_dot(r, names);
     ret->run.d.seq = dot.seq;
@@ -219,7 +290,11 @@ void rj_dotcode_get(struct rj_reader *r, const struct rj_dotcode_names *names,
     ret->run.d.stamp = rj_cbor_get_uint(r);
     if (!rj_stamp_is_valid(ret->run.d.stamp))
         rj_reader_fail(r);
-    ret->run.d.sort = RJ_DOTTED_GONE;
+    ret->run.d.sort =
+        ret->has_late && ret->run.d.stamp == 0 ? RJ_DOTTED_OWED : RJ_DOTTED_GONE;
+    ret->late = *r;
+    if (ret->has_late)
+        (void)!get_late(r, names, NULL);
     if (ret->is_gone)
         return;
     ret->run.d.sort = ret->is_run ? RJ_DOTTED_RUN : RJ_DOTTED_VERSION;

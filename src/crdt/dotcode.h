@@ -25,12 +25,15 @@ struct rj_dotcode_names {
 
 /* One decoded write. */
 struct rj_dotcode {
-    bool is_run, is_gone;
+    bool is_run, is_gone;  /* is_gone: or owed */
     struct rj_run run;     /* of a version or gone only run.d */
     struct rj_bytes value; /* of a version, borrowed */
+    struct rj_reader late; /* of a gone, in a record: rj_dotcode_late reads it */
+    bool has_late;
 };
 
-/* Appends the list as an array. RJ_ENOMEM, RJ_ELIMIT (also the dictionary's). */
+/* Appends the list as an array; in a part of a state what is owed and what is known of
+ * gones is left out. RJ_ENOMEM, RJ_ELIMIT (also the dictionary's). */
 RJ_NODISCARD enum rj_err rj_dotcode_put(struct rj_buf *out, const struct rj_dotted *first,
                                         struct rj_dotcode_names *names);
 /* The first of the list with which its encoding would be longer than about max_bytes, but
@@ -44,6 +47,10 @@ RJ_NODISCARD enum rj_err rj_dotcode_put_until(struct rj_buf *out,
 /* Reads one item of that array; r fails when it is malformed. */
 void rj_dotcode_get(struct rj_reader *r, const struct rj_dotcode_names *names,
                     struct rj_dotcode *ret);
+/* Adds the dots of late writes that code (of this reader's bytes) tells. RJ_ENOMEM. */
+RJ_NODISCARD enum rj_err rj_dotcode_late(const struct rj_dotcode *code,
+                                         const struct rj_dotcode_names *names,
+                                         struct rj_seen *late);
 /* The length of the first version's value in the array that r stands before; SIZE_MAX: it
  * does not begin with a version. Consumes nothing. */
 size_t rj_dotcode_peek(struct rj_reader r, const struct rj_dotcode_names *names);

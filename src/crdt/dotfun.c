@@ -4,7 +4,15 @@
  * Almeida, Shoker, Baquero 2018, "Delta state replicated data types", section 5. */
 #include "crdt/dotfun.h"
 
+#include "base/alloc.h"
 #include "crdt/counter.h"
+
+void rj_dotted_free(struct rj_dotted *d)
+{
+    if (d->sort >= RJ_DOTTED_GONE)
+        rj_seen_done(&rj_gone_of(d)->late);
+    free(d);
+}
 
 int rj_rank_compare(const struct rj_origins *origins, const struct rj_rank *a,
                     const struct rj_rank *b)

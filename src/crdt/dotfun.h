@@ -2,20 +2,21 @@
 /* Dot functions: the live writes at one place (a key, an element of a set, a field of a
  * hash), each a dot with what it wrote. Versions (crdt/register.h; an element's add is a
  * version without a value) and runs of increments (crdt/counter.h) are values; a *gone*
- * is a deletion that is remembered (bucket/gone.c), and shows nothing. A place with an
- * empty list holds nothing.
+ * is a deletion that is remembered (bucket/gone.c), an *owed* one was forgotten while
+ * this node still has something to tell of it (bucket/late.c); both show nothing. A place
+ * with an empty list holds nothing.
  *
- * Nothing here allocates or frees: whoever owns the place brings the memory and takes it
- * back, so that it may lie inside a larger node (`home`). */
+ * Nothing here allocates or frees (but rj_dotted_free): whoever owns the place brings the
+ * memory and takes it back, so that it may lie inside a larger node (`home`). */
 #ifndef RJ_CRDT_DOTFUN_H
 #define RJ_CRDT_DOTFUN_H
 
 #include "causal/origin.h"
 #include "crdt/seen.h"
 
-enum rj_dotted_sort { RJ_DOTTED_VERSION, RJ_DOTTED_RUN, RJ_DOTTED_GONE };
+enum rj_dotted_sort { RJ_DOTTED_VERSION, RJ_DOTTED_RUN, RJ_DOTTED_GONE, RJ_DOTTED_OWED };
 
-/* Head of struct rj_version and struct rj_run; a gone is this alone. */
+/* Head of struct rj_version, struct rj_run, struct rj_gone. */
 struct rj_dotted {
     struct rj_dotted *next;
     uint64_t seq;      /* with origin: the dot; of a run: of its last increment */
@@ -26,6 +27,21 @@ struct rj_dotted {
     bool home;    /* lies inside the node that owns the place */
     bool mark;    /* for whoever walks the list, false otherwise */
 };
+
+/* A deletion that is remembered, or owed. */
+struct rj_gone {
+    struct rj_dotted d;
+    struct rj_seen late; /* writes that it ended and its author had not seen */
+    bool ripe;           /* this node could have written of it when it looked last */
+};
+
+static inline struct rj_gone *rj_gone_of(struct rj_dotted *d)
+{
+    return (struct rj_gone *)(void *)d;
+}
+
+/* Frees d, which is no home. */
+void rj_dotted_free(struct rj_dotted *d);
 
 /* (stamp, dot): the order that decides what is shown. dot.seq 0: nothing. */
 struct rj_rank {
@@ -72,7 +88,7 @@ void rj_dotfun_unlink(struct rj_dotted **first, struct rj_dotted *d);
 struct rj_dotted *rj_dotfun_cut(struct rj_dotted **first, const struct rj_seen *seen);
 /* Takes out the runs whose base is not there. As above. */
 struct rj_dotted *rj_dotfun_cut_baseless(struct rj_dotted **first);
-/* True iff something other than removal records (dead runs) and gones is in the list. */
+/* True iff something other than removal records (dead runs, gones) is in the list. */
 bool rj_dotfun_is_live(const struct rj_dotted *first);
 /* True iff some of that is not due: the place shows something. */
 bool rj_dotfun_is_shown(const struct rj_dotted *first, uint64_t now_ms);

@@ -29,6 +29,7 @@ static enum rj_err open_kind(struct rj_space *s)
     uint8_t prefix[6] = {'S', 0, 0, 0, 0, 'K'};
     struct rj_bucket_config c = {.writer = &s->writer,
                                  .origins = &s->origins,
+                                 .have = &s->vv,
                                  .prefix = RJ_BYTES_OF(prefix),
                                  .delete_wins = s->policy == RJ_POLICY_DELETE_WINS};
     enum rj_err err;

@@ -310,6 +310,12 @@ static void step(struct sim_world *w, struct sim_host *h, struct rj_event *ev)
         node_failed(w, h, err);
     else
         carry_out(w, h, &actions);
+    for (size_t space = 0; space < SIM_SPACES_MAX; space++) {
+        struct rj_space *s = sim_space(h, space);
+
+        if (s != NULL && sim_peek_joining(s))
+            w->took_ms[space] = w->now_ms;
+    }
 }
 
 void sim_host_event(struct sim_world *w, struct sim_host *h, struct rj_event ev)

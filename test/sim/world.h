@@ -176,6 +176,7 @@ struct sim_world {
     bool rolled_back, cloned, revoked, forked;
     struct sim_split splits[SIM_SPLITS_MAX]; /* where machines were copied */
     size_t splits_n;
+    uint64_t took_ms[SIM_SPACES_MAX]; /* when somebody was last taking over the state */
     size_t revokes; /* devices that were closed, again and again counted */
     struct rj_buf scratch;
     const char *watch; /* "HOST SPACE KEY", or NULL */

@@ -174,10 +174,12 @@ TEST(every_operation_is_read_as_it_was_written)
         if (code == RJ_BOP_AGAIN)
             continue;
         open(&f);
-        fill(&f.op, code == RJ_BOP_FORGET ? RJ_BOP_DEL : (enum rj_bop_code)code);
+        fill(&f.op, code == RJ_BOP_FORGET ? RJ_BOP_SREM : (enum rj_bop_code)code);
         f.op.code = (enum rj_bop_code)code;
-        if (code == RJ_BOP_FORGET)
+        if (code == RJ_BOP_FORGET) {
+            f.op.has_name = false;
             f.op.whole.place.n = f.op.whole.fields.n = f.op.whole.n_names = 0;
+        }
         if (code % 2 == 0) {
             see(&f.op.bounds, 9, 2);
             rj_bop_bind(&f.op);
@@ -468,8 +470,8 @@ TEST(what_has_another_form_is_refused)
     static const uint8_t few_items[] = {0x84, 0x01, 0x41, 'k', 0x41, 'v', 0x00};
     static const uint8_t code_0[] = {0x83, 0x00, 0x41, 'k', 0xf6};
     static const uint8_t code_11[] = {0x83, 0x0b, 0x41, 'k', 0xf6};
-    static const uint8_t forgets_nothing[] = {0x83, 0x0a, 0x41, 'k', 0xf6};
-    static const uint8_t forgets_a_run[] = {0x83, 0x0a, 0x41, 'k', 0x83, 0x82, 1,   1,
+    static const uint8_t forgets_nothing[] = {0x84, 0x0a, 0x41, 'k', 0x80, 0xf6};
+    static const uint8_t forgets_a_run[] = {0x84, 0x0a, 0x41, 'k', 0x80, 0x83, 0x82, 1, 1,
                                             0x85, 1,    1,    1,   0,    0,    0x80};
     static const uint8_t text_key[] = {0x83, 0x02, 0x61, 'k', 0xf6};
     static const uint8_t empty_whole[] = {0x83, 0x02, 0x41, 'k', 0x83, 0x80, 0x80, 0x80};

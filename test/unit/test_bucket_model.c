@@ -549,6 +549,7 @@ static void rebase(struct history *h, unsigned r)
         (void)net_cut(net, r, NULL);
     to = rep->writer.first + rep->writer.count;
     net_reissue(net, r, &old);
+    assert_ok(net_kind(net, r)->ops->again(net_kind(net, r))); /* as before a seal */
     rename_pending(h, old_origin, old.view.first, r, to);
     compare(h, r);
 }

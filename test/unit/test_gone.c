@@ -38,6 +38,37 @@ static void forget(struct net *net)
     }
 }
 
+/* Replica r, told by nobody, takes what it has as had by all: a member was restored. */
+static void forget_too_soon(struct net *net, unsigned r)
+{
+    uint64_t next;
+
+    net->r[r].now_ms += LOOK_MS;
+    (void)net_at(net, r);
+    assert_ok(net_kind(net, r)->ops->expire(net_kind(net, r), net->r[r].now_ms, SIZE_MAX,
+                                            &net->r[r].vv, &next));
+    (void)net_cut(net, r, NULL);
+}
+
+/* Replica r is closed and opened again. */
+static void restart(struct net *net, unsigned r)
+{
+    struct rj_store *store = NULL;
+    struct rj_writes w = {0};
+    struct rj_view *view = NULL;
+
+    assert_ok(rj_store_memory_open(&store));
+    assert_ok(net_kind(net, r)->ops->collect(net_kind(net, r), &w));
+    assert_ok(store->ops->write(store, &w, true));
+    rj_writes_done(&w);
+    net_close_replica(net, r);
+    net->r[r].bucket = net_open_bucket(net, r);
+    assert_ok(store->ops->view_open(store, &view));
+    assert_ok(net_kind(net, r)->ops->load(net_kind(net, r), store->ops, view));
+    store->ops->view_close(view);
+    store->ops->close(store);
+}
+
 TEST(a_deletion_beats_writes_of_every_kind_that_had_not_seen_it)
 {
     struct net *net = begin(3);
@@ -212,9 +243,6 @@ TEST(a_write_after_the_forgetting_counts_everywhere)
 TEST(a_gone_is_stored_and_sent_with_the_state)
 {
     struct net *net = begin(3);
-    struct rj_store *store = NULL;
-    struct rj_writes w = {0};
-    struct rj_view *view = NULL;
     struct rj_sum before, after;
 
     do_set(net, 0, "k", "v");
@@ -227,16 +255,7 @@ TEST(a_gone_is_stored_and_sent_with_the_state)
     (void)do_del(net, 0, "s");
     do_sadd(net, 0, "s", "y");
     before = net_sum(net, 0, 0);
-    assert_ok(rj_store_memory_open(&store));
-    assert_ok(net_kind(net, 0)->ops->collect(net_kind(net, 0), &w));
-    assert_ok(store->ops->write(store, &w, true));
-    rj_writes_done(&w);
-    net_close_replica(net, 0);
-    net->r[0].bucket = net_open_bucket(net, 0);
-    assert_ok(store->ops->view_open(store, &view));
-    assert_ok(net_kind(net, 0)->ops->load(net_kind(net, 0), store->ops, view));
-    store->ops->view_close(view);
-    store->ops->close(store);
+    restart(net, 0);
     after = net_sum(net, 0, 0);
     assert_int_equal(before.lo, after.lo);
     assert_int_equal(gones(net, 0, "k"), 1);
@@ -324,12 +343,12 @@ TEST(a_write_that_was_overtaken_by_a_deletion_is_sealed_as_nothing)
 
 TEST(without_the_policy_nothing_is_forgotten_nor_remembered)
 {
-    static const uint8_t forget_op[] = {0x83, 0x0a, 0x41, 'k',  0x83,
+    static const uint8_t forget_op[] = {0x84, 0x0a, 0x41, 'k',  0x80, 0x83,
                                         0x82, 0,    1,    0x80, 0x80};
     struct net *net = net_open(2);
     uint32_t dict[NET_ORIGINS_MAX];
     struct net_batch batch = {
-        .author = 1, .first = 2, .count = 1, .stamp = 1, .dict_n = 1, .len = 10};
+        .author = 1, .first = 2, .count = 1, .stamp = 1, .dict_n = 1, .len = 11};
     struct rj_batch_view view;
     uint32_t author = 1;
     uint8_t ops[sizeof(forget_op)];
@@ -348,6 +367,126 @@ TEST(without_the_policy_nothing_is_forgotten_nor_remembered)
     net_close(net);
 }
 
+/* All of the replicas begin with values of every kind; 2 writes to them unseen, 0 deletes
+ * them and has forgotten it when the others hear. */
+static struct net *begin_too_soon(void)
+{
+    struct net *net = begin(3);
+
+    do_set(net, 0, "k", "old");
+    do_sadd(net, 0, "s", "x");
+    do_hincr(net, 1, "h", "f", 1);
+    do_incr(net, 1, "n", 5);
+    net_sync(net);
+    do_set(net, 2, "k", "late");
+    do_sadd(net, 2, "s", "y");
+    do_hincr(net, 2, "h", "f", 10);
+    do_hset(net, 2, "h", "g", "late");
+    do_incr(net, 2, "n", 50);
+    do_set(net, 2, "new", "late");
+    (void)do_del(net, 0, "k");
+    (void)do_del(net, 0, "s");
+    (void)do_del(net, 0, "h");
+    (void)do_del(net, 0, "n");
+    (void)do_del(net, 0, "new");
+    (void)net_cut(net, 0, NULL);
+    return net;
+}
+
+static void assert_all_gone(struct net *net)
+{
+    forget(net);
+    settle(net, "k", "-");
+    settle(net, "h", "-");
+    settle(net, "n", "-");
+    settle(net, "new", "-");
+    for (unsigned r = 0; r < net->n; r++)
+        assert_int_equal(gones(net, r, "k") + gones(net, r, "s"), 0);
+}
+
+/* It lives where the deletion was forgotten, until its author hears of both. */
+TEST(what_comes_when_its_deletion_is_forgotten_goes_again)
+{
+    struct net *net = begin_too_soon();
+
+    net_catch_up(net, 1, false);
+    forget_too_soon(net, 0);
+    net_catch_up(net, 1, false);
+    assert_int_equal(gones(net, 1, "k"), 0);
+    net_sync(net);
+    assert_string_equal(show(net, 0, "k"), "late");
+    assert_string_equal(show(net, 1, "n"), "50");
+    assert_string_equal(show(net, 2, "k"), "-");
+    do_sadd(net, 0, "s", "z"); /* after both */
+    do_set(net, 1, "k", "after");
+    restart(net, 2); /* what it owes it still knows */
+    forget(net);
+    settle(net, "k", "after");
+    settle(net, "s", "{z}");
+    (void)do_del(net, 1, "k");
+    assert_all_gone(net);
+    net_close(net);
+}
+
+/* ... or until anybody else says so who had it before the deletion was forgotten. */
+TEST(who_remembers_the_deletion_speaks_for_the_author)
+{
+    struct net *net = begin_too_soon();
+
+    (void)net_cut(net, 2, NULL);
+    net_catch_up(net, 1, true);
+    assert_string_equal(show(net, 1, "k"), "-");
+    forget_too_soon(net, 0);
+    net_catch_up(net, 1, false);
+    net_catch_up(net, 0, false);
+    assert_string_equal(show(net, 0, "k"), "late");
+    for (unsigned i = 0; i < 2; i++) {
+        net_catch_up(net, 1, false);
+        forget_too_soon(net, 1);
+    }
+    net_catch_up(net, 0, false);
+    assert_string_equal(show(net, 0, "k"), "-");
+    assert_string_equal(show(net, 0, "s"), "-");
+    assert_string_equal(show(net, 0, "n"), "-");
+    assert_string_equal(show(net, 0, "h"), "-");
+    assert_all_gone(net);
+    net_close(net);
+}
+
+/* The deletion comes to the author with the state, and is forgotten later. */
+TEST(what_a_part_has_ended_is_told_when_its_deletion_is_forgotten)
+{
+    struct net *net = begin_too_soon();
+
+    net_take_all(net, 0, 2, SIZE_MAX);
+    assert_string_equal(show(net, 2, "k"), "-");
+    forget_too_soon(net, 0);
+    net_sync(net);
+    assert_string_equal(show(net, 0, "k"), "late");
+    assert_all_gone(net);
+    net_close(net);
+}
+
+/* Nothing came late, so nothing is said twice. */
+TEST(one_forgetting_is_enough_where_all_have_seen)
+{
+    struct net *net = begin(3);
+    unsigned before;
+
+    do_set(net, 0, "k", "v");
+    do_sadd(net, 1, "k", "x");
+    do_incr(net, 2, "k", 1);
+    net_sync(net);
+    (void)do_del(net, 1, "k");
+    net_sync(net);
+    before = net->n_batches;
+    forget(net); /* all are incarnations of one device here: each writes one */
+    assert_int_equal(net->n_batches, before + 3);
+    forget(net);
+    assert_int_equal(net->n_batches, before + 3);
+    net_close(net);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -363,6 +502,10 @@ int main(void)
         cmocka_unit_test(a_part_brings_nothing_that_had_not_seen_a_deletion_here),
         cmocka_unit_test(a_deletion_that_was_not_sent_is_issued_again),
         cmocka_unit_test(a_write_that_was_overtaken_by_a_deletion_is_sealed_as_nothing),
+        cmocka_unit_test(what_comes_when_its_deletion_is_forgotten_goes_again),
+        cmocka_unit_test(who_remembers_the_deletion_speaks_for_the_author),
+        cmocka_unit_test(what_a_part_has_ended_is_told_when_its_deletion_is_forgotten),
+        cmocka_unit_test(one_forgetting_is_enough_where_all_have_seen),
         cmocka_unit_test(without_the_policy_nothing_is_forgotten_nor_remembered),
     };
 

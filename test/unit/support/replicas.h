@@ -91,6 +91,7 @@ static inline struct rj_bucket *net_open_bucket(struct net *net, unsigned r)
 {
     struct rj_bucket_config c = {.writer = &net->r[r].writer,
                                  .origins = &net->r[r].origins,
+                                 .have = &net->r[r].vv,
                                  .prefix = RJ_BYTES_OF(net_prefix),
                                  .seed = {1, 2, 3},
                                  .delete_wins = net->delete_wins};
