@@ -31,6 +31,7 @@ static inline void fuzz_open(struct fuzz_bucket *f)
 {
     struct rj_bucket_config c = {.writer = &f->writer,
                                  .origins = &f->origins,
+                                 .have = &f->have,
                                  .prefix = RJ_BYTES_OF(fuzz_prefix),
                                  .seed = {1, 2, 3},
                                  .delete_wins = fuzz_delete_wins};

@@ -26,7 +26,7 @@ edit() {
 }
 
 plant() {
-    program=test/sim
+    program=test/sim which=
     case $1 in
     no-deps) # R3: a batch does not wait for its deps
         edit src/node/deliver.c 's/err = check_deps\(s, &b->header, o, from\);/err = RJ_OK;/' ;;
@@ -43,6 +43,12 @@ plant() {
     no-horizon) # values: who has missed removals that are forgotten is not refused
         program=test/test_crdt_forget
         edit src/crdt/forget.c 's/err = RJ_ECLOSED;/err = RJ_OK;/' ;;
+    early-forget) # deletions that win are forgotten whoever has not seen them
+        which=deletes
+        edit src/bucket/gone.c 's/d->sort == RJ_DOTTED_GONE && rj_vv_has\(settled, d->origin, d->seq\)/d->sort == RJ_DOTTED_GONE \&\& settled != NULL/' ;;
+    not-owed) # ... and what shows that it was too soon is not told
+        which=deletes
+        edit src/bucket/late.c 's/if \(is_told\(rj_gone_of\(d\), seen\)\) \{/if (is_told(rj_gone_of(d), seen) || seen != NULL) {/' ;;
     *)
         echo "# unknown bug $1"
         return 1 ;;
@@ -56,7 +62,7 @@ found() {
         fi
         return 0
     fi
-    for run in "named" "random $seeds"; do
+    for run in named "$which random $seeds"; do
         # shellcheck disable=SC2086
         timeout 900 "$dir/build/test/sim" $run >"$dir/out" 2>&1 || return 0
     done
@@ -74,7 +80,7 @@ report() {
     fi
 }
 
-for bug in ${*:-no-deps one-vector early-durable no-fsync same-incarnation no-relay no-horizon}; do
+for bug in ${*:-no-deps one-vector early-durable no-fsync same-incarnation no-relay no-horizon early-forget not-owed}; do
     rm -rf "$dir/tree"
     mkdir -p "$dir/tree"
     cp -r "$root/Makefile" "$root/include" "$root/src" "$root/test" "$root/tools" "$dir/tree/"
