@@ -165,6 +165,10 @@ void rj_metrics_put(const struct rj_daemon *d, struct rj_buf *out)
     family(out, "turns_total", "counter", "Turns of the event loop.");
     rj_buf_printf(out, "rejoin_turns_total %llu\n",
                   (unsigned long long)rj_loop_turns(d->loop));
+    family(out, "log_dropped_lines_total", "counter",
+           "Lines of the log that could not be written.");
+    rj_buf_printf(out, "rejoin_log_dropped_lines_total %llu\n",
+                  (unsigned long long)d->log.dropped);
     if (n == NULL)
         return;
     put_spaces(d, n, out);

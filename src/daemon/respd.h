@@ -21,7 +21,7 @@ struct rj_respd;
 
 struct rj_respd_options {
     struct rj_loop *loop;
-    const struct rj_logger *log;
+    struct rj_logger *log;
     const struct rj_config *config;
     const struct rj_peers *peers;
     const char *listen_host;

@@ -199,6 +199,7 @@ enum rj_err rj_status_put(const struct rj_daemon *d, struct rj_node *n,
     rj_doc_map(doc);
     rj_status_self(d, doc);
     rj_status_addresses(d, doc);
+    rj_doc_put_uint(doc, "log_dropped", d->log.dropped);
     rj_doc_key(doc, "spaces");
     rj_doc_array(doc);
     for (size_t i = 0; (s = rj_node_space_at(n, i)) != NULL; i++) {

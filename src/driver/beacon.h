@@ -73,7 +73,7 @@ struct rj_beacon_options {
     void *ctx;
     struct rj_loop *loop;
     struct rj_crypto *crypto;
-    const struct rj_logger *log;
+    struct rj_logger *log;
     const struct rj_site *site; /* NULL: no network key */
     uint16_t port;              /* UDP; 0: hears and sends nothing */
     uint16_t port_peer;         /* what is told */

@@ -35,7 +35,7 @@ struct rj_driver_options {
     void *ctx;
     bool signals;         /* as rj_loop_options */
     struct rj_home *home; /* open; borrowed, like all that follows */
-    const struct rj_logger *log;
+    struct rj_logger *log;
     const char *name;           /* of the device */
     const char *listen_host;    /* "": any address */
     uint16_t port;              /* 0: accept nobody, or with any_port: */

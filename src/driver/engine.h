@@ -44,7 +44,7 @@ struct rj_engine_options {
     void *ctx;
     struct rj_loop *loop;
     struct rj_env *env;
-    const struct rj_logger *log;
+    struct rj_logger *log;
     const char *store_path; /* borrowed for the engine's life */
     uint64_t store_max_bytes;
     struct rj_bytes name; /* of the device; borrowed for the engine's life */

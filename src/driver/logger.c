@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Log lines: for people first, but every value has a key, so that grep and cut do. A line
- * that cannot be written at once is lost: neither a full disk nor a reader that hangs (of
- * a pipe, a journal, a stopped terminal) must stop the daemon. A pipe that poll(2) calls
- * writable takes PIPE_BUF bytes, more than a line has, so writing then does not block. */
+ * that cannot be written at once is lost, and counted: neither a full disk nor a reader
+ * that hangs (of a pipe, a journal, a stopped terminal) must stop the daemon. A pipe that
+ * poll(2) calls writable takes PIPE_BUF bytes, more than a line has, so writing then does
+ * not block. */
 #include "driver/logger.h"
 
 #include <limits.h>
@@ -55,8 +56,40 @@ static bool has_room(int fd)
     return poll(&p, 1, 0) == 1 && (p.revents & POLLOUT) != 0;
 }
 
-void rj_logger_line(const struct rj_logger *log, enum rj_note_level level,
-                    const char *format, ...)
+/* Time and level; returns their length. */
+static size_t begin(char line[RJ_LOGGER_LINE_MAX], enum rj_note_level level)
+{
+    size_t n = stamp(line, RJ_LOGGER_LINE_MAX);
+
+    return n + (size_t)snprintf(line + n, RJ_LOGGER_LINE_MAX - n, "%s ",
+                                rj_logger_level_name(level));
+}
+
+/* False: it is lost. */
+static bool put(int fd, const char *line, size_t n)
+{
+    return has_room(fd) && write(fd, line, n) >= 0;
+}
+
+/* What was lost since that was told last. False: there is still no room. */
+static bool tell_dropped(struct rj_logger *log)
+{
+    char line[RJ_LOGGER_LINE_MAX];
+    size_t n;
+
+    if (log->dropped == log->told || log->level > RJ_NOTE_WARN)
+        return true;
+    n = begin(line, RJ_NOTE_WARN);
+    n += (size_t)snprintf(line + n, sizeof(line) - n, "dropped=%llu\n",
+                          (unsigned long long)(log->dropped - log->told));
+    if (!put(log->fd, line, n))
+        return false;
+    log->told = log->dropped;
+    return true;
+}
+
+void rj_logger_line(struct rj_logger *log, enum rj_note_level level, const char *format,
+                    ...)
 {
     char line[RJ_LOGGER_LINE_MAX];
     size_t n, text;
@@ -65,9 +98,7 @@ void rj_logger_line(const struct rj_logger *log, enum rj_note_level level,
 
     if (level < log->level && (log->tap == NULL || level < RJ_NOTE_INFO))
         return;
-    n = stamp(line, sizeof(line));
-    n += (size_t)snprintf(line + n, sizeof(line) - n, "%s ", rj_logger_level_name(level));
-    text = n;
+    n = text = begin(line, level);
     va_start(args, format);
     len = vsnprintf(line + n, sizeof(line) - n, format, args);
     va_end(args);
@@ -80,9 +111,9 @@ void rj_logger_line(const struct rj_logger *log, enum rj_note_level level,
     }
     if (log->tap != NULL && level >= RJ_NOTE_INFO)
         log->tap(log->tap_ctx, level, line + text);
-    if (level < log->level || log->fd < 0 || !has_room(log->fd))
+    if (level < log->level || log->fd < 0)
         return;
     line[n++] = '\n'; /* in place of the NUL */
-    if (write(log->fd, line, n) < 0)
-        return; /* nobody to tell */
+    if (!tell_dropped(log) || !put(log->fd, line, n))
+        log->dropped++;
 }

@@ -4,7 +4,11 @@
  *     2026-03-01T12:00:00.123Z info peer.up device=3f9a10c2 address=192.0.2.7:7340
  *
  * time (UTC), level, then what the caller gives: "event key=value ...". A line is written
- * whole, with one write, or not at all: writing never waits. */
+ * whole, with one write, or not at all: writing never waits. Lines that were lost are
+ * counted, and told of by the next one that is not:
+ *
+ *     2026-03-01T12:00:07.004Z warn dropped=3
+ */
 #ifndef RJ_DRIVER_LOGGER_H
 #define RJ_DRIVER_LOGGER_H
 
@@ -23,6 +27,8 @@ struct rj_logger {
     enum rj_note_level level; /* what is below is dropped */
     rj_logger_tap_fn *tap;    /* NULL: none */
     void *tap_ctx;
+    uint64_t dropped; /* lines lost; zero at first, as is: */
+    uint64_t told;    /* how many of them the log itself tells of */
 };
 
 /* Reads "error", "warn", "info" or "debug". RJ_EINVAL: none of them. */
@@ -30,7 +36,7 @@ RJ_NODISCARD enum rj_err rj_logger_level(const char *name, enum rj_note_level *r
 const char *rj_logger_level_name(enum rj_note_level level);
 
 /* Writes one line; format as printf. Control characters become '?'. */
-void rj_logger_line(const struct rj_logger *log, enum rj_note_level level,
-                    const char *format, ...) __attribute__((format(printf, 3, 4)));
+void rj_logger_line(struct rj_logger *log, enum rj_note_level level, const char *format,
+                    ...) __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -117,7 +117,7 @@ static void note_why(const struct rj_session *s, enum rj_weight weight, const ch
 
 static void refuse(struct rj_session *s, enum rj_err err, const char *why)
 {
-    const struct rj_logger *log = s->peers->options.log;
+    struct rj_logger *log = s->peers->options.log;
     char id[RJ_PEERS_SHORT_ID + 1];
 
     rj_peers_short_id(&s->device, id);

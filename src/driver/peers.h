@@ -47,7 +47,7 @@ struct rj_peers_options {
     struct rj_loop *loop;
     struct rj_crypto *crypto;
     struct rj_tls_ctx *tls;
-    const struct rj_logger *log;
+    struct rj_logger *log;
     const char *listen_host;    /* "": any */
     uint16_t port;              /* 0: accept nobody, or with any_port: */
     bool any_port;              /* one that the system chooses */

@@ -14,6 +14,9 @@ works() { # NAME
     is "... and takes writes" "$(redis a set "$1" v)" OK
     check "... that become durable" rj a -q sync data
 }
+lost() { # lines of the log
+    rj a --json status | jq .log_dropped
+}
 ends() { # PROCESS
     rj a -q down
     check "... and it stops" await 60 gone "$1"
@@ -26,6 +29,7 @@ check "it stops" down a
 (serve) 2>/dev/full &
 pid[a]=$!
 works full
+check "... the lines that were lost are counted" [ "$(lost)" -ge 1 ]
 ends "${pid[a]}"
 
 mkfifo "$work/pipe"
@@ -34,6 +38,13 @@ timeout 60 dd if=/dev/zero of="$work/pipe" bs=4096 oflag=nonblock 2>/dev/null # 
 (serve) 2>"$work/pipe" &
 pid[a]=$!
 works stuck
+n=$(lost)
+check "... its lost lines are counted" [ "$n" -ge 1 ]
+timeout 60 dd if="$work/pipe" of=/dev/null bs=4096 iflag=nonblock 2>/dev/null # there is room again
+check "... something is logged" rj a bucket add other
+out=$(timeout 60 dd if="$work/pipe" bs=4096 iflag=nonblock 2>/dev/null)
+has "... and before it, what was lost" "$out" " warn dropped=$n"$'\n'
+has "... the line is there, too" "$out" "bucket.added name=other"
 ends "${pid[a]}"
 exec 8>&-
 

@@ -107,6 +107,8 @@ TEST(a_reader_that_hangs_costs_lines_and_no_time)
 {
     static char text[4 * 1024 * 1024];
     struct fixture f;
+    uint64_t dropped;
+    char told[64];
     char *last;
 
     begin(&f, RJ_NOTE_INFO);
@@ -115,10 +117,34 @@ TEST(a_reader_that_hangs_costs_lines_and_no_time)
     assert_int_equal(f.taps, 20000);
     assert_true(read(f.out, text, 16384) > 0); /* it goes on */
     rj_logger_line(&f.log, RJ_NOTE_INFO, "line.second");
+    dropped = f.log.dropped;
+    assert_true(dropped > 0 && dropped < 20000);
+    rj_logger_line(&f.log, RJ_NOTE_INFO, "line.third");
+    assert_int_equal(f.log.dropped, dropped);
     end(&f, text, sizeof(text));
+    (void)snprintf(told, sizeof(told), " warn dropped=%llu\n",
+                   (unsigned long long)dropped);
+    last = strstr(text, " warn ");
+    assert_non_null(last);
+    assert_memory_equal(last, told, strlen(told));
+    assert_null(strstr(last + 1, " warn ")); /* once */
     last = strrchr(text, ' ');
     assert_non_null(last);
-    assert_string_equal(last, " line.second\n"); /* and whole */
+    assert_string_equal(last, " line.third\n"); /* and whole */
+}
+
+/* The log is for errors only: the count is kept for who asks. */
+TEST(what_was_lost_is_not_told_below_the_level)
+{
+    struct fixture f;
+    char text[256];
+
+    begin(&f, RJ_NOTE_ERROR);
+    f.log.dropped = 3;
+    rj_logger_line(&f.log, RJ_NOTE_ERROR, "a");
+    assert_int_equal(f.log.dropped, 3);
+    end(&f, text, sizeof(text));
+    assert_null(strstr(text, "dropped"));
 }
 
 TEST(a_full_disk_costs_lines_only)
@@ -136,7 +162,9 @@ TEST(a_full_disk_costs_lines_only)
     f.log.fd = pipe_end;
     rj_logger_line(&f.log, RJ_NOTE_ERROR, "b");
     assert_int_equal(f.taps, 2);
+    assert_int_equal(f.log.dropped, 1);
     end(&f, text, sizeof(text));
+    assert_non_null(strstr(text, " warn dropped=1\n"));
     assert_non_null(strstr(text, " error b\n"));
 }
 
@@ -159,6 +187,7 @@ int main(void)
         cmocka_unit_test(a_line_stays_one_line_whatever_is_in_it),
         cmocka_unit_test(a_long_line_is_cut),
         cmocka_unit_test(a_reader_that_hangs_costs_lines_and_no_time),
+        cmocka_unit_test(what_was_lost_is_not_told_below_the_level),
         cmocka_unit_test(a_full_disk_costs_lines_only),
         cmocka_unit_test(levels_have_names),
     };
