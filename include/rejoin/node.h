@@ -225,6 +225,9 @@ struct rj_space_info {
     enum rj_err refuse;   /* why local writes are refused, or RJ_OK */
     bool fork_refused;    /* a branch of some device cannot be merged here (R7); no state
                              is exchanged with who has it */
+    const char *fork_device; /* whose, if no log reaches back to where it parted ... */
+    const char *fork_peer;   /* ... from this node's; empty: not known. Borrowed while the
+                                space lives */
 };
 /* What a space looks like now. Goes through members and origins: not for a hot path. */
 RJ_API void rj_space_info(struct rj_space *s, struct rj_now now,

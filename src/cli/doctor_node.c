@@ -130,19 +130,11 @@ static void look_at_rivals(struct rj_doctor *d)
 /* A device that went on twice: here, or seen from here. */
 static void report_fork(struct rj_doctor *d, const char *text, bool own)
 {
-    if (!own && strstr(text, "not-merged") != NULL)
-        rj_doctor_add(
-            d, "device", RJ_DOCTOR_FAIL,
-            "a device was copied while it ran, and its branches cannot be merged "
-            "(%s). Nodes on two sides keep what they have and exchange no state. "
-            "Keep one side; on each node of the other:",
-            text);
-    else
-        rj_doctor_add(d, "device", own ? RJ_DOCTOR_FAIL : RJ_DOCTOR_WARN,
-                      "%s (%s). On the copy:",
-                      own ? "a second node went on with this device's key"
-                          : "two nodes went on with one device's key",
-                      text);
+    rj_doctor_add(d, "device", own ? RJ_DOCTOR_FAIL : RJ_DOCTOR_WARN,
+                  "%s (%s). On the copy:",
+                  own ? "a second node went on with this device's key"
+                      : "two nodes went on with one device's key",
+                  text);
 }
 
 static void look_at_device(struct rj_doctor *d)
@@ -169,6 +161,8 @@ static void look_at_device(struct rj_doctor *d)
         if (!own && strcmp(event, "fork") != 0)
             continue;
         (void)rj_cli_text(one, "text", text, sizeof(text));
+        if (strstr(text, "not-merged") != NULL)
+            continue; /* look_at_fork */
         report_fork(d, text, own);
         rj_doctor_fix(d, "rejoin down; mv %s %s.copy; rejoin join TICKET", home, home);
     }
@@ -302,6 +296,26 @@ static void look_at_peers(struct rj_doctor *d)
 
 /* ---- spaces */
 
+/* Two copies of a device went on, for longer than all logs reach (R7): nobody can merge
+ * that, so a person has to choose. */
+static void look_at_fork(struct rj_doctor *d, struct rj_bytes s, const char *space)
+{
+    char device[ROOM], peer[ROOM], home[RJ_FILE_PATH_MAX];
+
+    if (rj_cli_text(s, "fork_device", device, sizeof(device))[0] == '\0')
+        return;
+    (void)rj_cli_text(s, "fork_peer", peer, sizeof(peer));
+    (void)rj_doctor_quote(d->cli->home.dirs.data, home, sizeof(home));
+    rj_doctor_add(
+        d, "spaces", RJ_DOCTOR_FAIL,
+        "%.48s: %.48s was copied while it ran, and no log reaches back to where "
+        "the copies parted: not merged. This node and %.48s are on two sides, "
+        "keep what they have, exchange no state. Keep one side; on each node of "
+        "the other:",
+        space, device, peer[0] != '\0' ? peer : "some other");
+    rj_doctor_fix(d, "rejoin down; mv %s %s.other; rejoin join TICKET", home, home);
+}
+
 static void look_at_space(struct rj_doctor *d, struct rj_bytes s)
 {
     char name[ROOM], refuses[32];
@@ -309,6 +323,7 @@ static void look_at_space(struct rj_doctor *d, struct rj_bytes s)
 
     (void)rj_cli_text(s, "name", name, sizeof(name));
     (void)rj_cli_text(s, "refuses", refuses, sizeof(refuses));
+    look_at_fork(d, s, name);
     for (int e = 0; refuses[0] != '\0' && e < RJ_ERR_COUNT; e++) {
         if (strcmp(refuses, rj_err_name((enum rj_err)e)) != 0)
             continue;

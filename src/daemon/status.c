@@ -53,6 +53,8 @@ void rj_status_space(const struct rj_daemon *d, struct rj_doc *doc, struct rj_sp
     rj_doc_put_str(doc, "durability", rj_verb_durability_name(i.durability));
     rj_doc_put_str(doc, "policy", rj_verb_policy_name(i.policy));
     rj_doc_put_str(doc, "role", rj_verb_role_name(i.role));
+    rj_doc_put_str(doc, "fork_device", i.fork_device);
+    rj_doc_put_str(doc, "fork_peer", i.fork_peer);
     rj_doc_put_str(doc, "refuses", i.refuse != RJ_OK ? rj_err_name(i.refuse) : "");
     rj_doc_put_bool(doc, "joining", i.joining);
     rj_doc_put_uint(doc, "joined_permille", (uint64_t)(i.joined_part * 1000.0));
@@ -84,10 +86,13 @@ void rj_status_limits(const struct rj_daemon *d, struct rj_doc *doc, struct rj_s
         (void)snprintf(text, sizeof(text), "no writes here: %s", rj_err_text(i.refuse));
         rj_doc_text(doc, rj_bytes_from_str(text));
     }
-    if (i.fork_refused)
-        rj_doc_text(doc, RJ_BYTES_LIT("a device was copied while it ran, and what one of "
-                                      "the copies wrote cannot be merged here: rejoin "
-                                      "doctor says what to do"));
+    if (i.fork_refused) {
+        (void)snprintf(text, sizeof(text),
+                       "%.64s was copied while it ran, and what one of the copies wrote "
+                       "cannot be merged here: rejoin doctor says what to do",
+                       i.fork_device[0] != '\0' ? i.fork_device : "a device");
+        rj_doc_text(doc, rj_bytes_from_str(text));
+    }
     if (i.joining) {
         (void)snprintf(text, sizeof(text),
                        "joining: %u %% of what the others have is here",

@@ -13,6 +13,8 @@
 #include "node/frame.h"
 #include "node/state.h"
 
+#include <stdio.h>
+
 static const uint8_t unknown_hash[RJ_DEP_HASH_LEN];
 
 static bool is_same(const uint8_t *a, const uint8_t *b)
@@ -115,9 +117,14 @@ static const char *device_name(const struct rj_space *s, uint32_t o)
     return s->os[o].device != UINT32_MAX ? s->members.items[s->os[o].device].name : "-";
 }
 
+/* Why branches stay apart. */
+static const char too_many[] = "too-many", no_log[] = "not-merged-log-is-truncated";
+
 /* A branch that cannot be had here. Once: whoever has it offers it again and again. */
 static void refuse(struct rj_space *s, uint32_t o, uint64_t seq, const char *why)
 {
+    if (!s->fork_refused && why == no_log)
+        (void)snprintf(s->fork_device, sizeof(s->fork_device), "%s", device_name(s, o));
     if (!s->fork_refused)
         rj_node_note(s->node, RJ_NOTE_ERROR, RJ_EFORK,
                      "fork space=%s device=%s after=%llu branches=%s", s->name,
@@ -128,12 +135,17 @@ static void refuse(struct rj_space *s, uint32_t o, uint64_t seq, const char *why
 void rj_fork_report(struct rj_space *s, const struct rj_session *ss,
                     const struct rj_link *l)
 {
+    const char *device =
+        l->apart_of != RJ_ORIGIN_NONE ? device_name(s, l->apart_of) : "-";
+
+    (void)snprintf(s->fork_peer, sizeof(s->fork_peer), "%s",
+                   ss->name[0] != '\0' ? ss->name : "-");
+    if (s->fork_refused)
+        return;
     rj_node_note(s->node, RJ_NOTE_ERROR, RJ_EFORK,
-                 "fork space=%s device=%s before=%llu peer=%s "
-                 "branches=not-merged-log-is-truncated",
-                 s->name,
-                 l->apart_of != RJ_ORIGIN_NONE ? device_name(s, l->apart_of) : "-",
-                 (unsigned long long)l->apart_seq, ss->name);
+                 "fork space=%s device=%s before=%llu peer=%s branches=%s", s->name,
+                 device, (unsigned long long)l->apart_seq, s->fork_peer, no_log);
+    (void)snprintf(s->fork_device, sizeof(s->fork_device), "%s", device);
     s->forks++;
     s->fork_refused = true;
 }
@@ -355,12 +367,12 @@ enum rj_err rj_fork_learn(struct rj_space *s, const struct rj_origin_id *id,
     if (start > end)
         return RJ_EGAP; /* of a branch, by the name from before its split */
     if (is_full(s, item->root)) {
-        refuse(s, parent, start, "too-many");
+        refuse(s, parent, start, too_many);
         return RJ_ELIMIT;
     }
     if (most_of(s, parent) > start) { /* under the name from before the split */
         if (!can_cut(s, parent, start))
-            refuse(s, parent, start, "not-merged-log-is-truncated");
+            refuse(s, parent, start, no_log);
         else if (!is_split_at(s, item->root, start, hash) &&
                  rj_fork_goes_on(s, parent, start, hash))
             err = begin_cut(s, parent, start, hash);
@@ -438,7 +450,7 @@ enum rj_err rj_fork_begin(struct rj_space *s, const struct rj_batch *b, uint32_t
         s->os[root].device == UINT32_MAX)
         return RJ_EGAP;
     if (is_full(s, root)) {
-        refuse(s, root, b->header.first - 1, "too-many");
+        refuse(s, root, b->header.first - 1, too_many);
         return RJ_ELIMIT;
     }
     if (!s->node->env->ops->verify(s->node->env,
@@ -669,7 +681,7 @@ static enum rj_err found(struct rj_space *s, const struct rj_batch *b, uint32_t 
     *ret = !full && here;
     s->forks++;
     if (!*ret) {
-        refuse(s, o, seq, full ? "too-many" : "not-merged-log-is-truncated");
+        refuse(s, o, seq, full ? too_many : no_log);
         return RJ_OK;
     }
     rj_node_note(s->node, RJ_NOTE_ERROR, RJ_EFORK,
@@ -705,7 +717,7 @@ enum rj_err rj_fork_check(struct rj_space *s, const struct rj_batch *b, uint32_t
         s->os[root].device == UINT32_MAX) {
         if (from == NULL &&
             b->header.first > 1) /* shown to who knows of no split there */
-            refuse(s, o, b->header.first - 1, "not-merged-log-is-truncated");
+            refuse(s, o, b->header.first - 1, no_log);
         return RJ_OK;
     }
     if (e->first != b->header.first) { /* of a branch that begins before it */
@@ -774,7 +786,7 @@ static enum rj_err note_uncut(struct rj_space *s, struct rj_session *ss,
                                        b[i].sig))
             return RJ_EAUTH;
     }
-    refuse(s, o, b[0].header.first - 1, "not-merged-log-is-truncated");
+    refuse(s, o, b[0].header.first - 1, no_log);
     s->uncut_seq = b[0].header.first - 1;
     memcpy(s->uncut_hash, b[0].header.prev.b, sizeof(s->uncut_hash));
     rj_buf_clear(&s->uncut_proof);

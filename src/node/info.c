@@ -400,7 +400,9 @@ void rj_space_info(struct rj_space *s, struct rj_now now, struct rj_space_info *
                                   .missing = missing_writes(s),
                                   .truncated = s->truncated,
                                   .refuse = s->writer.refuse,
-                                  .fork_refused = s->fork_refused};
+                                  .fork_refused = s->fork_refused,
+                                  .fork_device = s->fork_device,
+                                  .fork_peer = s->fork_peer};
     for (i = 0; i < s->members.n; i++)
         ret->members += !s->members.items[i].closed;
     for (o = 0; o < s->vv.n; o++)

@@ -330,7 +330,7 @@ void rj_line_consider(struct rj_space *s)
     struct rj_node *n = s->node;
     size_t i;
 
-    for (i = 0; !s->fork_refused && n->renew == 0 && i < n->n_sessions; i++) {
+    for (i = 0; s->fork_peer[0] == '\0' && n->renew == 0 && i < n->n_sessions; i++) {
         const struct rj_link *l = rj_session_link(n->sessions[i], s);
         struct rj_mono due;
 

@@ -286,8 +286,10 @@ struct rj_space {
     bool afresh;                         /* the next open begins as a joiner does */
     bool forgotten;                      /* this one did: the store is to follow */
     bool torn;                           /* one is fresh */
-    bool fork_refused;                   /* that one cannot be merged was told */
-    bool any_apart;                      /* some link is, since this instance began */
+    bool fork_refused;                   /* that one cannot be merged was told: */
+    char fork_device[RJ_NAME_MAX + 1];   /* whose it is; empty: there are too many */
+    char fork_peer[RJ_NAME_MAX + 1]; /* who has another branch; empty: not known yet */
+    bool any_apart;                  /* some link is, since this instance began */
     struct rj_choice
         *renamed; /* while loading: what was cut, and the branch here of it */
     size_t n_renamed;

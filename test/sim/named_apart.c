@@ -61,6 +61,10 @@ static void nothing_is_lost(struct sim_world *w)
     sim_run(w, 30000);
     SIM_EXPECT(w, sim_info(w, s.a).fork_refused);
     SIM_EXPECT(w, sim_info(w, s.c).fork_refused);
+    SIM_EXPECT(w, strcmp(sim_info(w, s.a).fork_device, s.b->name) == 0);
+    SIM_EXPECT(w, strcmp(sim_info(w, s.a).fork_peer, s.c->name) == 0);
+    SIM_EXPECT(w, strcmp(sim_info(w, s.c).fork_device, s.b->name) == 0);
+    SIM_EXPECT(w, strcmp(sim_info(w, s.c).fork_peer, s.a->name) == 0);
     write_on(w, s.a, 1000); /* both sides go on */
     write_on(w, s.c, 2000);
     sim_heal_and_check(w);
