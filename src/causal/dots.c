@@ -386,23 +386,27 @@ static enum rj_err resize(struct rj_dots *d, size_t cap)
     return RJ_OK;
 }
 
-enum rj_err rj_dots_reserve(struct rj_dots *d, size_t n)
+/* Room for n more plain spans. */
+static enum rj_err grow(struct rj_dots *d, size_t n)
 {
     size_t cap = d->cap > CAP_FIRST ? d->cap : CAP_FIRST;
 
     if (n <= d->cap - d->n)
         return RJ_OK;
-    if (d->n >= RJ_DOTS_PLAIN_MAX) {
-        if (fold(d) != RJ_OK)
-            return RJ_ENOMEM;
-        if (n <= d->cap - d->n)
-            return RJ_OK;
-    }
     if (n > SIZE_MAX / sizeof(struct rj_span) / 4)
         return RJ_ENOMEM;
     while (cap - d->n < n && cap < RJ_DOTS_PLAIN_MAX)
         cap *= 2;
     return resize(d, cap - d->n < n ? d->n + n : cap);
+}
+
+enum rj_err rj_dots_reserve(struct rj_dots *d, size_t n)
+{
+    enum rj_err err = RJ_OK;
+
+    if (n > d->cap - d->n && d->n >= RJ_DOTS_PLAIN_MAX)
+        err = fold(d);
+    return err == RJ_OK ? grow(d, n) : err;
 }
 
 void rj_dots_settle(struct rj_dots *d)
@@ -456,7 +460,10 @@ enum rj_err rj_dots_append(struct rj_dots *d, struct rj_span span)
             last->to = span.to;
         return RJ_OK;
     }
-    if (d->n == d->cap && rj_dots_reserve(d, 1) != RJ_OK)
+    if (d->n == d->cap && d->n >= RJ_DOTS_PLAIN_MAX && is_ordered(d) &&
+        pack_plain(d) != RJ_OK)
+        return RJ_ENOMEM;
+    if (d->n == d->cap && grow(d, d->n < RJ_DOTS_PLAIN_MAX ? 1 : d->n) != RJ_OK)
         return RJ_ENOMEM;
     d->spans[d->n++] = span;
     return RJ_OK;
