@@ -16,9 +16,10 @@ enum {
     WASTE = 256 * 1024,
     EXACT = 64, /* units: classes of one size each */
     STEPS = 8,  /* classes for each doubling above */
-    CLASSES = EXACT + STEPS * 4 + 1,
-    MORE_SIZE = sizeof(struct rj_slab_more) + CLASSES * UNIT
+    CLASSES = EXACT + STEPS * 4 + 1
 };
+
+#define MORE_SIZE (sizeof(struct rj_slab_more) + CLASSES * sizeof(uint32_t))
 
 static size_t bytes_of(uint32_t units)
 {

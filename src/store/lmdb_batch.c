@@ -13,7 +13,7 @@
 #include "base/alloc.h"
 #include "base/be.h"
 
-enum { HEAD = 2 * sizeof(uint64_t), DEPTH = 8 };
+enum { HEAD = 2 * sizeof(uint64_t) };
 
 struct rj_write rj_lmdb_op_write(const struct rj_lmdb_op *op)
 {
@@ -104,17 +104,22 @@ static bool are_long(const struct rj_lmdb_op *ops, size_t n, size_t len)
     return n == 0;
 }
 
-/* Sorts by whole keys, and marks those that a later one overtakes. */
-static void sort_whole(struct rj_lmdb_op *ops, size_t n)
+/* Sorts n > 0 ops whose keys begin with the same `from` bytes, and marks those that a
+ * later one overtakes. */
+typedef void sort_fn(struct rj_lmdb_op *ops, size_t n, size_t from);
+
+/* By whole keys. */
+static void sort_whole(struct rj_lmdb_op *ops, size_t n, size_t from)
 {
+    (void)from;
     qsort(ops, n, sizeof(ops[0]), by_key);
     for (size_t i = 1; i < n; i++)
         if (rj_bytes_equal(key_of(&ops[i - 1]), key_of(&ops[i])))
             ops[i - 1].overtaken = true;
 }
 
-/* Sorts n > 0 ops whose keys begin with the same `from` bytes. */
-static void sort_from(struct rj_lmdb_op *ops, size_t n, size_t from, unsigned depth)
+/* By heads; what has one head is left to `equal`. */
+static void sort_heads(struct rj_lmdb_op *ops, size_t n, size_t from, sort_fn *equal)
 {
     size_t i, end;
 
@@ -123,16 +128,20 @@ static void sort_from(struct rj_lmdb_op *ops, size_t n, size_t from, unsigned de
     if (is_sorted(ops, n))
         return;
     qsort(ops, n, sizeof(ops[0]), by_head);
-    for (i = 0; i < n; i = end) { /* those with one head */
+    for (i = 0; i < n; i = end) {
         for (end = i + 1; end < n && compare_heads(&ops[i], &ops[end]) == 0;)
             end++;
-        if (end - i == 1)
-            continue;
-        if (depth < DEPTH && are_long(ops + i, end - i, from + HEAD))
-            sort_from(ops + i, end - i, from + HEAD, depth + 1);
-        else
-            sort_whole(ops + i, end - i);
+        if (end - i > 1)
+            equal(ops + i, end - i, from + HEAD);
     }
+}
+
+static void sort_again(struct rj_lmdb_op *ops, size_t n, size_t from)
+{
+    if (are_long(ops, n, from))
+        sort_heads(ops, n, from, sort_whole);
+    else
+        sort_whole(ops, n, from);
 }
 
 /* Sorts n ops and drops those that a later one overtakes; returns how many are left. */
@@ -141,7 +150,7 @@ static size_t sort(struct rj_lmdb_op *ops, size_t n)
     size_t kept = 0;
 
     if (n > 1)
-        sort_from(ops, n, 0, 0);
+        sort_heads(ops, n, 0, sort_again);
     for (size_t i = 0; i < n; i++)
         if (!ops[i].overtaken)
             ops[kept++] = ops[i];
