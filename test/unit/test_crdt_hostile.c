@@ -8,6 +8,7 @@
 #include "base/cbor.h"
 #include "base/prng.h"
 #include "causal/dots.h"
+#include "support/counting.h"
 #include "support/crdt_value.h"
 
 #include <dirent.h>
@@ -25,22 +26,6 @@ enum {
     MANY = 100000,
     NAMES = 40000,
 };
-
-static size_t in_use, peak;
-
-static void *resize(void *user, void *ptr, size_t old_size, size_t size)
-{
-    (void)user;
-    in_use += size - old_size;
-    peak = in_use > peak ? in_use : peak;
-    if (size == 0) {
-        free(ptr);
-        return NULL;
-    }
-    return realloc(ptr, size);
-}
-
-static const struct rj_allocator counting = {.resize = resize};
 
 static struct rj_crdt *make(enum rj_crdt_type type, bool forgets)
 {

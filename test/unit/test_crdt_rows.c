@@ -3,6 +3,7 @@
  * costs, counted by an allocator. */
 #include "base/prng.h"
 #include "crdt/rows.h"
+#include "support/counting.h"
 #include "support/test.h"
 
 #include <rejoin/crdt.h>
@@ -10,24 +11,6 @@
 #include <string.h>
 
 enum { ROWS = 3000, FORKS = 3, STEPS = 12000, PLACE_MAX = 6000, ORIGINS = 3 };
-
-/* ---- a counting allocator */
-
-static size_t in_use, peak;
-
-static void *resize(void *user, void *ptr, size_t old_size, size_t size)
-{
-    (void)user;
-    in_use += size - old_size;
-    peak = in_use > peak ? in_use : peak;
-    if (size == 0) {
-        free(ptr);
-        return NULL;
-    }
-    return realloc(ptr, size);
-}
-
-static const struct rj_allocator counting = {.resize = resize};
 
 /* ---- the model */
 

@@ -2,6 +2,7 @@
 /* Sets of dots against plain arrays of flags, few spans and many; what many cost. */
 #include "base/prng.h"
 #include "causal/dots.h"
+#include "support/counting.h"
 #include "support/test.h"
 
 #include <stdio.h>
@@ -13,22 +14,6 @@ struct model {
 };
 
 static struct model models[3];
-
-static size_t in_use, peak;
-
-static void *resize(void *user, void *ptr, size_t old_size, size_t size)
-{
-    (void)user;
-    in_use += size - old_size;
-    peak = in_use > peak ? in_use : peak;
-    if (size == 0) {
-        free(ptr);
-        return NULL;
-    }
-    return realloc(ptr, size);
-}
-
-static const struct rj_allocator counting = {.resize = resize};
 
 /* d walks through exactly the runs of m. */
 static void check_walk(const struct rj_dots *d, const struct model *m)
