@@ -27,9 +27,12 @@ size_t rj_dots_at(const struct rj_dots *d, uint32_t origin, uint64_t seq)
 
 bool rj_dots_has(const struct rj_dots *d, struct rj_dot dot)
 {
-    size_t at = rj_dots_at(d, dot.origin, dot.seq);
+    size_t at;
 
-    return at < d->n && d->spans[at].origin == dot.origin && d->spans[at].from <= dot.seq;
+    if (d->n == 0 || is_before(&d->spans[d->n - 1], dot.origin, dot.seq))
+        return false;
+    at = rj_dots_at(d, dot.origin, dot.seq);
+    return d->spans[at].origin == dot.origin && d->spans[at].from <= dot.seq;
 }
 
 uint64_t rj_dots_vector(const struct rj_dots *d, uint32_t origin)
@@ -43,8 +46,11 @@ uint64_t rj_dots_vector(const struct rj_dots *d, uint32_t origin)
 
 uint64_t rj_dots_last(const struct rj_dots *d, uint32_t origin)
 {
-    size_t at = rj_dots_at(d, origin, UINT64_MAX);
+    size_t at = d->n;
 
+    if (at > 0 && d->spans[at - 1].origin == origin)
+        return d->spans[at - 1].to;
+    at = rj_dots_at(d, origin, UINT64_MAX);
     /* nothing ends at UINT64_MAX: at is what follows origin */
     return at > 0 && d->spans[at - 1].origin == origin ? d->spans[at - 1].to : 0;
 }
@@ -89,9 +95,14 @@ static bool touches(const struct rj_span *a, const struct rj_span *b)
 
 enum rj_err rj_dots_add(struct rj_dots *d, struct rj_span span)
 {
-    size_t at = rj_dots_at(d, span.origin, span.from - 1), end = at;
+    const struct rj_span *last = d->n > 0 ? &d->spans[d->n - 1] : NULL;
     struct rj_span whole = span;
+    size_t at, end;
 
+    if (last == NULL || last->origin < span.origin ||
+        (last->origin == span.origin && last->from <= span.from))
+        return rj_dots_append(d, span);
+    at = end = rj_dots_at(d, span.origin, span.from - 1);
     while (end < d->n && d->spans[end].origin == span.origin &&
            d->spans[end].from <= span.to + 1) {
         if (d->spans[end].from < whole.from)

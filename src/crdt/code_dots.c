@@ -14,7 +14,7 @@ static unsigned parameter(uint64_t sum, uint64_t n)
     return mean != 0 ? 63 - (unsigned)__builtin_clzll(mean) : 0;
 }
 
-void rj_spans_put(struct rj_buf *out, const struct rj_span *spans, size_t n)
+void rj_spans_put_many(struct rj_buf *out, const struct rj_span *spans, size_t n)
 {
     struct rj_bits_writer w = {.filled = 0};
     uint64_t gaps = 0, mores = 0, next = 1;

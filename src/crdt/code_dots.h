@@ -7,8 +7,20 @@
 #include "causal/dots.h"
 #include "crdt/seq_bits.h"
 
+/* The slow path of rj_spans_put; not called by others. */
+void rj_spans_put_many(struct rj_buf *out, const struct rj_span *spans, size_t n);
+
 /* Appends n spans of one origin; sticky. */
-void rj_spans_put(struct rj_buf *out, const struct rj_span *spans, size_t n);
+static inline void rj_spans_put(struct rj_buf *out, const struct rj_span *spans, size_t n)
+{
+    if (n != 1) {
+        rj_spans_put_many(out, spans, n);
+        return;
+    }
+    rj_buf_varint(out, 1);
+    rj_buf_varint(out, spans->from - 1);
+    rj_buf_varint(out, spans->to - spans->from);
+}
 
 /* Spans as they come. */
 struct rj_spans_reader {

@@ -15,15 +15,30 @@ struct joining {
     uint32_t *map;       /* other's index -> v's; NULL: they share their names */
     struct rj_dots seen; /* both; of a small delta only what is new */
     bool is_small;
-    struct rj_refs taken;          /* rows that came in */
-    struct rj_missing gone;        /* rows that they have seen and do not have */
-    bool has_more;                 /* the next two may have something in them */
+    struct rj_refs taken;     /* rows that came in */
+    struct rj_missing gone;   /* rows that they have seen and do not have */
+    struct rj_crdt *held_in;  /* holds other's held removals, numbered as in v */
+    struct rj_crdt *held_out; /* both sides', without what was seen */
+    struct rj_crdt_report report;
+    bool has_more;                 /* the next two mean something */
     struct rj_forgotten forgotten; /* by a horizon */
     struct rj_heirs heirs;         /* of both; empty: neither has any */
-    struct rj_crdt *held_in;       /* holds other's held removals, numbered as in v */
-    struct rj_crdt *held_out;      /* both sides', without what was seen */
-    struct rj_crdt_report report;
 };
+
+/* What few joins need is left as it is. */
+static void begin(struct joining *j, struct rj_crdt *v, const struct rj_crdt *other)
+{
+    j->v = v;
+    j->other = other;
+    j->map = NULL;
+    j->seen = (struct rj_dots){.allocator = v->allocator};
+    rj_refs_init(&j->taken, v->allocator);
+    rj_refs_init(&j->gone.rows, v->allocator);
+    j->gone.n_both = 0;
+    j->held_in = j->held_out = NULL;
+    j->report = (struct rj_crdt_report){.size = sizeof(j->report)};
+    j->has_more = false;
+}
 
 /* ---- finding memory */
 
@@ -56,11 +71,12 @@ static enum rj_err unite_seen(struct joining *j)
     struct rj_dots theirs = {.allocator = v->allocator};
     enum rj_err err;
 
-    j->seen.allocator = v->allocator;
     j->is_small = j->other->seen.n <= SMALL && v->seen.n < RJ_CRDT_SPANS_MAX - SMALL &&
                   v->n_held == 0 && j->other->n_held == 0;
     if (j->is_small)
-        return rj_dots_reserve(&v->seen, v->seen.n + j->other->seen.n);
+        return v->seen.cap - v->seen.n >= j->other->seen.n
+                   ? RJ_OK
+                   : rj_dots_reserve(&v->seen, v->seen.n + j->other->seen.n);
     err = rj_dots_map(&theirs, &j->other->seen, j->map);
     if (err == RJ_OK)
         err = rj_dots_union(&j->seen, &v->seen, &theirs);
@@ -101,7 +117,7 @@ static enum fate fate_of(const struct joining *j, const struct rj_row *row)
 /* A horizon takes it away. */
 static bool is_spent(const struct joining *j, struct rj_dot dot)
 {
-    return j->forgotten.spent.n > 0 && rj_dots_has(&j->forgotten.spent, dot);
+    return j->has_more && rj_dots_has(&j->forgotten.spent, dot);
 }
 
 /* A row has come in at a place where not all stay. True: it stays. */
@@ -173,7 +189,8 @@ static enum rj_err take(struct joining *j, const struct rj_told *told)
     uint32_t ref;
     enum rj_err err;
 
-    if (rj_held_covers(v, told->place, told->dot) || is_spent(j, told->dot))
+    if ((v->n_held > 0 && rj_held_covers(v, told->place, told->dot)) ||
+        is_spent(j, told->dot))
         return RJ_OK;
     if (v->rules.check != 0 && !rj_read_is_allowed(v, told)) {
         j->report.refused++;
@@ -219,11 +236,12 @@ static enum rj_err take_rows(struct joining *j)
 {
     const struct rj_rows *rows = &j->other->rows;
     const struct rj_dots none = {0};
-    struct rj_missing fresh = {.rows.allocator = j->v->allocator};
+    struct rj_missing fresh = {.n_both = 0};
     struct rj_dots unseen = {.allocator = j->v->allocator};
     enum rj_err err = find_unseen(j, &unseen);
     size_t i;
 
+    rj_refs_init(&fresh.rows, j->v->allocator);
     for (i = 0; err == RJ_OK && i < unseen.n; i++) {
         struct rj_there there = {.dots = &none};
 
@@ -251,30 +269,27 @@ static enum rj_err take_one(struct joining *j, struct rj_told *told)
     const struct rj_row *mine;
 
     told->dot = map_dot(j, told->dot);
-    mine = rj_rows_find(&j->v->rows, told->dot);
-    if (mine != NULL) {
-        j->report.known++;
-        return is_same(told, mine) ? RJ_OK : RJ_ECORRUPT;
-    }
     if (!rj_dots_has(&j->v->seen, told->dot))
         return take(j, told);
-    j->report.stale++;
-    return RJ_OK;
+    mine = rj_rows_find(&j->v->rows, told->dot);
+    if (mine == NULL) {
+        j->report.stale++;
+        return RJ_OK;
+    }
+    j->report.known++;
+    return is_same(told, mine) ? RJ_OK : RJ_ECORRUPT;
 }
 
 /* The rows of a delta. */
-static enum rj_err take_few(struct joining *j)
+static enum rj_err take_few(struct joining *j, const struct rj_row *const *rows, size_t n)
 {
-    const struct rj_rows *rows = &j->other->rows;
-    const struct rj_row *row = rj_rows_from(rows, (struct rj_dot){0});
-    size_t left = rj_rows_count(rows);
     enum rj_err err = RJ_OK;
+    size_t i;
 
-    for (; err == RJ_OK && left > 0; left--) {
-        struct rj_told told = rj_row_tell(row);
+    for (i = 0; err == RJ_OK && i < n; i++) {
+        struct rj_told told = rj_row_tell(rows[i]);
 
         err = take_one(j, &told);
-        row = left > 1 ? rj_rows_after(rows, row) : NULL;
     }
     return err;
 }
@@ -298,7 +313,18 @@ static enum rj_err take_columns(struct joining *j)
     return err;
 }
 
-/* Finds the rows that they have seen and do not have. */
+static enum rj_err take_theirs(struct joining *j)
+{
+    const struct rj_row *few[RJ_ROWS_FEW];
+    size_t n;
+
+    if (j->other->is_view)
+        return take_columns(j);
+    return rj_rows_few(&j->other->rows, few, &n) ? take_few(j, few, n) : take_rows(j);
+}
+
+/* Finds the rows that they have seen and do not have. Of what v has not seen it has no
+ * row. */
 static enum rj_err find_gone(struct joining *j)
 {
     enum rj_err err = RJ_OK;
@@ -309,7 +335,8 @@ static enum rj_err find_gone(struct joining *j)
         struct rj_there there = there_of(j, span.origin);
 
         span.origin = map_dot(j, (struct rj_dot){.origin = span.origin}).origin;
-        err = rj_rows_missing(&j->v->rows, span, &there, &j->gone);
+        if (span.from <= rj_dots_last(&j->v->seen, span.origin))
+            err = rj_rows_missing(&j->v->rows, span, &there, &j->gone);
     }
     return err;
 }
@@ -369,7 +396,7 @@ static enum rj_err drop_held(struct joining *j, bool own)
     enum rj_err err = RJ_OK;
     size_t i;
 
-    for (i = 0; j->held_in != NULL && i < j->held_in->n_held; i++) {
+    for (i = 0; i < j->held_in->n_held; i++) {
         const struct rj_held *h = &j->held_in->held[i];
         struct rj_bytes at = rj_held_place(h);
         const struct rj_row *place =
@@ -425,7 +452,7 @@ static enum rj_err own(struct joining *j)
         err = rj_rows_own(rows, rj_row_dot(rj_rows_get(rows, j->gone.rows.at[i])));
     if (err == RJ_OK)
         err = drop_spent(j, true);
-    return err == RJ_OK ? drop_held(j, true) : err;
+    return err == RJ_OK && j->held_in != NULL ? drop_held(j, true) : err;
 }
 
 /* Horizons, heirs and who watches: most values have none of them. */
@@ -438,7 +465,8 @@ static enum rj_err prepare_more(struct joining *j)
     if (v->watch == NULL && !rj_crdt_has_more(v) && !rj_crdt_has_more(j->other))
         return RJ_OK;
     j->has_more = true;
-    j->heirs.allocator = v->allocator;
+    j->forgotten = (struct rj_forgotten){.spent.allocator = v->allocator};
+    j->heirs = (struct rj_heirs){.allocator = v->allocator};
     err = rj_dots_map(&theirs, &j->other->seen, j->map);
     if (err == RJ_OK)
         err = rj_horizon_join(v, j->other, j->map, &theirs, &j->forgotten);
@@ -456,7 +484,6 @@ static enum rj_err prepare(struct joining *j)
 {
     enum rj_err err = map_names(j);
 
-    j->taken.allocator = j->gone.rows.allocator = j->v->allocator;
     if (err == RJ_OK)
         err = unite_seen(j);
     if (err == RJ_OK)
@@ -464,9 +491,7 @@ static enum rj_err prepare(struct joining *j)
     if (err == RJ_OK)
         err = find_gone(j);
     if (err == RJ_OK)
-        err = j->other->is_view                         ? take_columns(j)
-              : rj_rows_count(&j->other->rows) <= AHEAD ? take_few(j)
-                                                        : take_rows(j);
+        err = take_theirs(j);
     if (err == RJ_OK)
         err = join_held(j);
     return err == RJ_OK && rj_rows_is_shared(&j->v->rows) ? own(j) : err;
@@ -490,6 +515,19 @@ static void commit_more(struct joining *j)
     }
 }
 
+/* There is room. The next dot of who wrote last makes its span longer: looked at first,
+ * and field by field, for a copy that is put together now would wait for all that was
+ * written before. */
+static void see(struct rj_dots *seen, uint64_t from, uint64_t to, uint32_t origin)
+{
+    struct rj_span *last = seen->n > 0 ? &seen->spans[seen->n - 1] : NULL;
+
+    if (last != NULL && last->origin == origin && last->to + 1 == from)
+        last->to = to;
+    else
+        (void)!rj_dots_add(seen, (struct rj_span){from, to, origin});
+}
+
 static void commit(struct joining *j)
 {
     struct rj_crdt *v = j->v;
@@ -499,14 +537,15 @@ static void commit(struct joining *j)
     j->report.dropped += j->gone.rows.n;
     if (j->has_more)
         (void)!drop_spent(j, false);
-    (void)!drop_held(j, false);
+    if (j->held_in != NULL)
+        (void)!drop_held(j, false);
     rj_rows_settle(&v->rows);
     if (j->is_small) {
         for (i = 0; i < j->other->seen.n; i++) {
-            struct rj_span span = j->other->seen.spans[i];
+            const struct rj_span *s = &j->other->seen.spans[i];
+            uint32_t mine = j->map != NULL ? j->map[s->origin] : s->origin;
 
-            span.origin = map_dot(j, (struct rj_dot){.origin = span.origin}).origin;
-            (void)!rj_dots_add(&v->seen, span);
+            see(&v->seen, s->from, s->to, mine);
         }
     } else {
         rj_dots_done(&v->seen);
@@ -530,7 +569,7 @@ static void commit(struct joining *j)
 enum rj_err rj_crdt_join(struct rj_crdt *v, const struct rj_crdt *other,
                          struct rj_crdt_report *ret_report)
 {
-    struct joining j = {.v = v, .other = other};
+    struct joining j;
     enum rj_err err;
 
     if (v->type != other->type)
@@ -539,12 +578,12 @@ enum rj_err rj_crdt_join(struct rj_crdt *v, const struct rj_crdt *other,
         return RJ_EUPGRADE;
     if (v == other)
         return RJ_OK;
+    begin(&j, v, other);
     err = prepare(&j);
     if (err == RJ_OK && v->type->elements != NULL)
         err = rj_seq_join(v, other, j.map, &j.report);
     if (err == RJ_OK) {
         commit(&j);
-        j.report.size = sizeof(j.report);
         if (ret_report != NULL)
             *ret_report = j.report;
     }

@@ -13,8 +13,10 @@ enum {
     BLOCK_MAX = UNIT << RJ_SLAB_OFFSET_BITS,
     BLOCKS_MAX = 1 << (31 - RJ_SLAB_OFFSET_BITS),
     PIECE_MAX = 4096,
-    EXACT = 64, /* units: classes of one size each */
-    STEPS = 8,  /* classes for each doubling above */
+    LINES_AHEAD = 128, /* bytes: what is written next is fetched */
+    CLEAR_MAX = 6, /* blocks of what is emptied and used again; one more than there are */
+    EXACT = 64,    /* units: classes of one size each */
+    STEPS = 8,     /* classes for each doubling above */
     CLASSES = EXACT + STEPS * 4 + 1
 };
 
@@ -178,6 +180,7 @@ static uint32_t new_piece(struct rj_slab *s, size_t size)
         return 0;
     ref = (s->small.n - 1) << RJ_SLAB_OFFSET_BITS | b->used / UNIT;
     b->used += (uint32_t)bytes_of(units);
+    __builtin_prefetch((uint8_t *)(b + 1) + b->used + LINES_AHEAD, 1);
     s->total += bytes_of(units);
     return ref;
 }
@@ -185,22 +188,8 @@ static uint32_t new_piece(struct rj_slab *s, size_t size)
 uint32_t rj_slab_new(struct rj_slab *s, size_t place_len, size_t payload_len)
 {
     size_t size = size_of(place_len, payload_len);
-    uint32_t ref = size > PIECE_MAX ? new_large(s, size) : new_piece(s, size);
-    struct rj_row *row;
-    uint32_t *lens;
 
-    if (ref == 0)
-        return 0;
-    row = rj_slab_at(s, ref);
-    *row = (struct rj_row){.place_len = (uint8_t)place_len,
-                           .payload_len = (uint8_t)payload_len};
-    if (place_len >= RJ_ROW_LONG || payload_len >= RJ_ROW_LONG) {
-        row->place_len = RJ_ROW_LONG;
-        lens = (uint32_t *)(void *)(row + 1);
-        lens[0] = (uint32_t)place_len;
-        lens[1] = (uint32_t)payload_len;
-    }
-    return ref;
+    return size > PIECE_MAX ? new_large(s, size) : new_piece(s, size);
 }
 
 void rj_slab_free(struct rj_slab *s, uint32_t ref)
@@ -239,15 +228,23 @@ static void table_done(const struct rj_slab *s, struct rj_blocks *t)
     rj_mem_free(s->allocator, t->at, t->cap * sizeof(struct rj_block *));
 }
 
-bool rj_slab_clear(struct rj_slab *s)
+void rj_slab_clear(struct rj_slab *s)
 {
-    if (s->small.n != 2 || s->small.at[1]->users > 1 || s->large.n > 0)
-        return false;
+    struct rj_block *last = s->small.n > 0 ? s->small.at[s->small.n - 1] : NULL;
+
+    if (s->large.n > 0 || s->small.n > CLEAR_MAX || last == NULL || last->users > 1) {
+        rj_slab_done(s);
+        return;
+    }
+    while (s->small.n > 2) { /* the greatest stays */
+        s->small.n--;
+        release(s, s->small.at[s->small.n - 1]);
+    }
     if (s->bins != NULL)
         memset(s->bins, 0, CLASSES * sizeof(*s->bins));
-    s->small.at[1]->used = 0;
+    s->small.at[1] = last;
+    last->used = 0;
     s->total = s->free = 0;
-    return true;
 }
 
 void rj_slab_done(struct rj_slab *s)

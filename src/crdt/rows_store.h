@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The parts of the store of rows, for rows*.c alone. Rows lie in a slab and are named by
- * references of 32 bits; three structures hold these: lines (by dot), slots (by place),
- * an order (by place, sorted; a cache). What takes much memory lies in pieces that count
- * their users: a fork shares them, and who writes to one that others use copies it first
- * (rj_NAME_own; after that, taking rows out cannot fail). */
+ * references of 32 bits. While they are few, one array holds these; then three structures
+ * do: lines (by dot), slots (by place), an order (by place, sorted; a cache). What takes
+ * much memory lies in pieces that count their users: a fork shares them, and who writes
+ * to one that others use copies it first (rj_NAME_own; after that, taking rows out cannot
+ * fail). */
 #ifndef RJ_CRDT_ROWS_STORE_H
 #define RJ_CRDT_ROWS_STORE_H
 
@@ -54,14 +55,48 @@ static inline struct rj_row *rj_slab_at(const struct rj_slab *s, uint32_t ref)
                        (ref & mask));
 }
 
-/* A piece for a row with such lengths; 0: no memory. */
+/* A piece for a row with such lengths, not written yet; 0: no memory. */
 uint32_t rj_slab_new(struct rj_slab *s, size_t place_len, size_t payload_len);
 void rj_slab_free(struct rj_slab *s, uint32_t ref);
 RJ_NODISCARD bool rj_slab_own(struct rj_slab *s, uint32_t ref);
-/* Empties it, if it has but one block, which is its own. */
-RJ_NODISCARD bool rj_slab_clear(struct rj_slab *s);
+/* Empties it; keeps a little memory. */
+void rj_slab_clear(struct rj_slab *s);
 void rj_slab_done(struct rj_slab *s);
 RJ_NODISCARD bool rj_slab_fork(struct rj_slab *to, const struct rj_slab *from);
+
+/* ---- rows_few.c: all that leads to rows, while they are few */
+
+struct rj_few {
+    uint32_t ref[RJ_ROWS_FEW]; /* ascending by dot */
+    uint32_t n;
+    struct rj_slab *slab;
+};
+
+static inline bool rj_row_is_at(const struct rj_row *row, struct rj_bytes prefix,
+                                struct rj_bytes name)
+{
+    struct rj_bytes at = rj_row_place(row);
+
+    return at.len == prefix.len + name.len &&
+           (prefix.len == 0 || memcmp(at.ptr, prefix.ptr, prefix.len) == 0) &&
+           (name.len == 0 || memcmp(at.ptr + prefix.len, name.ptr, name.len) == 0);
+}
+
+/* Index of the row at dot or behind it; f->n: none. The row itself; 0: not there. */
+uint32_t rj_few_at(const struct rj_few *f, struct rj_dot dot);
+uint32_t rj_few_find(const struct rj_few *f, struct rj_dot dot);
+/* The first row at prefix || name. 0: none. */
+uint32_t rj_few_place(const struct rj_few *f, struct rj_bytes prefix,
+                      struct rj_bytes name);
+size_t rj_few_places(const struct rj_few *f);
+/* The first row at the place behind (or before) that of row, NULL: of all, of those under
+ * prefix. 0: none. */
+uint32_t rj_few_beside(const struct rj_few *f, const struct rj_row *row, bool before,
+                       struct rj_bytes prefix);
+/* There is room. False: no memory. */
+RJ_NODISCARD bool rj_few_put(struct rj_few *f, uint32_t ref);
+void rj_few_remove(struct rj_few *f, uint32_t ref);
+RJ_NODISCARD bool rj_few_own(const struct rj_few *f);
 
 /* ---- rows_lines.c: by dot */
 
@@ -117,7 +152,6 @@ uint32_t rj_lines_from(const struct rj_lines *l, struct rj_dot dot);
 RJ_NODISCARD bool rj_lines_put(struct rj_lines *l, struct rj_dot dot, uint32_t ref);
 void rj_lines_remove(struct rj_lines *l, struct rj_dot dot);
 RJ_NODISCARD bool rj_lines_own(struct rj_lines *l, struct rj_dot dot);
-void rj_lines_clear(struct rj_lines *l);
 void rj_lines_done(struct rj_lines *l);
 RJ_NODISCARD bool rj_lines_fork(struct rj_lines *to, const struct rj_lines *from);
 
@@ -134,19 +168,16 @@ struct rj_segment_at {
     uint32_t cap; /* its */
 };
 
-enum { RJ_SLOTS_FEW = 8 };
-
 struct rj_slots {
-    struct rj_segment_at *dir; /* by the first `depth` bits of the hash; NULL: few */
+    struct rj_segment_at *dir; /* by the first `depth` bits of the hash; NULL: empty */
     uint32_t depth;
-    uint32_t few[RJ_SLOTS_FEW]; /* in any order */
     size_t count;
     const struct rj_slab *slab;
     const struct rj_hash_key *key;
     const struct rj_allocator *allocator;
 };
 
-/* Of prefix || name; 0 while places are few. */
+/* Of prefix || name. */
 uint64_t rj_slots_hash(const struct rj_slots *s, struct rj_bytes prefix,
                        struct rj_bytes name);
 /* Where the reference of the first row at prefix || name stands. NULL: nowhere. */
@@ -197,10 +228,12 @@ RJ_NODISCARD bool rj_order_fork(struct rj_order *to, const struct rj_order *from
 
 struct rj_row_store {
     struct rj_slab slab;
+    bool many;   /* rows are in the last three, else in few alone */
+    bool shared; /* it was forked: what is written must be owned first */
+    struct rj_few few;
     struct rj_lines lines;
     struct rj_slots slots;
     struct rj_order order;
-    bool shared; /* it was forked: what is written must be owned first */
 };
 
 #endif
