@@ -450,7 +450,7 @@ static enum rj_err own(struct joining *j)
 
     for (i = 0; err == RJ_OK && i < j->gone.rows.n; i++)
         err = rj_rows_own(rows, rj_row_dot(rj_rows_get(rows, j->gone.rows.at[i])));
-    if (err == RJ_OK)
+    if (err == RJ_OK && j->has_more)
         err = drop_spent(j, true);
     return err == RJ_OK && j->held_in != NULL ? drop_held(j, true) : err;
 }
