@@ -5,74 +5,13 @@
  * removals on a small set. CPU time, best of some rounds.
  *
  *     crdt [ELEMENTS] [PAIRS]      (1,000,000 and 10,000,000) */
-#include <rejoin/crdt.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
+#include "crdt_bench.h"
 
-enum { ROUNDS = 5, KEY = 12, SMALL = 1000, SHARE = 400, CACHE = 64 << 20 };
-
-static size_t in_use;
-
-/* An allocator that counts. */
-static void *resize(void *user, void *ptr, size_t old_size, size_t size)
-{
-    void *p;
-
-    (void)user;
-    in_use += size - old_size;
-    if (size == 0) {
-        free(ptr);
-        return NULL;
-    }
-    p = realloc(ptr, size);
-    if (p == NULL)
-        abort();
-    return p;
-}
-
-static const struct rj_allocator counting = {.resize = resize};
-
-static double cpu_seconds(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
-static void must(enum rj_err err)
-{
-    if (err == RJ_OK)
-        return;
-    fprintf(stderr, "crdt: %s\n", rj_err_name(err));
-    exit(1);
-}
-
-/* The i-th key: no two are alike, and none tells where the next one lies. */
-static struct rj_bytes key_of(uint64_t i, uint8_t room[KEY])
-{
-    uint64_t x = i * 0x9e3779b97f4a7c15u;
-    uint32_t low = (uint32_t)i;
-
-    x ^= x >> 29;
-    x *= 0xbf58476d1ce4e5b9u;
-    memcpy(room, &x, sizeof(x));
-    memcpy(room + sizeof(x), &low, sizeof(low));
-    return (struct rj_bytes){room, KEY};
-}
+enum { ROUNDS = 5, KEY = BENCH_KEY, SMALL = 1000, SHARE = 400, CACHE = 64 << 20 };
 
 static struct rj_crdt *new_set(const char *name)
 {
-    struct rj_crdt_opts opts = {.size = sizeof(opts),
-                                .type = RJ_CRDT_ORSET,
-                                .replica = {(const uint8_t *)name, strlen(name)},
-                                .allocator = &counting};
-    struct rj_crdt *v = NULL;
-
-    must(rj_crdt_new(&opts, &v));
-    return v;
+    return new_value(RJ_CRDT_ORSET, name, &counting);
 }
 
 static void add(struct rj_crdt *v, uint64_t from, uint64_t n, struct rj_crdt_buf *delta)

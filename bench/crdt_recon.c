@@ -5,53 +5,23 @@
  * changed on both sides, whose contexts neither side knew before.
  *
  *     crdt_recon [ELEMENTS [DIFFERENCES]] */
-#include <rejoin/crdt.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
+#include "crdt_bench.h"
 
 static const struct rj_bytes key = {(const uint8_t *)"both sides' key.", 16};
 static const char *const methods[] = {"auto", "range", "symbols"};
 
-static void must(enum rj_err err)
-{
-    if (err == RJ_OK)
-        return;
-    fprintf(stderr, "crdt_recon: %s\n", rj_err_name(err));
-    exit(1);
-}
-
-static double cpu_ms(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6;
-}
-
 static struct rj_crdt *make(const char *name)
 {
-    struct rj_crdt_opts opts = {.size = sizeof(opts),
-                                .type = RJ_CRDT_ORSET,
-                                .replica = {(const uint8_t *)name, strlen(name)}};
-    struct rj_crdt *v = NULL;
-
-    must(rj_crdt_new(&opts, &v));
-    return v;
+    return new_value(RJ_CRDT_ORSET, name, NULL);
 }
 
-/* Elements number from to to - 1, spread over 2^64 as if drawn. */
+/* Elements number from to to - 1. */
 static void change(struct rj_crdt *v, enum rj_crdt_code code, uint32_t from, uint32_t to)
 {
-    for (; from < to; from++) {
-        uint64_t mixed = (from + 1) * UINT64_C(0x9e3779b97f4a7c15);
-        uint8_t name[12];
+    uint8_t room[BENCH_KEY];
 
-        memcpy(name, &mixed, sizeof(mixed));
-        memcpy(name + 8, &from, sizeof(from));
-        must(rj_crdt_key_op(v, code, (struct rj_bytes){name, sizeof(name)}, NULL));
-    }
+    for (; from < to; from++)
+        must(rj_crdt_key_op(v, code, key_of(from, room), NULL));
 }
 
 struct result {

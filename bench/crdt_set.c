@@ -5,31 +5,12 @@
  * lines: name, value, unit; CPU time, best of some rounds; memory is that of the process.
  *
  *     crdt_set [ELEMENTS] */
+#include "crdt_bench.h"
+
 #include <malloc.h>
-#include <rejoin/crdt.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { SHARE = 400, LAST = 10000, ROUNDS = 3, KEY_LEN = 12 };
-
-static void must(enum rj_err err)
-{
-    if (err == RJ_OK)
-        return;
-    fprintf(stderr, "crdt_set: %s\n", rj_err_name(err));
-    exit(1);
-}
-
-static double cpu_ms(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6;
-}
 
 static double memory(void)
 {
@@ -64,12 +45,10 @@ static void change(struct rj_crdt *v, enum rj_crdt_code code, uint32_t i,
 
 static struct rj_crdt *make(const char *name, struct rj_bytes bytes)
 {
-    struct rj_crdt_opts opts = {.size = sizeof(opts),
-                                .type = RJ_CRDT_ORSET,
-                                .replica = {(const uint8_t *)name, strlen(name)}};
-    struct rj_crdt *v = NULL;
+    struct rj_crdt *v = new_value(RJ_CRDT_ORSET, name, NULL);
 
-    must(bytes.len > 0 ? rj_crdt_decode(&opts, bytes, &v) : rj_crdt_new(&opts, &v));
+    if (bytes.len > 0)
+        must(rj_crdt_join_bytes(v, bytes, NULL));
     return v;
 }
 

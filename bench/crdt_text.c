@@ -5,37 +5,11 @@
  * bench/crdt-peers does for other libraries: CPU time, best of some rounds; bytes.
  *
  *     crdt_text FILE.json... */
+#include "crdt_bench.h"
+
 #include <jansson.h>
-#include <rejoin/crdt.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 enum { ROUNDS = 5 };
-
-static size_t in_use, peak;
-
-/* An allocator that counts. */
-static void *resize(void *user, void *ptr, size_t old_size, size_t size)
-{
-    void *p;
-
-    (void)user;
-    in_use += size - old_size;
-    if (in_use > peak)
-        peak = in_use;
-    if (size == 0) {
-        free(ptr);
-        return NULL;
-    }
-    p = realloc(ptr, size);
-    if (p == NULL)
-        abort();
-    return p;
-}
-
-static const struct rj_allocator counting = {.resize = resize};
 
 struct patch {
     uint64_t pos, deleted;
@@ -50,22 +24,6 @@ struct trace {
     const char *name; /* of the file, without folder and ending */
     int name_len;
 };
-
-static double cpu_seconds(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
-static void must(enum rj_err err)
-{
-    if (err == RJ_OK)
-        return;
-    fprintf(stderr, "crdt_text: %s\n", rj_err_name(err));
-    exit(1);
-}
 
 static struct rj_bytes bytes_of(const json_t *text)
 {
@@ -103,14 +61,7 @@ static struct trace load(const char *path)
 
 static struct rj_crdt *new_text(const char *name)
 {
-    struct rj_crdt_opts opts = {.size = sizeof(opts),
-                                .type = RJ_CRDT_TEXT,
-                                .replica = {(const uint8_t *)name, strlen(name)},
-                                .allocator = &counting};
-    struct rj_crdt *v = NULL;
-
-    must(rj_crdt_new(&opts, &v));
-    return v;
+    return new_value(RJ_CRDT_TEXT, name, &counting);
 }
 
 /* Plays all patches; deltas: where the delta of each change goes (NULL: none is made). */

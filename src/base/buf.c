@@ -71,6 +71,13 @@ void rj_buf_consume(struct rj_buf *b, size_t n)
     b->len -= n;
 }
 
+void rj_buf_varint_long(struct rj_buf *b, uint64_t v)
+{
+    for (; v >= 0x80; v >>= 7)
+        rj_buf_u8(b, (uint8_t)(v | 0x80));
+    rj_buf_u8(b, (uint8_t)v);
+}
+
 void rj_buf_printf(struct rj_buf *b, const char *format, ...)
 {
     va_list args;

@@ -20,7 +20,7 @@ struct rj_buf {
     size_t len, cap;
     size_t limit; /* most bytes that it may hold; 0: RJ_BUF_LIMIT_DEFAULT */
     bool failed;
-    enum rj_err err; /* why, once failed */
+    enum rj_err err;                      /* why, once failed */
     const struct rj_allocator *allocator; /* borrowed; NULL: the heap */
 };
 
@@ -115,19 +115,17 @@ void rj_buf_printf(struct rj_buf *b, const char *format, ...)
  * whole as a C string; "" when it failed. Borrowed like rj_buf_view. */
 const char *rj_buf_str(struct rj_buf *b);
 
-/* Gives the memory to the caller, who frees it with free() (only where b has no allocator);
- * leaves b empty. *ret_len may be NULL. Returns NULL when b has failed or never held
- * anything. */
+/* Gives the memory to the caller, who frees it with free() (only where b has no
+ * allocator); leaves b empty. *ret_len may be NULL. Returns NULL when b has failed or
+ * never held anything. */
 uint8_t *rj_buf_take(struct rj_buf *b, size_t *ret_len);
 
 static inline void rj_buf_u8(struct rj_buf *b, uint8_t v)
 {
-    uint8_t *room = rj_buf_reserve(b, 1);
-
-    if (room == NULL)
-        return;
-    room[0] = v;
-    b->len += 1;
+    if (!b->failed && b->len < b->cap)
+        b->ptr[b->len++] = v;
+    else
+        rj_buf_append(b, rj_bytes_of(&v, 1));
 }
 
 /* Appends v big-endian. */
@@ -169,17 +167,17 @@ static inline void rj_buf_set_u32be(struct rj_buf *b, size_t at, uint32_t v)
         rj_be_store32(b->ptr + at, v);
 }
 
+/* The slow path of rj_buf_varint; not called by others. */
+void rj_buf_varint_long(struct rj_buf *b, uint64_t v);
+
 /* Appends v as unsigned LEB128: 7 bits a byte, lowest first, the high bit says that more
  * follows; shortest form. */
 static inline void rj_buf_varint(struct rj_buf *b, uint64_t v)
 {
-    uint8_t code[RJ_BUF_VARINT_MAX];
-    size_t n = 0;
-
-    for (; v >= 0x80; v >>= 7)
-        code[n++] = (uint8_t)(v | 0x80);
-    code[n++] = (uint8_t)v;
-    rj_buf_append_raw(b, code, n);
+    if (v < 0x80)
+        rj_buf_u8(b, (uint8_t)v);
+    else
+        rj_buf_varint_long(b, v);
 }
 
 #endif

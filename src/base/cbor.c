@@ -29,6 +29,16 @@ enum rj_cbor_kind rj_cbor_peek(const struct rj_reader *r)
     return first == 0xf6 ? RJ_CBOR_NULL : RJ_CBOR_NONE;
 }
 
+void rj_cbor_put_head_long(struct rj_buf *b, enum rj_cbor_kind major, uint64_t v)
+{
+    uint8_t head[RJ_CBOR_HEAD_MAX];
+
+    if (!b->failed && b->cap - b->len >= RJ_CBOR_HEAD_MAX)
+        b->len += rj_cbor_head(b->ptr + b->len, major, v);
+    else
+        rj_buf_append_raw(b, head, rj_cbor_head(head, major, v));
+}
+
 uint64_t rj_cbor_get_head_long(struct rj_reader *r, enum rj_cbor_kind major)
 {
     uint8_t first = rj_reader_u8(r);

@@ -62,14 +62,15 @@ static inline size_t rj_cbor_head(uint8_t *p, enum rj_cbor_kind major, uint64_t 
     return 9;
 }
 
+/* The slow path of rj_cbor_put_head; not called by others. */
+void rj_cbor_put_head_long(struct rj_buf *b, enum rj_cbor_kind major, uint64_t v);
+
 static inline void rj_cbor_put_head(struct rj_buf *b, enum rj_cbor_kind major, uint64_t v)
 {
-    uint8_t head[RJ_CBOR_HEAD_MAX];
-
-    if (!b->failed && b->cap - b->len >= RJ_CBOR_HEAD_MAX)
-        b->len += rj_cbor_head(b->ptr + b->len, major, v);
+    if (v < 24)
+        rj_buf_u8(b, (uint8_t)((unsigned)major << 5 | (unsigned)v));
     else
-        rj_buf_append_raw(b, head, rj_cbor_head(head, major, v));
+        rj_cbor_put_head_long(b, major, v);
 }
 
 static inline void rj_cbor_put_uint(struct rj_buf *b, uint64_t v)

@@ -179,8 +179,9 @@ bool rj_dots_has(const struct rj_dots *d, struct rj_dot dot)
 {
     struct rj_span span;
 
-    return d->n > 0 && rj_dots_find(d, dot.origin, dot.seq, &span) &&
-           span.from <= dot.seq;
+    if (d->n == 0 || is_before(&d->spans[d->n - 1], dot.origin, dot.seq))
+        return false; /* the last span is never packed */
+    return rj_dots_find(d, dot.origin, dot.seq, &span) && span.from <= dot.seq;
 }
 
 uint64_t rj_dots_vector(const struct rj_dots *d, uint32_t origin)
@@ -192,12 +193,15 @@ uint64_t rj_dots_vector(const struct rj_dots *d, uint32_t origin)
 
 uint64_t rj_dots_last(const struct rj_dots *d, uint32_t origin)
 {
-    size_t at = plain_at(d, origin, UINT64_MAX), low = 0;
+    size_t at = d->n, low = 0;
     size_t high = d->packs != NULL ? d->packs->n : 0;
     uint64_t last = 0;
     struct rj_dots_walk w;
     struct rj_span span;
 
+    if (at > 0 && d->spans[at - 1].origin == origin)
+        return d->spans[at - 1].to; /* the last span is never packed */
+    at = plain_at(d, origin, UINT64_MAX);
     /* nothing ends at UINT64_MAX: at is what follows origin */
     if (at > 0 && d->spans[at - 1].origin == origin)
         last = d->spans[at - 1].to;
@@ -423,9 +427,13 @@ void rj_dots_settle(struct rj_dots *d)
 
 enum rj_err rj_dots_add(struct rj_dots *d, struct rj_span span)
 {
+    const struct rj_span *last = d->n > 0 ? &d->spans[d->n - 1] : NULL;
     struct rj_span whole = span, there;
     size_t at, end;
 
+    if (d->n < d->cap && (last == NULL || last->origin < span.origin ||
+                          (last->origin == span.origin && last->from <= span.from)))
+        return rj_dots_append(d, span);
     if (d->n == d->cap && rj_dots_reserve(d, 1) != RJ_OK)
         return RJ_ENOMEM;
     at = end = plain_at(d, span.origin, span.from - 1);

@@ -10,50 +10,19 @@
 #include "crdt/agree.h"
 #include "crdt/seq.h"
 
-enum { FEW = 8 };
-
 /* ---- names by number */
 
 struct numbers {
     uint32_t *index;  /* number -> index */
     uint32_t *number; /* index -> number; of sequences alone */
     uint32_t n, size;
-    uint32_t few[FEW]; /* index, where that is enough */
     const struct rj_allocator *allocator;
 };
 
 static void numbers_done(struct numbers *num)
 {
-    if (num->index != num->few)
-        rj_mem_free(num->allocator, num->index, num->size * sizeof(uint32_t) + 1);
+    rj_mem_free(num->allocator, num->index, num->size * sizeof(uint32_t) + 1);
     rj_mem_free(num->allocator, num->number, num->size * sizeof(uint32_t) + 1);
-}
-
-/* A delta names few replicas: they are sorted as they come. False: they are more. */
-static bool number_few(struct numbers *num, const struct rj_telling *t)
-{
-    const struct rj_roster *names = t->v->names;
-    struct rj_dots_walk w = rj_dots_walk_of(t->seen);
-    struct rj_span span, last = {.origin = RJ_NAME_NONE};
-
-    if (t->n_held > 0 || rj_crdt_has_more(t->v) || t->v->type->elements != NULL)
-        return false;
-    for (; rj_dots_next(&w, &span); last = span) {
-        uint32_t origin = span.origin, at;
-
-        if (last.origin == origin)
-            continue;
-        if (num->n == FEW)
-            return false;
-        for (at = num->n++; at > 0; at--) {
-            if (rj_roster_compare(names, num->few[at - 1], origin) < 0)
-                break;
-            num->few[at] = num->few[at - 1];
-        }
-        num->few[at] = origin;
-    }
-    num->index = num->few;
-    return true;
 }
 
 static void use_names(struct numbers *num, const struct rj_dots *d)
@@ -73,9 +42,6 @@ static enum rj_err numbers_init(struct numbers *num, const struct rj_telling *t)
     size_t i;
 
     *num = (struct numbers){.size = names->n, .allocator = t->v->allocator};
-    if (number_few(num, t))
-        return RJ_OK;
-    num->n = 0;
     num->index = rj_mem_new(num->allocator, num->size * sizeof(uint32_t) + 1);
     num->number = rj_mem_new(num->allocator, num->size * sizeof(uint32_t) + 1);
     if (num->index == NULL || num->number == NULL)
@@ -163,44 +129,13 @@ struct source {
     struct rj_dots dots; /* theirs */
     struct rj_dots_walk spans;
     struct rj_row_walk walk;
-    size_t at;       /* the next one of few */
     uint32_t number; /* of names that were begun */
-    const struct rj_row *few[FEW];
-    size_t n_few; /* 0: they are not collected there */
 };
-
-/* All rows, if they are few, by name; and their dots, as spans in room. */
-static void collect_few(struct source *s, struct rj_span room[FEW])
-{
-    const struct rj_rows *rows = s->t->rows;
-    const struct rj_row *all[FEW], *row = NULL;
-    size_t n = rj_rows_count(rows), i;
-    uint32_t number;
-
-    s->dots = (struct rj_dots){.spans = room, .cap = FEW};
-    for (i = 0; i < n; i++) {
-        struct rj_dot dot;
-
-        row = i == 0 ? rj_rows_from(rows, (struct rj_dot){0}) : rj_rows_after(rows, row);
-        dot = rj_row_dot(row);
-        all[i] = row;
-        (void)!rj_dots_append(&s->dots, (struct rj_span){dot.seq, dot.seq, dot.origin});
-    }
-    for (number = 0; number < s->num->n; number++) {
-        for (i = 0; i < n; i++) {
-            if (all[i]->origin == s->num->index[number])
-                s->few[s->n_few++] = all[i];
-        }
-    }
-}
 
 static const struct rj_row *next_row(struct source *s)
 {
-    const struct rj_row *row;
+    const struct rj_row *row = rj_row_walk_next(&s->walk);
 
-    if (s->n_few > 0)
-        return s->at < s->n_few ? s->few[s->at++] : NULL;
-    row = rj_row_walk_next(&s->walk);
     while (row == NULL) {
         struct rj_span span;
 
@@ -220,7 +155,6 @@ static const struct rj_row *next_row(struct source *s)
 static void begin(struct source *s)
 {
     s->walk = (struct rj_row_walk){.rows = s->t->rows};
-    s->at = 0;
     s->number = 0;
 }
 
@@ -266,13 +200,10 @@ static enum rj_err put_rows(const struct rj_telling *t, const struct numbers *nu
 {
     struct rj_dots all = {.allocator = t->v->allocator};
     struct source s = {.t = t, .num = num};
-    struct rj_span room[FEW];
     enum rj_err err = RJ_OK;
 
     if (t->which != NULL) {
         s.dots = *t->which; /* read only */
-    } else if (rj_rows_count(t->rows) <= FEW) {
-        collect_few(&s, room);
     } else {
         err = rj_rows_dots(t->rows, &all);
         s.dots = all;
@@ -330,27 +261,38 @@ static void put_head(const struct rj_telling *t, const struct numbers *num, size
     put_dots(num, t->seen, out);
 }
 
+static enum rj_err put_value(const struct rj_telling *t, const struct numbers *num,
+                             struct rj_buf *out)
+{
+    enum rj_err err;
+    size_t i;
+
+    put_head(t, num, RJ_CODE_VALUE + rj_crdt_has_more(t->v), out);
+    err = t->v->type->elements == NULL
+              ? put_rows(t, num, out)
+              : rj_seq_put_rows(t->v, out, num->index, num->n, num->number);
+    rj_cbor_put_array(out, t->n_held);
+    for (i = 0; i < t->n_held; i++) {
+        rj_cbor_put_array(out, 3);
+        rj_cbor_put_bytes(out, rj_held_place(&t->held[i]));
+        rj_cbor_put_bool(out, t->held[i].under);
+        put_dots(num, &t->held[i].dots, out);
+    }
+    put_more(t->v, num, out);
+    return err;
+}
+
 enum rj_err rj_code_tell(const struct rj_telling *t, struct rj_crdt_buf *ret)
 {
     struct rj_buf out = rj_buf_open(ret);
     struct numbers num;
-    enum rj_err err = numbers_init(&num, t);
-    size_t i;
+    enum rj_err err;
 
-    if (err == RJ_OK) {
-        put_head(t, &num, RJ_CODE_VALUE + rj_crdt_has_more(t->v), &out);
-        err = t->v->type->elements == NULL
-                  ? put_rows(t, &num, &out)
-                  : rj_seq_put_rows(t->v, &out, num.index, num.n, num.number);
-        rj_cbor_put_array(&out, t->n_held);
-        for (i = 0; i < t->n_held; i++) {
-            rj_cbor_put_array(&out, 3);
-            rj_cbor_put_bytes(&out, rj_held_place(&t->held[i]));
-            rj_cbor_put_bool(&out, t->held[i].under);
-            put_dots(&num, &t->held[i].dots, &out);
-        }
-        put_more(t->v, &num, &out);
-    }
+    if (rj_code_put_few(t, &out))
+        return rj_buf_close(&out, ret);
+    err = numbers_init(&num, t);
+    if (err == RJ_OK)
+        err = put_value(t, &num, &out);
     numbers_done(&num);
     if (err != RJ_OK)
         rj_buf_fail(&out, err);

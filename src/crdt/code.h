@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A value as bytes (doc/crdt.md, "Format"): code.c writes, code_get.c reads. */
+/* A value as bytes (doc/crdt.md, "Format"): code.c writes, what is small by code_few.c;
+ * code_get.c reads. */
 #ifndef RJ_CRDT_CODE_H
 #define RJ_CRDT_CODE_H
 
@@ -19,6 +20,8 @@ struct rj_telling {
     size_t n_held;
 };
 
+/* Appends it, if it is small; false: it is not, nothing was done. For rj_code_tell. */
+RJ_NODISCARD bool rj_code_put_few(const struct rj_telling *t, struct rj_buf *out);
 RJ_NODISCARD enum rj_err rj_code_tell(const struct rj_telling *t,
                                       struct rj_crdt_buf *ret);
 /* All of v. */

@@ -17,17 +17,31 @@ enum {
 struct joining {
     struct rj_crdt *v;
     const struct rj_crdt *other;
-    uint32_t *map;           /* other's index -> v's; NULL: they share their names */
-    struct rj_dots seen;     /* both; empty: little or nothing is added to v's */
-    bool has_news, is_small; /* something is; it is little */
-    struct rj_missing gone;  /* rows that they have seen and do not have */
-    bool has_more;           /* the next two may have something in them */
+    uint32_t *map;            /* other's index -> v's; NULL: they share their names */
+    struct rj_dots seen;      /* both; empty: little or nothing is added to v's */
+    bool has_news, is_small;  /* something is; it is little */
+    struct rj_missing gone;   /* rows that they have seen and do not have */
+    struct rj_dots struck;    /* rows that other's held removals are about */
+    struct rj_crdt *held_out; /* both sides', without what was seen */
+    struct rj_crdt_report report;
+    bool has_more;                 /* the next two mean something */
     struct rj_forgotten forgotten; /* by a horizon */
     struct rj_heirs heirs;         /* of both; empty: neither has any */
-    struct rj_dots struck;         /* rows that other's held removals are about */
-    struct rj_crdt *held_out;      /* both sides', without what was seen */
-    struct rj_crdt_report report;
 };
+
+/* What few joins need is left as it is. */
+static void begin(struct joining *j, struct rj_crdt *v, const struct rj_crdt *other)
+{
+    j->v = v;
+    j->other = other;
+    j->map = NULL;
+    j->seen = j->struck = (struct rj_dots){.allocator = v->allocator};
+    j->has_news = j->is_small = j->has_more = false;
+    rj_refs_init(&j->gone.rows, v->allocator);
+    j->gone.n_both = 0;
+    j->held_out = NULL;
+    j->report = (struct rj_crdt_report){.size = sizeof(j->report)};
+}
 
 /* ---- finding memory */
 
@@ -87,7 +101,6 @@ static enum rj_err unite_seen(struct joining *j)
     size_t n = rj_dots_spans(&j->other->seen);
     enum rj_err err;
 
-    j->seen.allocator = v->allocator;
     j->has_news = !is_seen(j);
     if (!j->has_news)
         return RJ_OK;
@@ -130,7 +143,7 @@ static enum fate fate_of(const struct joining *j, const struct rj_row *row)
 /* A horizon takes it away. */
 static bool is_spent(const struct joining *j, struct rj_dot dot)
 {
-    return j->forgotten.spent.n > 0 && rj_dots_has(&j->forgotten.spent, dot);
+    return j->has_more && rj_dots_has(&j->forgotten.spent, dot);
 }
 
 /* A row has come in at a place where not all stay. True: it stays. */
@@ -243,12 +256,13 @@ static enum rj_err take_rows(struct joining *j)
 {
     const struct rj_rows *rows = &j->other->rows;
     const struct rj_dots none = {0};
-    struct rj_missing fresh = {.rows.allocator = j->v->allocator};
+    struct rj_missing fresh = {.n_both = 0};
     struct rj_dots unseen = {.allocator = j->v->allocator};
     enum rj_err err = find_unseen(j, &unseen);
     struct rj_dots_walk w = rj_dots_walk_of(&unseen);
     struct rj_span span;
 
+    rj_refs_init(&fresh.rows, j->v->allocator);
     while (err == RJ_OK && rj_dots_next(&w, &span)) {
         struct rj_there there = {.dots = &none};
 
@@ -276,30 +290,27 @@ static enum rj_err take_one(struct joining *j, struct rj_told *told)
     const struct rj_row *mine;
 
     told->dot = map_dot(j, told->dot);
-    mine = rj_rows_find(&j->v->rows, told->dot);
-    if (mine != NULL) {
-        j->report.known++;
-        return is_same(told, mine) ? RJ_OK : RJ_ECORRUPT;
-    }
     if (!rj_dots_has(&j->v->seen, told->dot))
         return take(j, told);
-    j->report.stale++;
-    return RJ_OK;
+    mine = rj_rows_find(&j->v->rows, told->dot);
+    if (mine == NULL) {
+        j->report.stale++;
+        return RJ_OK;
+    }
+    j->report.known++;
+    return is_same(told, mine) ? RJ_OK : RJ_ECORRUPT;
 }
 
 /* The rows of a delta. */
-static enum rj_err take_few(struct joining *j)
+static enum rj_err take_few(struct joining *j, const struct rj_row *const *rows, size_t n)
 {
-    const struct rj_rows *rows = &j->other->rows;
-    const struct rj_row *row = rj_rows_from(rows, (struct rj_dot){0});
-    size_t left = rj_rows_count(rows);
     enum rj_err err = RJ_OK;
+    size_t i;
 
-    for (; err == RJ_OK && left > 0; left--) {
-        struct rj_told told = rj_row_tell(row);
+    for (i = 0; err == RJ_OK && i < n; i++) {
+        struct rj_told told = rj_row_tell(rows[i]);
 
         err = take_one(j, &told);
-        row = left > 1 ? rj_rows_after(rows, row) : NULL;
     }
     return err;
 }
@@ -323,7 +334,18 @@ static enum rj_err take_columns(struct joining *j)
     return err;
 }
 
-/* Finds the rows that they have seen and do not have. */
+static enum rj_err take_theirs(struct joining *j)
+{
+    const struct rj_row *few[RJ_ROWS_FEW];
+    size_t n;
+
+    if (j->other->is_view)
+        return take_columns(j);
+    return rj_rows_few(&j->other->rows, few, &n) ? take_few(j, few, n) : take_rows(j);
+}
+
+/* Finds the rows that they have seen and do not have. Of what v has not seen it has no
+ * row. */
 static enum rj_err find_gone(struct joining *j)
 {
     struct rj_dots_walk w = rj_dots_walk_of(&j->other->seen);
@@ -334,7 +356,8 @@ static enum rj_err find_gone(struct joining *j)
         struct rj_there there = there_of(j, span.origin);
 
         span.origin = map_dot(j, (struct rj_dot){.origin = span.origin}).origin;
-        err = rj_rows_missing(&j->v->rows, span, &there, &j->gone);
+        if (span.from <= rj_dots_last(&j->v->seen, span.origin))
+            err = rj_rows_missing(&j->v->rows, span, &there, &j->gone);
     }
     return err;
 }
@@ -501,7 +524,7 @@ static enum rj_err own(struct joining *j)
 
     for (i = 0; err == RJ_OK && i < j->gone.rows.n; i++)
         err = rj_rows_own(rows, rj_row_dot(rj_rows_get(rows, j->gone.rows.at[i])));
-    if (err == RJ_OK)
+    if (err == RJ_OK && j->has_more)
         err = drop_dots(j, &j->forgotten.spent, true);
     return err == RJ_OK ? drop_dots(j, &j->struck, true) : err;
 }
@@ -516,7 +539,8 @@ static enum rj_err prepare_more(struct joining *j)
     if (v->watch == NULL && !rj_crdt_has_more(v) && !rj_crdt_has_more(j->other))
         return RJ_OK;
     j->has_more = true;
-    j->heirs.allocator = v->allocator;
+    j->forgotten = (struct rj_forgotten){.spent.allocator = v->allocator};
+    j->heirs = (struct rj_heirs){.allocator = v->allocator};
     err = rj_dots_map(&theirs, &j->other->seen, j->map);
     if (err == RJ_OK)
         err = rj_horizon_join(v, j->other, j->map, &theirs, &j->forgotten);
@@ -534,7 +558,6 @@ static enum rj_err prepare(struct joining *j)
 {
     enum rj_err err = map_names(j);
 
-    j->gone.rows.allocator = j->struck.allocator = j->v->allocator;
     if (err == RJ_OK)
         err = unite_seen(j);
     if (err == RJ_OK)
@@ -542,9 +565,7 @@ static enum rj_err prepare(struct joining *j)
     if (err == RJ_OK)
         err = find_gone(j);
     if (err == RJ_OK)
-        err = j->other->is_view                         ? take_columns(j)
-              : rj_rows_count(&j->other->rows) <= AHEAD ? take_few(j)
-                                                        : take_rows(j);
+        err = take_theirs(j);
     if (err == RJ_OK)
         err = join_held(j);
     return err == RJ_OK && rj_rows_is_shared(&j->v->rows) ? own(j) : err;
@@ -568,6 +589,19 @@ static void commit_more(struct joining *j)
     }
 }
 
+/* There is room. The next dot of who wrote last makes its span longer: looked at first,
+ * and field by field, for a copy that is put together now would wait for all that was
+ * written before. */
+static void see(struct rj_dots *seen, const struct rj_span *span)
+{
+    struct rj_span *last = seen->n > 0 ? &seen->spans[seen->n - 1] : NULL;
+
+    if (last != NULL && last->origin == span->origin && last->to + 1 == span->from)
+        last->to = span->to;
+    else
+        (void)!rj_dots_add(seen, *span);
+}
+
 static void commit(struct joining *j)
 {
     struct rj_dots_walk w = rj_dots_walk_of(&j->other->seen);
@@ -583,7 +617,7 @@ static void commit(struct joining *j)
     if (j->is_small && j->has_news) {
         while (rj_dots_next(&w, &span)) {
             span.origin = map_dot(j, (struct rj_dot){.origin = span.origin}).origin;
-            (void)!rj_dots_add(&v->seen, span);
+            see(&v->seen, &span);
         }
     } else if (j->has_news) {
         rj_dots_done(&v->seen);
@@ -618,11 +652,12 @@ static void undo(struct joining *j)
 {
     struct rj_rows *rows = &j->v->rows;
     struct rj_row_columns_reader r = rj_row_columns_of(&j->other->columns);
-    struct rj_refs room = {.allocator = j->v->allocator};
+    struct rj_refs room;
     const struct rj_row *row = rj_rows_from(&j->other->rows, (struct rj_dot){0});
     size_t most = UNDO_MIN + (size_t)j->report.taken / UNDO_PARTS;
     struct rj_told told;
 
+    rj_refs_init(&room, j->v->allocator);
     while (j->other->is_view ? rj_row_columns_next(&r, &told) : row != NULL) {
         struct rj_dot dot = j->other->is_view ? told.dot : rj_row_dot(row);
 
@@ -641,7 +676,7 @@ static void undo(struct joining *j)
 enum rj_err rj_crdt_join(struct rj_crdt *v, const struct rj_crdt *other,
                          struct rj_crdt_report *ret_report)
 {
-    struct joining j = {.v = v, .other = other};
+    struct joining j;
     uint32_t n_names = v->names->n;
     enum rj_err err;
 
@@ -651,12 +686,12 @@ enum rj_err rj_crdt_join(struct rj_crdt *v, const struct rj_crdt *other,
         return RJ_EUPGRADE;
     if (v == other)
         return RJ_OK;
+    begin(&j, v, other);
     err = prepare(&j);
     if (err == RJ_OK && v->type->elements != NULL)
         err = rj_seq_join(v, other, j.map, &j.report);
     if (err == RJ_OK) {
         commit(&j);
-        j.report.size = sizeof(j.report);
         if (ret_report != NULL)
             *ret_report = j.report;
     }

@@ -84,8 +84,8 @@ void rj_slab_free(struct rj_slab *s, uint32_t ref, size_t size);
 /* So much is free that it is better made anew. */
 bool rj_slab_is_wasteful(const struct rj_slab *s);
 RJ_NODISCARD bool rj_slab_own(struct rj_slab *s, uint32_t ref);
-/* Empties it, if it has but one block, which is its own. */
-RJ_NODISCARD bool rj_slab_clear(struct rj_slab *s);
+/* Empties it; keeps a little memory. */
+void rj_slab_clear(struct rj_slab *s);
 void rj_slab_done(struct rj_slab *s);
 RJ_NODISCARD bool rj_slab_fork(struct rj_slab *to, const struct rj_slab *from);
 

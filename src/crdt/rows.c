@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The store of rows: a slab, and what leads to it by dot and by place. Invariants: each
  * row is in one line, under its dot, and in the chain of its place, whose first row alone
- * is in the slots (and in the order, if that is made).
+ * is in the slots (and in the order, if that is made); or, as long as there never were
+ * more than eight, in one array and in such a chain.
  * Almeida, Shoker, Baquero 2018, "Delta state replicated data types", section 5: dot
  * stores, here as one flat relation. */
 #include "crdt/rows_store.h"
@@ -62,9 +63,10 @@ static bool make_store(struct rj_rows *rows)
         return false;
     *s = (struct rj_row_store){.naming = {name_of, rows->key, a, BLOCK_FIRST},
                                .slab.naming = &s->naming,
+                               .few.slab = &s->slab,
                                .lines.allocator = a,
                                .slots.slab = &s->slab,
-                               .order = {.slab = &s->slab, .made = rows->ordered}};
+                               .order = {.slab = &s->slab}};
     rows->store = s;
     return true;
 }
@@ -87,14 +89,14 @@ void rj_rows_clear(struct rj_rows *rows)
 {
     struct rj_row_store *s = rows->store;
 
-    if (rj_rows_count(rows) == 0)
+    if (s == NULL)
         return;
-    if (s->slots.dir != NULL || s->order.n > 0 || !rj_slab_clear(&s->slab)) {
+    if (s->many) {
         rj_rows_done(rows);
         return;
     }
-    rj_lines_clear(&s->lines);
-    s->slots.count = 0;
+    rj_slab_clear(&s->slab);
+    s->few.n = 0;
 }
 
 enum rj_err rj_rows_fork(struct rj_rows *to, const struct rj_rows *from)
@@ -107,6 +109,9 @@ enum rj_err rj_rows_fork(struct rj_rows *to, const struct rj_rows *from)
         return RJ_ENOMEM;
     s = to->store;
     from->store->shared = s->shared = true;
+    s->many = from->store->many;
+    s->few.n = from->store->few.n;
+    memcpy(s->few.ref, from->store->few.ref, sizeof(s->few.ref));
     if (rj_slab_fork(&s->slab, &from->store->slab) &&
         rj_lines_fork(&s->lines, &from->store->lines) &&
         rj_slots_fork(&s->slots, &from->store->slots) &&
@@ -123,26 +128,45 @@ bool rj_rows_is_shared(const struct rj_rows *rows)
 
 size_t rj_rows_count(const struct rj_rows *rows)
 {
-    return rows->store != NULL ? rows->store->lines.count : 0;
+    const struct rj_row_store *s = rows->store;
+
+    if (s == NULL)
+        return 0;
+    return s->many ? s->lines.count : s->few.n;
 }
 
 size_t rj_rows_places(const struct rj_rows *rows)
 {
-    return rows->store != NULL ? rows->store->slots.count : 0;
+    const struct rj_row_store *s = rows->store;
+
+    if (s == NULL)
+        return 0;
+    return s->many ? s->slots.count : rj_few_places(&s->few);
 }
 
 /* ---- by dot */
 
+static uint32_t find(const struct rj_row_store *s, struct rj_dot dot)
+{
+    return s->many ? rj_lines_find(&s->lines, dot) : rj_few_find(&s->few, dot);
+}
+
 const struct rj_row *rj_rows_find(const struct rj_rows *rows, struct rj_dot dot)
 {
-    return rows->store != NULL ? row_at(rows, rj_lines_find(&rows->store->lines, dot))
-                               : NULL;
+    return rows->store != NULL ? row_at(rows, find(rows->store, dot)) : NULL;
 }
 
 const struct rj_row *rj_rows_from(const struct rj_rows *rows, struct rj_dot dot)
 {
-    return rows->store != NULL ? row_at(rows, rj_lines_from(&rows->store->lines, dot))
-                               : NULL;
+    const struct rj_row_store *s = rows->store;
+    uint32_t i;
+
+    if (s == NULL)
+        return NULL;
+    if (s->many)
+        return row_at(rows, rj_lines_from(&s->lines, dot));
+    i = rj_few_at(&s->few, dot);
+    return i < s->few.n ? row_of(rows, s->few.ref[i]) : NULL;
 }
 
 const struct rj_row *rj_rows_after(const struct rj_rows *rows, const struct rj_row *row)
@@ -153,11 +177,23 @@ const struct rj_row *rj_rows_after(const struct rj_rows *rows, const struct rj_r
     return rj_rows_from(rows, dot);
 }
 
+bool rj_rows_few(const struct rj_rows *rows, const struct rj_row *ret[RJ_ROWS_FEW],
+                 size_t *ret_n)
+{
+    const struct rj_row_store *s = rows->store;
+    uint32_t i;
+
+    *ret_n = s != NULL ? s->few.n : 0;
+    for (i = 0; i < *ret_n; i++)
+        ret[i] = row_of(rows, s->few.ref[i]);
+    return s == NULL || !s->many;
+}
+
 struct rj_row_walk rj_row_walk_of(const struct rj_rows *rows, struct rj_span span)
 {
-    struct rj_row_walk w = {.rows = rows, .to = span.to};
+    struct rj_row_walk w = {.rows = rows, .left = span};
 
-    if (rows->store != NULL)
+    if (rows->store != NULL && rows->store->many)
         w.line = rj_lines_of(&rows->store->lines, span.origin);
     if (w.line == NULL)
         return w;
@@ -167,15 +203,28 @@ struct rj_row_walk rj_row_walk_of(const struct rj_rows *rows, struct rj_span spa
     return w;
 }
 
+static const struct rj_row *walk_few(struct rj_row_walk *w)
+{
+    const struct rj_row *row =
+        rj_rows_from(w->rows, (struct rj_dot){w->left.from, w->left.origin});
+
+    if (row == NULL || row->origin != w->left.origin || rj_row_dot(row).seq > w->left.to)
+        return NULL;
+    w->left.from = rj_row_dot(row).seq + 1;
+    return row;
+}
+
 const struct rj_row *rj_row_walk_next(struct rj_row_walk *w)
 {
+    if (w->rows->store != NULL && !w->rows->store->many)
+        return walk_few(w);
     for (; w->line != NULL && w->at < w->line->n; w->at++, w->bit = 0) {
         const struct rj_entry *e = &w->line->at[w->at];
 
         w->bit = rj_entry_next(e, w->bit);
         if (w->bit == (unsigned)1 << RJ_PAGE_BITS)
             continue;
-        if ((e->base << RJ_PAGE_BITS | w->bit) > w->to)
+        if ((e->base << RJ_PAGE_BITS | w->bit) > w->left.to)
             break;
         return row_at(w->rows, *rj_entry_ref(e, w->bit++));
     }
@@ -208,9 +257,15 @@ static enum rj_err entry_dots(const struct rj_entry *e, uint32_t origin,
 enum rj_err rj_rows_dots(const struct rj_rows *rows, struct rj_dots *d)
 {
     const struct rj_lines *lines = rows->store != NULL ? &rows->store->lines : NULL;
+    const struct rj_few *few = rows->store != NULL ? &rows->store->few : NULL;
     enum rj_err err = RJ_OK;
     uint32_t i, j;
 
+    for (i = 0; few != NULL && err == RJ_OK && i < few->n; i++) {
+        struct rj_dot dot = rj_row_dot(row_of(rows, few->ref[i]));
+
+        err = rj_dots_append(d, (struct rj_span){dot.seq, dot.seq, dot.origin});
+    }
     for (i = 0; lines != NULL && i < lines->n; i++) {
         const struct rj_line *line = &lines->at[i];
 
@@ -225,18 +280,15 @@ enum rj_err rj_rows_dots(const struct rj_rows *rows, struct rj_dots *d)
 const struct rj_row *rj_rows_at(const struct rj_rows *rows, struct rj_bytes prefix,
                                 struct rj_bytes name)
 {
-    struct rj_slots *slots = rows->store != NULL ? &rows->store->slots : NULL;
-    const uint32_t *slot =
-        slots != NULL
-            ? rj_slots_find(slots, rj_slots_hash(slots, prefix, name), prefix, name)
-            : NULL;
+    struct rj_row_store *s = rows->store;
+    const uint32_t *slot;
 
-    return slot != NULL ? row_at(rows, *slot) : NULL;
-}
-
-const struct rj_row *rj_rows_place(const struct rj_rows *rows, struct rj_bytes place)
-{
-    return rj_rows_at(rows, none, place);
+    if (s == NULL)
+        return NULL;
+    if (!s->many)
+        return row_at(rows, rj_few_place(&s->few, prefix, name));
+    slot = rj_slots_find(&s->slots, rj_slots_hash(&s->slots, prefix, name), prefix, name);
+    return slot != NULL ? row_of(rows, *slot) : NULL;
 }
 
 const struct rj_row *rj_row_next(const struct rj_rows *rows, const struct rj_row *row)
@@ -251,18 +303,19 @@ const struct rj_row *rj_rows_get(const struct rj_rows *rows, uint32_t ref)
 
 uint32_t rj_rows_ref(const struct rj_rows *rows, struct rj_dot dot)
 {
-    return rj_lines_find(&rows->store->lines, dot);
+    return find(rows->store, dot);
 }
 
 void rj_rows_expect(const struct rj_rows *rows, struct rj_bytes place)
 {
-    if (rows->store != NULL && rows->store->slots.dir != NULL)
+    if (rows->store != NULL && rows->store->many)
         rj_slots_expect(&rows->store->slots, hash_of(rows, place));
 }
 
 enum rj_err rj_rows_sort(const struct rj_rows *rows)
 {
-    return rows->store == NULL || rj_order_make(&rows->store->order, &rows->store->slots)
+    return rows->store == NULL || !rows->store->many ||
+                   rj_order_make(&rows->store->order, &rows->store->slots)
                ? RJ_OK
                : RJ_ENOMEM;
 }
@@ -284,27 +337,39 @@ static const struct rj_row *any_under(const struct rj_rows *rows,
 
 const struct rj_row *rj_rows_under(const struct rj_rows *rows, struct rj_bytes prefix)
 {
-    if (rows->store == NULL)
+    struct rj_row_store *s = rows->store;
+
+    if (s == NULL)
         return NULL;
-    if (!rows->store->order.made)
+    if (!s->many)
+        return row_at(rows, rj_few_beside(&s->few, NULL, false, prefix));
+    if (!s->order.made)
         return any_under(rows, rj_rows_from(rows, (struct rj_dot){0}), prefix);
-    return if_under(row_at(rows, rj_order_from(&rows->store->order, prefix)), prefix);
+    return if_under(row_at(rows, rj_order_from(&s->order, prefix)), prefix);
 }
 
 const struct rj_row *rj_place_next(const struct rj_rows *rows, const struct rj_row *first,
                                    struct rj_bytes prefix)
 {
-    if (!rows->store->order.made)
+    struct rj_row_store *s = rows->store;
+
+    if (!s->many)
+        return row_at(rows, rj_few_beside(&s->few, first, false, prefix));
+    if (!s->order.made)
         return any_under(rows, rj_rows_after(rows, first), prefix);
-    return if_under(row_at(rows, rj_order_next(&rows->store->order, first)), prefix);
+    return if_under(row_at(rows, rj_order_next(&s->order, first)), prefix);
 }
 
 const struct rj_row *rj_place_prev(const struct rj_rows *rows, const struct rj_row *first,
                                    struct rj_bytes prefix)
 {
-    if (!rows->store->order.made)
+    struct rj_row_store *s = rows->store;
+
+    if (!s->many)
+        return row_at(rows, rj_few_beside(&s->few, first, true, prefix));
+    if (!s->order.made)
         return NULL;
-    return if_under(row_at(rows, rj_order_prev(&rows->store->order, first)), prefix);
+    return if_under(row_at(rows, rj_order_prev(&s->order, first)), prefix);
 }
 
 /* ---- putting in */
@@ -344,14 +409,51 @@ static bool link_row(struct rj_rows *rows, uint32_t ref)
     return false;
 }
 
-/* A copy in the slab; 0: no memory. */
-static uint32_t copy_row(struct rj_rows *rows, const struct rj_told *told)
+static bool put_many(struct rj_rows *rows, struct rj_dot dot, uint32_t ref)
+{
+    if (!rj_lines_put(&rows->store->lines, dot, ref))
+        return false;
+    if (link_row(rows, ref)) {
+        note_change(rows);
+        return true;
+    }
+    rj_lines_remove(&rows->store->lines, dot);
+    return false;
+}
+
+/* Rows become too many to be looked through. */
+static bool make_many(struct rj_rows *rows)
+{
+    struct rj_row_store *s = rows->store;
+    bool done = true;
+    uint32_t i;
+
+    for (i = 0; done && i < s->few.n; i++) {
+        const struct rj_row *row = row_of(rows, s->few.ref[i]);
+        struct rj_bytes place = rj_row_place(row);
+
+        done = rj_lines_put(&s->lines, rj_row_dot(row), s->few.ref[i]) &&
+               (rj_few_place(&s->few, none, place) != s->few.ref[i] ||
+                rj_slots_put(&s->slots, hash_of(rows, place), s->few.ref[i]));
+    }
+    if (done && (!rows->ordered || rj_order_make(&s->order, &s->slots))) {
+        s->many = true;
+        s->few.n = 0;
+        return true;
+    }
+    rj_lines_done(&s->lines);
+    rj_slots_done(&s->slots);
+    return false;
+}
+
+/* A piece of the slab that holds that row; 0: no memory. */
+static uint32_t write_row(struct rj_rows *rows, const struct rj_told *told)
 {
     size_t n = told->place.len, m = told->payload.len;
     bool is_long = n >= RJ_ROW_LONG || m >= RJ_ROW_LONG;
     uint32_t ref = rj_slab_new(&rows->store->slab, size_of(n, m));
+    uint32_t lens[2] = {(uint32_t)n, (uint32_t)m};
     struct rj_row *row;
-    uint32_t *lens;
     uint8_t *bytes;
 
     if (ref == 0)
@@ -362,11 +464,10 @@ static uint32_t copy_row(struct rj_rows *rows, const struct rj_told *told)
                         .origin = (uint16_t)told->dot.origin,
                         .place_len = is_long ? RJ_ROW_LONG : (uint8_t)n,
                         .payload_len = (uint8_t)m};
-    lens = (uint32_t *)(void *)(row + 1);
-    bytes = (uint8_t *)(is_long ? lens + 2 : lens);
+    bytes = (uint8_t *)(row + 1);
     if (is_long) {
-        lens[0] = (uint32_t)n;
-        lens[1] = (uint32_t)m;
+        memcpy(bytes, lens, sizeof(lens));
+        bytes += sizeof(lens);
     }
     if (n > 0)
         memcpy(bytes, told->place.ptr, n);
@@ -386,23 +487,21 @@ static void free_row(struct rj_rows *rows, uint32_t ref)
 enum rj_err rj_rows_put(struct rj_rows *rows, const struct rj_told *told,
                         uint32_t *ret_ref)
 {
+    struct rj_row_store *s = rows->store;
     uint32_t ref;
 
-    if (!make_store(rows))
+    if (s == NULL && !make_store(rows))
         return RJ_ENOMEM;
-    ref = copy_row(rows, told);
+    s = rows->store;
+    if (!s->many && s->few.n == RJ_ROWS_FEW && !make_many(rows))
+        return RJ_ENOMEM;
+    ref = write_row(rows, told);
     if (ref == 0)
         return RJ_ENOMEM;
-    if (!rj_lines_put(&rows->store->lines, told->dot, ref)) {
+    if (!(s->many ? put_many(rows, told->dot, ref) : rj_few_put(&s->few, ref))) {
         free_row(rows, ref);
         return RJ_ENOMEM;
     }
-    if (!link_row(rows, ref)) {
-        rj_lines_remove(&rows->store->lines, told->dot);
-        free_row(rows, ref);
-        return RJ_ENOMEM;
-    }
-    note_change(rows);
     if (ret_ref != NULL)
         *ret_ref = ref;
     return RJ_OK;
@@ -413,12 +512,15 @@ enum rj_err rj_rows_put(struct rj_rows *rows, const struct rj_told *told,
 enum rj_err rj_rows_own(struct rj_rows *rows, struct rj_dot dot)
 {
     struct rj_row_store *s = rows->store;
-    uint32_t ref = rj_lines_find(&s->lines, dot);
     const uint32_t *slot;
     uint64_t hash;
+    uint32_t ref;
 
     if (!s->shared)
         return RJ_OK;
+    if (!s->many)
+        return rj_few_own(&s->few) ? RJ_OK : RJ_ENOMEM;
+    ref = rj_lines_find(&s->lines, dot);
     hash = hash_of(rows, rj_row_place(row_of(rows, ref)));
     slot = rj_slots_find(&s->slots, hash, none, rj_row_place(row_of(rows, ref)));
     if (s->order.made && !rj_order_own(&s->order, row_of(rows, *slot)))
@@ -479,10 +581,24 @@ static void take_out(struct rj_rows *rows, uint32_t ref)
     note_change(rows);
 }
 
+static void take_out_few(struct rj_rows *rows, const uint32_t *refs, size_t n)
+{
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        rj_few_remove(&rows->store->few, refs[i]);
+        free_row(rows, refs[i]);
+    }
+}
+
 void rj_rows_drop_all(struct rj_rows *rows, const uint32_t *refs, size_t n)
 {
     size_t i;
 
+    if (n > 0 && !rows->store->many) {
+        take_out_few(rows, refs, n);
+        return;
+    }
     for (i = 0; i < n; i++) {
         if (i + AHEAD < n)
             __builtin_prefetch(row_of(rows, refs[i + AHEAD]));
@@ -497,22 +613,19 @@ void rj_rows_drop_all(struct rj_rows *rows, const uint32_t *refs, size_t n)
 
 void rj_rows_drop(struct rj_rows *rows, const struct rj_row *row)
 {
-    uint32_t ref = rj_lines_find(&rows->store->lines, rj_row_dot(row));
+    uint32_t ref = find(rows->store, rj_row_dot(row));
 
     rj_rows_drop_all(rows, &ref, 1);
 }
 
 /* ---- giving back */
 
-void rj_rows_settle(struct rj_rows *rows)
+static void move_all(struct rj_rows *rows)
 {
-    struct rj_row_store *s = rows->store;
     struct rj_rows fresh = *rows;
     const struct rj_row *row;
     enum rj_err err = RJ_OK;
 
-    if (s == NULL || !rj_slab_is_wasteful(&s->slab))
-        return;
     fresh.store = NULL;
     for (row = rj_rows_from(rows, (struct rj_dot){0}); err == RJ_OK && row != NULL;
          row = rj_rows_after(rows, row)) {
@@ -526,4 +639,12 @@ void rj_rows_settle(struct rj_rows *rows)
     }
     rj_rows_done(rows);
     *rows = fresh;
+}
+
+void rj_rows_settle(struct rj_rows *rows)
+{
+    const struct rj_row_store *s = rows->store;
+
+    if (s != NULL && rj_slab_is_wasteful(&s->slab))
+        move_all(rows);
 }

@@ -89,7 +89,7 @@ size_t rj_rows_places(const struct rj_rows *rows);
 /* Adds the dots of all rows to d, which is empty. RJ_ENOMEM. */
 RJ_NODISCARD enum rj_err rj_rows_dots(const struct rj_rows *rows, struct rj_dots *d);
 
-/* References of rows; growing. Zero-initialise; not copied. */
+/* References of rows; growing. Not copied. */
 struct rj_refs {
     uint32_t *at;
     size_t n, cap;
@@ -97,8 +97,29 @@ struct rj_refs {
     const struct rj_allocator *allocator;
 };
 
-RJ_NODISCARD enum rj_err rj_refs_add(struct rj_refs *refs, uint32_t ref);
-void rj_refs_done(struct rj_refs *refs);
+static inline void rj_refs_init(struct rj_refs *refs, const struct rj_allocator *a)
+{
+    refs->at = refs->few;
+    refs->n = 0;
+    refs->cap = sizeof(refs->few) / sizeof(refs->few[0]);
+    refs->allocator = a;
+}
+
+/* Room for one more. RJ_ENOMEM. */
+RJ_NODISCARD enum rj_err rj_refs_grow(struct rj_refs *refs);
+RJ_NODISCARD static inline enum rj_err rj_refs_add(struct rj_refs *refs, uint32_t ref)
+{
+    if (refs->n == refs->cap && rj_refs_grow(refs) != RJ_OK)
+        return RJ_ENOMEM;
+    refs->at[refs->n++] = ref;
+    return RJ_OK;
+}
+
+static inline void rj_refs_done(struct rj_refs *refs)
+{
+    if (refs->at != refs->few)
+        rj_mem_free(refs->allocator, refs->at, refs->cap * sizeof(*refs->at));
+}
 
 /* Rows of one origin elsewhere: in a store, or (rows NULL) as a set of dots. */
 struct rj_there {
@@ -150,11 +171,16 @@ const struct rj_row *rj_rows_find(const struct rj_rows *rows, struct rj_dot dot)
 const struct rj_row *rj_rows_from(const struct rj_rows *rows, struct rj_dot dot);
 const struct rj_row *rj_rows_after(const struct rj_rows *rows, const struct rj_row *row);
 
+/* All rows by dot, if there never were more than RJ_ROWS_FEW. False: there were. */
+enum { RJ_ROWS_FEW = 8 };
+bool rj_rows_few(const struct rj_rows *rows, const struct rj_row *ret[RJ_ROWS_FEW],
+                 size_t *ret_n);
+
 /* The rows of a span, one after another. */
 struct rj_row_walk {
     const struct rj_rows *rows;
-    const struct rj_line *line;
-    uint64_t to;
+    const struct rj_line *line; /* NULL: rows are few, or none is there */
+    struct rj_span left;
     uint32_t at;
     unsigned bit;
 };
@@ -163,12 +189,17 @@ struct rj_row_walk rj_row_walk_of(const struct rj_rows *rows, struct rj_span spa
 /* NULL: no more. */
 const struct rj_row *rj_row_walk_next(struct rj_row_walk *w);
 
-/* By place: the first row there, and from each the next one. NULL: none. */
-const struct rj_row *rj_rows_place(const struct rj_rows *rows, struct rj_bytes place);
-const struct rj_row *rj_row_next(const struct rj_rows *rows, const struct rj_row *row);
-/* The place prefix || name. */
+/* By place: the first row at prefix || name, and from each the next one. NULL: none. */
 const struct rj_row *rj_rows_at(const struct rj_rows *rows, struct rj_bytes prefix,
                                 struct rj_bytes name);
+const struct rj_row *rj_row_next(const struct rj_rows *rows, const struct rj_row *row);
+static inline const struct rj_row *rj_rows_place(const struct rj_rows *rows,
+                                                 struct rj_bytes place)
+{
+    const struct rj_bytes none = {0};
+
+    return rj_rows_at(rows, none, place);
+}
 /* Makes the order by place, if it is not there. RJ_ENOMEM. O(n log n). It is kept as long
  * as it is asked for now and then. */
 RJ_NODISCARD enum rj_err rj_rows_sort(const struct rj_rows *rows);

@@ -157,6 +157,10 @@ static void copy_refs(const struct rj_entry *e, struct rj_page *to, uint32_t cap
     uint32_t from = 0;
     unsigned bit, n = 0;
 
+    if (cap == e->cap || (cap < PAGE_MAX && e->cap < PAGE_MAX)) {
+        memcpy(to->ref, e->page->ref, (cap < e->cap ? cap : e->cap) * sizeof(uint32_t));
+        return;
+    }
     for (bit = rj_entry_next(e, 0); bit < PAGE_MAX; bit = rj_entry_next(e, bit + 1)) {
         uint32_t ref = e->page->ref[e->cap == PAGE_MAX ? bit : from++];
 
@@ -301,20 +305,6 @@ void rj_lines_remove(struct rj_lines *l, struct rj_dot dot)
 }
 
 /* ---- the whole */
-
-void rj_lines_clear(struct rj_lines *l)
-{
-    uint32_t i, j;
-
-    for (i = 0; i < l->n; i++) {
-        struct rj_line *line = &l->at[i];
-
-        for (j = 0; j < line->n; j++)
-            release(l, &line->at[j]);
-        line->n = line->dead = 0;
-    }
-    l->count = 0;
-}
 
 void rj_lines_done(struct rj_lines *l)
 {

@@ -2,36 +2,22 @@
 /* What one store has and another lacks: the bitmaps of live dots, word by word. */
 #include "crdt/rows_store.h"
 
-enum { REFS_FIRST = 4, AHEAD = 8, PAGE = 1 << RJ_PAGE_BITS };
+enum { AHEAD = 8, PAGE = 1 << RJ_PAGE_BITS };
 
-enum rj_err rj_refs_add(struct rj_refs *refs, uint32_t ref)
+enum rj_err rj_refs_grow(struct rj_refs *refs)
 {
-    size_t cap = refs->cap != 0 ? refs->cap * 2 : REFS_FIRST;
-    uint32_t *at = refs->few;
+    size_t cap = refs->cap * 2, old = refs->cap * sizeof(*refs->at);
+    bool grown = refs->at != refs->few;
+    uint32_t *at = rj_mem_resize(refs->allocator, grown ? refs->at : NULL,
+                                 grown ? old : 0, cap * sizeof(*at));
 
-    if (refs->n == refs->cap) {
-        if (refs->cap > 0) {
-            bool grown = refs->at != refs->few;
-
-            at = rj_mem_resize(refs->allocator, grown ? refs->at : NULL,
-                               grown ? refs->cap * sizeof(*at) : 0, cap * sizeof(*at));
-            if (at == NULL)
-                return RJ_ENOMEM;
-            if (!grown)
-                memcpy(at, refs->few, sizeof(refs->few));
-        }
-        refs->at = at;
-        refs->cap = cap;
-    }
-    refs->at[refs->n++] = ref;
+    if (at == NULL)
+        return RJ_ENOMEM;
+    if (!grown)
+        memcpy(at, refs->few, old);
+    refs->at = at;
+    refs->cap = cap;
     return RJ_OK;
-}
-
-void rj_refs_done(struct rj_refs *refs)
-{
-    if (refs->at != refs->few)
-        rj_mem_free(refs->allocator, refs->at, refs->cap * sizeof(*refs->at));
-    *refs = (struct rj_refs){.allocator = refs->allocator};
 }
 
 /* Where in `there` the walk is. */
@@ -53,7 +39,7 @@ static struct cursor cursor_at(const struct rj_there *there, uint64_t seq)
         c.has_span = rj_dots_next(&c.dots, &c.span);
         return c;
     }
-    if (there->rows->store != NULL)
+    if (there->rows->store != NULL && there->rows->store->many)
         c.line = rj_lines_of(&there->rows->store->lines, there->origin);
     c.at = c.line != NULL ? rj_line_at(c.line, seq >> RJ_PAGE_BITS) : 0;
     return c;
@@ -89,6 +75,22 @@ static void cut(struct rj_entry *e, const struct rj_span *span)
         e->live[i] &= meant[i];
 }
 
+/* The same where rows are few. */
+static void few_there(const struct rj_there *there, uint64_t base,
+                      uint64_t words[RJ_PAGE_WORDS])
+{
+    const struct rj_few *f = &there->rows->store->few;
+    uint32_t i = rj_few_at(f, (struct rj_dot){base << RJ_PAGE_BITS, there->origin});
+
+    for (; i < f->n; i++) {
+        struct rj_dot dot = rj_row_dot(rj_slab_at(f->slab, f->ref[i]));
+
+        if (dot.origin != there->origin || dot.seq >> RJ_PAGE_BITS != base)
+            break;
+        words[dot.seq % PAGE / 64] |= (uint64_t)1 << (dot.seq % 64);
+    }
+}
+
 /* What is there of the page with that base, which is not before the last one asked for.
  */
 static void words_there(struct cursor *c, uint64_t base, uint64_t words[RJ_PAGE_WORDS])
@@ -108,6 +110,10 @@ static void words_there(struct cursor *c, uint64_t base, uint64_t words[RJ_PAGE_
                 return;
             c->has_span = rj_dots_next(&c->dots, &c->span);
         }
+        return;
+    }
+    if (c->there->rows->store != NULL && !c->there->rows->store->many) {
+        few_there(c->there, base, words);
         return;
     }
     while (c->line != NULL && c->at < c->line->n && c->line->at[c->at].base < base)
@@ -151,15 +157,10 @@ static void look_up(const struct rj_line *line, struct rj_refs *refs, size_t fro
     }
 }
 
-/* The same for a single dot: what most deltas tell. */
-static enum rj_err one_missing(const struct rj_rows *rows, struct rj_dot dot,
+static enum rj_err one_missing(uint32_t ref, struct rj_dot dot,
                                const struct rj_there *there, struct rj_missing *ret)
 {
-    uint32_t ref = rows->store != NULL ? rj_lines_find(&rows->store->lines, dot) : 0;
-
     dot.origin = there->origin;
-    if (ref == 0)
-        return RJ_OK;
     if (there->rows != NULL ? rj_rows_find(there->rows, dot) == NULL
                             : !rj_dots_has(there->dots, dot))
         return rj_refs_add(&ret->rows, ref);
@@ -167,20 +168,45 @@ static enum rj_err one_missing(const struct rj_rows *rows, struct rj_dot dot,
     return RJ_OK;
 }
 
+/* The same where rows are few. */
+static enum rj_err few_missing(const struct rj_few *f, struct rj_span span,
+                               const struct rj_there *there, struct rj_missing *ret)
+{
+    uint32_t i = rj_few_at(f, (struct rj_dot){span.from, span.origin});
+    enum rj_err err = RJ_OK;
+
+    for (; err == RJ_OK && i < f->n; i++) {
+        struct rj_dot dot = rj_row_dot(rj_slab_at(f->slab, f->ref[i]));
+
+        if (dot.origin != span.origin || dot.seq > span.to)
+            break;
+        err = one_missing(f->ref[i], dot, there, ret);
+    }
+    return err;
+}
+
 enum rj_err rj_rows_missing(const struct rj_rows *rows, struct rj_span span,
                             const struct rj_there *there, struct rj_missing *ret)
 {
-    const struct rj_line *line =
-        rows->store != NULL ? rj_lines_of(&rows->store->lines, span.origin) : NULL;
+    const struct rj_row_store *s = rows->store;
+    struct rj_dot first = {span.from, span.origin};
+    const struct rj_line *line;
     struct cursor c;
     size_t begun = ret->rows.n;
     enum rj_err err = RJ_OK;
     uint32_t i;
 
+    if (s == NULL)
+        return RJ_OK;
+    if (!s->many)
+        return few_missing(&s->few, span, there, ret);
+    if (span.from == span.to) { /* what most deltas tell */
+        i = rj_lines_find(&s->lines, first);
+        return i != 0 ? one_missing(i, first, there, ret) : RJ_OK;
+    }
+    line = rj_lines_of(&s->lines, span.origin);
     if (line == NULL)
         return RJ_OK;
-    if (span.from == span.to)
-        return one_missing(rows, (struct rj_dot){span.from, span.origin}, there, ret);
     c = cursor_at(there, span.from);
     for (i = rj_line_at(line, span.from >> RJ_PAGE_BITS);
          err == RJ_OK && i < line->n && line->at[i].base <= span.to >> RJ_PAGE_BITS;

@@ -1,15 +1,50 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The parts of the store of rows, for rows*.c alone. Rows lie in a slab and are named by
- * references of 32 bits; three structures hold these: lines (by dot), slots (by place)
- * and an order (by place, sorted; a cache). What finds them by place is crdt/named.h;
- * here are the lines, and the whole. What takes much memory lies in pieces that count
- * their users: a fork shares them, and who writes to one that others use copies it first
- * (rj_NAME_own; after that, taking rows out cannot fail). */
+ * references of 32 bits. While they are few, one array holds these; then three structures
+ * do: lines (by dot), slots (by place) and an order (by place, sorted; a cache). What
+ * finds many by place is crdt/named.h; here are the few, the lines, and the whole. What
+ * takes much memory lies in pieces that count their users: a fork shares them, and who
+ * writes to one that others use copies it first (rj_NAME_own; after that, taking rows out
+ * cannot fail). */
 #ifndef RJ_CRDT_ROWS_STORE_H
 #define RJ_CRDT_ROWS_STORE_H
 
 #include "crdt/named.h"
 #include "crdt/rows.h"
+
+/* ---- rows_few.c: all that leads to rows, while they are few */
+
+struct rj_few {
+    uint32_t ref[RJ_ROWS_FEW]; /* ascending by dot */
+    uint32_t n;
+    struct rj_slab *slab;
+};
+
+static inline bool rj_row_is_at(const struct rj_row *row, struct rj_bytes prefix,
+                                struct rj_bytes name)
+{
+    struct rj_bytes at = rj_row_place(row);
+
+    return at.len == prefix.len + name.len &&
+           (prefix.len == 0 || memcmp(at.ptr, prefix.ptr, prefix.len) == 0) &&
+           (name.len == 0 || memcmp(at.ptr + prefix.len, name.ptr, name.len) == 0);
+}
+
+/* Index of the row at dot or behind it; f->n: none. The row itself; 0: not there. */
+uint32_t rj_few_at(const struct rj_few *f, struct rj_dot dot);
+uint32_t rj_few_find(const struct rj_few *f, struct rj_dot dot);
+/* The first row at prefix || name. 0: none. */
+uint32_t rj_few_place(const struct rj_few *f, struct rj_bytes prefix,
+                      struct rj_bytes name);
+size_t rj_few_places(const struct rj_few *f);
+/* The first row at the place behind (or before) that of row, NULL: of all, of those under
+ * prefix. 0: none. */
+uint32_t rj_few_beside(const struct rj_few *f, const struct rj_row *row, bool before,
+                       struct rj_bytes prefix);
+/* There is room. False: no memory. */
+RJ_NODISCARD bool rj_few_put(struct rj_few *f, uint32_t ref);
+void rj_few_remove(struct rj_few *f, uint32_t ref);
+RJ_NODISCARD bool rj_few_own(const struct rj_few *f);
 
 /* ---- rows_lines.c: by dot */
 
@@ -65,7 +100,6 @@ uint32_t rj_lines_from(const struct rj_lines *l, struct rj_dot dot);
 RJ_NODISCARD bool rj_lines_put(struct rj_lines *l, struct rj_dot dot, uint32_t ref);
 void rj_lines_remove(struct rj_lines *l, struct rj_dot dot);
 RJ_NODISCARD bool rj_lines_own(struct rj_lines *l, struct rj_dot dot);
-void rj_lines_clear(struct rj_lines *l);
 void rj_lines_done(struct rj_lines *l);
 RJ_NODISCARD bool rj_lines_fork(struct rj_lines *to, const struct rj_lines *from);
 
@@ -74,10 +108,12 @@ RJ_NODISCARD bool rj_lines_fork(struct rj_lines *to, const struct rj_lines *from
 struct rj_row_store {
     struct rj_naming naming; /* a row is named by its place */
     struct rj_slab slab;
+    bool many;   /* rows are in the last three, else in few alone */
+    bool shared; /* it was forked: what is written must be owned first */
+    struct rj_few few;
     struct rj_lines lines;
     struct rj_slots slots;
     struct rj_order order;
-    bool shared; /* it was forked: what is written must be owned first */
 };
 
 #endif

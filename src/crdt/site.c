@@ -5,18 +5,22 @@
  * mutators. */
 #include "crdt/value.h"
 
-/* prefix || name, in full if it has to be put together; the caller ends that. */
-static enum rj_err place_of(const struct rj_site *s, struct rj_bytes name,
-                            struct rj_buf *full, struct rj_bytes *ret)
+typedef enum rj_err site_fn(const struct rj_site *s, const struct rj_told *told);
+
+/* Does what `what` says to the place prefix || name. */
+static enum rj_err at_place(const struct rj_site *s, struct rj_told *told, site_fn *what)
 {
-    *full = (struct rj_buf){.allocator = s->v->allocator};
-    *ret = name;
+    struct rj_buf full = {.allocator = s->v->allocator};
+    enum rj_err err;
+
     if (s->prefix.len == 0)
-        return RJ_OK;
-    rj_buf_append(full, s->prefix);
-    rj_buf_append(full, name);
-    *ret = rj_buf_view(full);
-    return rj_buf_err(full);
+        return what(s, told);
+    rj_buf_append(&full, s->prefix);
+    rj_buf_append(&full, told->place);
+    told->place = rj_buf_view(&full);
+    err = full.failed ? rj_buf_err(&full) : what(s, told);
+    rj_buf_done(&full);
+    return err;
 }
 
 const struct rj_row *rj_site_place(const struct rj_site *s, struct rj_bytes name)
@@ -66,8 +70,7 @@ static void drop_earlier(const struct rj_site *s, struct rj_bytes place)
 static enum rj_err kill_equal(const struct rj_site *s, const struct rj_told *told)
 {
     const struct rj_rows *rows = &s->v->rows;
-    const struct rj_row *row =
-        s->caused != NULL ? rj_rows_place(rows, told->place) : NULL;
+    const struct rj_row *row = rj_rows_place(rows, told->place);
     enum rj_err err = RJ_OK;
 
     for (; err == RJ_OK && row != NULL; row = rj_row_next(rows, row)) {
@@ -78,43 +81,48 @@ static enum rj_err kill_equal(const struct rj_site *s, const struct rj_told *tol
     return err;
 }
 
-/* again: rows that the change has put there before stay. */
-static enum rj_err put(const struct rj_site *s, struct rj_bytes name,
-                       struct rj_bytes payload, bool again)
+static enum rj_err add(const struct rj_site *s, const struct rj_told *told)
 {
-    struct rj_told told = {.payload = payload};
-    struct rj_buf full;
+    enum rj_err err = rj_dots_note(&s->delta->seen, told->dot);
+
+    if (err == RJ_OK)
+        err = rj_rows_put(&s->delta->rows, told, NULL);
+    if (err == RJ_OK)
+        s->delta->made++;
+    return err;
+}
+
+static enum rj_err put(const struct rj_site *s, const struct rj_told *told)
+{
+    enum rj_err err = s->caused != NULL ? kill_equal(s, told) : RJ_OK;
+
+    if (s->delta->made > 0)
+        drop_earlier(s, told->place);
+    return err == RJ_OK ? add(s, told) : err;
+}
+
+/* Does what `what` says to a row under the next dot. */
+static enum rj_err at_next(const struct rj_site *s, struct rj_bytes name,
+                           struct rj_bytes payload, site_fn *what)
+{
+    struct rj_told told = {.place = name, .payload = payload};
     enum rj_err err = rj_site_next(s, &told.dot);
 
     if (err != RJ_OK)
         return err;
-    if (payload.len > RJ_CRDT_VALUE_MAX)
-        return RJ_ELIMIT;
-    err = place_of(s, name, &full, &told.place);
-    if (err == RJ_OK)
-        err = rj_dots_note(&s->delta->seen, told.dot);
-    if (err == RJ_OK && !again)
-        err = kill_equal(s, &told);
-    if (err == RJ_OK && !again)
-        drop_earlier(s, told.place);
-    if (err == RJ_OK)
-        err = rj_rows_put(&s->delta->rows, &told, NULL);
-    if (err == RJ_OK)
-        s->delta->made++;
-    rj_buf_done(&full);
-    return err;
+    return payload.len <= RJ_CRDT_VALUE_MAX ? at_place(s, &told, what) : RJ_ELIMIT;
 }
 
 enum rj_err rj_site_put(const struct rj_site *s, struct rj_bytes name,
                         struct rj_bytes payload)
 {
-    return put(s, name, payload, false);
+    return at_next(s, name, payload, put);
 }
 
 enum rj_err rj_site_add(const struct rj_site *s, struct rj_bytes name,
                         struct rj_bytes payload)
 {
-    return put(s, name, payload, true);
+    return at_next(s, name, payload, add);
 }
 
 enum rj_err rj_site_kill_row(const struct rj_site *s, const struct rj_row *row)
@@ -147,29 +155,26 @@ static enum rj_err kill_place(const struct rj_site *s, const struct rj_row *plac
 static enum rj_err hold(const struct rj_site *s, struct rj_bytes place, bool under)
 {
     struct rj_dots rest = {.allocator = s->v->allocator};
-    enum rj_err err;
+    enum rj_err err = rj_dots_minus(&rest, s->caused, &s->delta->seen);
 
-    if (s->caused == NULL)
-        return RJ_OK;
-    err = rj_dots_minus(&rest, s->caused, &s->delta->seen);
     if (err == RJ_OK)
         err = rj_held_add(s->delta, place, under, &rest);
     rj_dots_done(&rest);
     return err;
 }
 
+static enum rj_err kill(const struct rj_site *s, const struct rj_told *told)
+{
+    enum rj_err err = kill_place(s, rj_rows_place(&s->v->rows, told->place));
+
+    return err == RJ_OK && s->caused != NULL ? hold(s, told->place, false) : err;
+}
+
 enum rj_err rj_site_kill(const struct rj_site *s, struct rj_bytes name)
 {
-    struct rj_buf full;
-    struct rj_bytes place;
-    enum rj_err err = place_of(s, name, &full, &place);
+    struct rj_told told = {.place = name};
 
-    if (err == RJ_OK)
-        err = kill_place(s, rj_rows_place(&s->v->rows, place));
-    if (err == RJ_OK)
-        err = hold(s, place, false);
-    rj_buf_done(&full);
-    return err;
+    return at_place(s, &told, kill);
 }
 
 enum rj_err rj_site_kill_under(const struct rj_site *s)
@@ -180,7 +185,7 @@ enum rj_err rj_site_kill_under(const struct rj_site *s)
     for (; err == RJ_OK && place != NULL;
          place = rj_place_next(&s->v->rows, place, s->prefix))
         err = kill_place(s, place);
-    return err == RJ_OK ? hold(s, s->prefix, true) : err;
+    return err == RJ_OK && s->caused != NULL ? hold(s, s->prefix, true) : err;
 }
 
 enum rj_err rj_site_grow(const struct rj_site *s, struct rj_bytes name)

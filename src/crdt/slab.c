@@ -13,6 +13,8 @@ enum {
     BLOCK_MAX = UNIT << RJ_SLAB_OFFSET_BITS,
     BLOCKS_MAX = 1 << (31 - RJ_SLAB_OFFSET_BITS),
     PIECE_MAX = 4096,
+    LINES_AHEAD = 128, /* bytes: what is written next is fetched */
+    CLEAR_MAX = 6, /* blocks of what is emptied and used again; one more than there are */
     WASTE = 256 * 1024,
     EXACT = 64, /* units: classes of one size each */
     STEPS = 8,  /* classes for each doubling above */
@@ -185,6 +187,7 @@ static uint32_t new_piece(struct rj_slab *s, size_t size)
         return 0;
     ref = (s->small.n - 1) << RJ_SLAB_OFFSET_BITS | b->used / UNIT;
     b->used += (uint32_t)bytes_of(units);
+    __builtin_prefetch((uint8_t *)(b + 1) + b->used + LINES_AHEAD, 1);
     s->total += bytes_of(units);
     return ref;
 }
@@ -231,21 +234,6 @@ static void table_done(const struct rj_slab *s, struct rj_blocks *t)
     rj_mem_free(s->naming->allocator, t->at, t->cap * sizeof(struct rj_block *));
 }
 
-bool rj_slab_clear(struct rj_slab *s)
-{
-    struct rj_slab_more *m = s->more;
-
-    if (s->small.n != 2 || s->small.at[1]->users > 1 || (m != NULL && m->large.n > 0))
-        return false;
-    if (m != NULL) {
-        memset(m->bins, 0, CLASSES * sizeof(*m->bins));
-        m->free = 0;
-    }
-    s->small.at[1]->used = 0;
-    s->total = 0;
-    return true;
-}
-
 void rj_slab_done(struct rj_slab *s)
 {
     const struct rj_allocator *a = s->naming->allocator;
@@ -258,6 +246,31 @@ void rj_slab_done(struct rj_slab *s)
         rj_mem_free(a, m, MORE_SIZE);
     }
     *s = (struct rj_slab){.naming = s->naming};
+}
+
+void rj_slab_clear(struct rj_slab *s)
+{
+    struct rj_block *last = s->small.n > 0 ? s->small.at[s->small.n - 1] : NULL;
+    struct rj_slab_more *m = s->more;
+
+    if (s->total == 0 && m == NULL)
+        return;
+    if (s->small.n > CLEAR_MAX || last == NULL || last->users > 1 ||
+        (m != NULL && m->large.n > 0)) {
+        rj_slab_done(s);
+        return;
+    }
+    while (s->small.n > 2) { /* the greatest stays */
+        s->small.n--;
+        release(s, s->small.at[s->small.n - 1]);
+    }
+    if (m != NULL) {
+        memset(m->bins, 0, CLASSES * sizeof(*m->bins));
+        m->free = 0;
+    }
+    s->small.at[1] = last;
+    last->used = 0;
+    s->total = 0;
 }
 
 static bool table_fork(const struct rj_slab *s, struct rj_blocks *to,

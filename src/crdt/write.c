@@ -46,7 +46,7 @@ static enum rj_err build(const struct rj_crdt *v, const struct rj_crdt_op *op,
         err = v->type->change(&site);
     if (err == RJ_OK && delta->made == 0 && (delta->took || delta->n_held > 0))
         err = rj_site_event(&site);
-    if (err == RJ_OK)
+    if (err == RJ_OK && delta->n_held > 0)
         err = rj_held_trim(delta);
     if (err == RJ_OK && v->horizon.n > 0)
         err = rj_dots_map(&delta->horizon, &v->horizon, NULL);

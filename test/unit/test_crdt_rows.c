@@ -444,6 +444,42 @@ TEST(a_row_that_contradicts_one_that_is_here_is_refused)
     rj_crdt_buf_free(&before);
 }
 
+/* A difference against nothing is all of a value, written row by row; what is small is
+ * written in one go. */
+TEST(few_rows_have_the_same_bytes_as_many)
+{
+    static const char *const names[] = {"b", "a", "a longer name"};
+    struct rj_crdt *v[3], *empty = new_set("");
+    struct rj_crdt_buf digest = {0}, all = {0}, told = {0};
+    struct rj_prng p;
+    uint8_t room[PLACE_MAX];
+    unsigned i, k;
+
+    rj_prng_init(&p, 7);
+    assert_ok(rj_crdt_digest(empty, &digest));
+    for (i = 0; i < 3; i++)
+        v[i] = new_set(names[i]);
+    for (i = 0; i < 300; i++) {
+        struct rj_crdt *one = v[rj_prng_below(&p, 3)];
+        unsigned number = (unsigned)rj_prng_below(&p, 12) + 3;
+
+        for (k = 0; k < 2; k++) /* few stay */
+            assert_ok(rj_crdt_remove(one, place_of((i + k) % 12 + 3, room), NULL));
+        assert_ok(rj_crdt_add(one, place_of(number, room), NULL));
+        if (i % 5 == 0)
+            assert_ok(rj_crdt_join(one, v[rj_prng_below(&p, 3)], NULL));
+        assert_ok(rj_crdt_encode(one, &all));
+        assert_ok(rj_crdt_diff(one, rj_crdt_bytes(&digest), &told));
+        assert_bytes_equal(rj_crdt_bytes(&told), rj_crdt_bytes(&all));
+    }
+    for (i = 0; i < 3; i++)
+        rj_crdt_free(v[i]);
+    rj_crdt_free(empty);
+    rj_crdt_buf_free(&digest);
+    rj_crdt_buf_free(&all);
+    rj_crdt_buf_free(&told);
+}
+
 /* A change, a join and a fork with shared memory, where any allocation may fail. */
 static enum rj_err use_forks(void *ctx)
 {
@@ -495,6 +531,7 @@ int main(void)
         cmocka_unit_test(a_difference_costs_little_more_than_its_keys),
         cmocka_unit_test(a_message_costs_at_most_twice_its_size_beside_what_stays),
         cmocka_unit_test(a_row_that_contradicts_one_that_is_here_is_refused),
+        cmocka_unit_test(few_rows_have_the_same_bytes_as_many),
         cmocka_unit_test(forks_stay_apart_where_memory_fails),
     };
 
