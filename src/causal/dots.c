@@ -295,7 +295,7 @@ static void put_spans(struct rj_buf *out, const struct rj_span *spans, size_t n)
             rj_spans_count(&head, &spans[end]);
         if (i > 0)
             rj_buf_varint(out, spans[i].origin - spans[i - 1].origin);
-        w = rj_spans_put_head(out, &head, start);
+        w = rj_spans_put_head(out, &head);
         for (; i < end; i++)
             rj_spans_put(&w, &spans[i]);
         rj_spans_end(&w, out);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Number of spans, sum of their gaps, sum of what they have beyond one dot; then for each
- * but the last both numbers in a Rice code, whose parameter is the logarithm of the mean:
- * so a hole at random costs a bit more than its entropy, and nothing is to be chosen. The
- * last span has what the others leave of the sums.
- * Golomb 1966, "Run-length encodings"; Rice 1979, "Some practical universal noiseless
- * coding techniques". */
+/* Number of spans, the first gap, the sum of the others, the sum of what spans have
+ * beyond one dot; then both numbers of each in a Rice code, whose parameter is the
+ * logarithm of the mean: so a hole at random costs a bit more than its entropy, and
+ * nothing is to be chosen. (The first gap is told apart because it may be as long as a
+ * history that is gone.) The last span has what the others leave of the sums. Golomb
+ * 1966, "Run-length encodings"; Rice 1979, "Some practical universal noiseless coding
+ * techniques". */
 #include "causal/spans.h"
 
 static unsigned parameter(uint64_t sum, uint64_t n)
@@ -15,16 +16,19 @@ static unsigned parameter(uint64_t sum, uint64_t n)
 }
 
 struct rj_spans_writer rj_spans_put_head(struct rj_buf *out,
-                                         const struct rj_spans_head *head, uint64_t start)
+                                         const struct rj_spans_head *head)
 {
-    struct rj_spans_writer w = {.left = head->n, .next = start};
+    struct rj_spans_writer w = {.left = head->n};
 
     rj_buf_varint(out, head->n);
     if (head->n > 0) {
-        rj_buf_varint(out, head->gaps);
+        rj_buf_varint(out, head->first);
         rj_buf_varint(out, head->mores);
-        w.gap_bits = parameter(head->gaps, head->n);
         w.more_bits = parameter(head->mores, head->n);
+    }
+    if (head->n > 1) {
+        rj_buf_varint(out, head->gaps);
+        w.gap_bits = parameter(head->gaps, head->n - 1);
     }
     w.bits.b = *out;
     return w;
@@ -34,7 +38,8 @@ void rj_spans_put(struct rj_spans_writer *w, const struct rj_span *span)
 {
     if (w->left-- == 1)
         return;
-    rj_bits_put_rice(&w->bits, span->from - w->next, w->gap_bits);
+    if (w->next != 0)
+        rj_bits_put_rice(&w->bits, span->from - w->next, w->gap_bits);
     rj_bits_put_rice(&w->bits, span->to - span->from, w->more_bits);
     w->next = span->to + 2;
 }
@@ -45,6 +50,16 @@ void rj_spans_end(struct rj_spans_writer *w, struct rj_buf *out)
     *out = w->bits.b;
 }
 
+/* What the head says fits into so many bytes, and into sequences: each span but the last
+ * takes two bits at least (the first one bit), and two dots with what parts it. */
+static bool is_possible(const struct rj_spans_reader *s, size_t left)
+{
+    return s->n - 1 <= left * (uint64_t)4 && s->first <= RJ_SEQ_MAX &&
+           s->gaps <= RJ_SEQ_MAX - s->first &&
+           s->mores <= RJ_SEQ_MAX - s->first - s->gaps &&
+           2 * s->n <= RJ_SEQ_MAX - s->first - s->gaps - s->mores;
+}
+
 struct rj_spans_reader rj_spans_begin(struct rj_reader *r, uint32_t origin,
                                       uint64_t start)
 {
@@ -53,15 +68,16 @@ struct rj_spans_reader rj_spans_begin(struct rj_reader *r, uint32_t origin,
     s.n = rj_reader_varint(r);
     if (s.n == 0)
         return s;
-    s.gaps = rj_reader_varint(r);
+    s.first = rj_reader_varint(r);
     s.mores = rj_reader_varint(r);
-    if (s.n - 1 > rj_reader_left(r) * (uint64_t)4 || s.gaps > RJ_SEQ_MAX ||
-        s.mores > RJ_SEQ_MAX - s.gaps || 2 * s.n > RJ_SEQ_MAX - s.gaps - s.mores) {
+    if (s.n > 1)
+        s.gaps = rj_reader_varint(r);
+    if (!is_possible(&s, rj_reader_left(r))) {
         rj_reader_fail(r);
         s.n = 0;
         return s;
     }
-    s.gap_bits = parameter(s.gaps, s.n);
+    s.gap_bits = s.n > 1 ? parameter(s.gaps, s.n - 1) : 0;
     s.more_bits = parameter(s.mores, s.n);
     s.bits.b = rj_bytes_of(r->ptr, s.n > 1 ? rj_reader_left(r) : 0);
     return s;
@@ -77,12 +93,14 @@ static void end(struct rj_spans_reader *s, struct rj_reader *r)
 
 bool rj_spans_next(struct rj_spans_reader *s, struct rj_reader *r, struct rj_span *ret)
 {
-    uint64_t gap = s->gaps, more = s->mores;
+    bool is_first = s->first != RJ_SPANS_BEGUN;
+    uint64_t gap = is_first ? s->first : s->gaps, more = s->mores;
 
     if (s->n == 0 || r->failed)
         return false;
     if (s->n > 1) {
-        gap = rj_bits_get_rice(&s->bits, s->gap_bits, s->gaps);
+        if (!is_first)
+            gap = rj_bits_get_rice(&s->bits, s->gap_bits, s->gaps);
         more = rj_bits_get_rice(&s->bits, s->more_bits, s->mores);
     } else {
         end(s, r);
@@ -92,8 +110,9 @@ bool rj_spans_next(struct rj_spans_reader *s, struct rj_reader *r, struct rj_spa
         return false;
     }
     s->n--;
-    s->gaps -= gap;
+    s->gaps -= is_first ? 0 : gap;
     s->mores -= more;
+    s->first = RJ_SPANS_BEGUN;
     *ret = (struct rj_span){s->next + gap, s->next + gap + more, s->origin};
     s->next = ret->to + 2;
     return true;

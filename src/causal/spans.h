@@ -17,34 +17,38 @@ struct rj_span {
 /* What stands before spans, so they are counted first. Begins with next = start: in a
  * message 1, else where the first span begins. */
 struct rj_spans_head {
-    uint64_t n, gaps, mores, next;
+    uint64_t n, first, gaps, mores, next;
 };
 
 static inline void rj_spans_count(struct rj_spans_head *h, const struct rj_span *span)
 {
-    h->n++;
-    h->gaps += span->from - h->next;
+    if (h->n++ == 0)
+        h->first = span->from - h->next;
+    else
+        h->gaps += span->from - h->next;
     h->mores += span->to - span->from;
     h->next = span->to + 2;
 }
 
 struct rj_spans_writer {
     struct rj_bits_writer bits;
-    uint64_t left, next;
+    uint64_t left, next;          /* next 0: nothing is put yet */
     unsigned gap_bits, more_bits; /* parameters of the codes */
 };
 
 /* Appends to out, which is the writer's until rj_spans_end; sticky. */
-struct rj_spans_writer
-rj_spans_put_head(struct rj_buf *out, const struct rj_spans_head *head, uint64_t start);
+struct rj_spans_writer rj_spans_put_head(struct rj_buf *out,
+                                         const struct rj_spans_head *head);
 /* The next of the spans that were counted. */
 void rj_spans_put(struct rj_spans_writer *w, const struct rj_span *span);
 void rj_spans_end(struct rj_spans_writer *w, struct rj_buf *out);
 
 /* Spans as they come. */
+#define RJ_SPANS_BEGUN UINT64_MAX
 struct rj_spans_reader {
     uint64_t n; /* spans that are left */
     uint64_t gaps, mores, next;
+    uint64_t first; /* the first gap; then RJ_SPANS_BEGUN */
     unsigned gap_bits, more_bits;
     struct rj_bits_reader bits;
     uint32_t origin;

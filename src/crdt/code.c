@@ -114,7 +114,7 @@ static void put_dots(const struct numbers *num, const struct rj_dots *d,
 
         while (rj_dots_next(&w, &span) && span.origin == origin)
             rj_spans_count(&head, &span);
-        writer = rj_spans_put_head(out, &head, 1);
+        writer = rj_spans_put_head(out, &head);
         for (w = first; writer.left > 0 && rj_dots_next(&w, &span);)
             rj_spans_put(&writer, &span);
         rj_spans_end(&writer, out);

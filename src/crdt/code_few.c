@@ -122,7 +122,7 @@ static uint8_t *put_spans(uint8_t *p, const struct rj_span *spans, size_t n)
     }
     for (i = 0; i < n; i++)
         rj_spans_count(&head, &spans[i]);
-    w = rj_spans_put_head(&out, &head, 1); /* there is room */
+    w = rj_spans_put_head(&out, &head); /* there is room */
     for (i = 0; i < n; i++)
         rj_spans_put(&w, &spans[i]);
     rj_spans_end(&w, &out);

@@ -149,7 +149,7 @@ static void put_spans(struct rj_buf *out, size_t n, uint64_t gap, uint64_t more)
         uint64_t at = 1;
 
         if (pass == 1)
-            w = rj_spans_put_head(out, &head, 1);
+            w = rj_spans_put_head(out, &head);
         for (i = 0; i < n; i++) {
             struct rj_span span = {at, at + more, 0};
 
@@ -236,7 +236,7 @@ static void put_rows(struct rj_buf *out, struct rj_span dots, size_t len, size_t
 
     rj_spans_count(&head, &dots);
     for (twice = 0; twice < 2; twice++) {
-        struct rj_spans_writer w = rj_spans_put_head(&column, &head, 1);
+        struct rj_spans_writer w = rj_spans_put_head(&column, &head);
 
         rj_spans_put(&w, &dots);
         rj_spans_end(&w, &column);

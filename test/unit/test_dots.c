@@ -198,7 +198,7 @@ TEST(a_million_holes_take_little_more_than_on_the_wire)
         for (walk = rj_dots_walk_of(&a); rj_dots_next(&walk, &span);)
             rj_spans_count(&head, &span);
         assert_int_equal(head.n, n);
-        w = rj_spans_put_head(&wire, &head, 1);
+        w = rj_spans_put_head(&wire, &head);
         for (walk = rj_dots_walk_of(&a); rj_dots_next(&walk, &span);)
             rj_spans_put(&w, &span);
         rj_spans_end(&w, &wire);
@@ -206,6 +206,40 @@ TEST(a_million_holes_take_little_more_than_on_the_wire)
         rj_buf_clear(&wire);
         rj_dots_done(&a);
     }
+    rj_buf_done(&wire);
+}
+
+TEST(a_long_first_gap_does_not_make_the_others_longer)
+{
+    enum { N = 1000 };
+    struct rj_spans_head head = {.next = 1};
+    struct rj_span span = {.origin = 7}, got;
+    struct rj_spans_writer w;
+    struct rj_spans_reader s;
+    struct rj_reader r;
+    struct rj_buf wire = {0};
+    unsigned i;
+
+    for (i = 0; i < N; i++) {
+        span.from = span.to = 20000000 + 2 * i;
+        rj_spans_count(&head, &span);
+    }
+    w = rj_spans_put_head(&wire, &head);
+    for (i = 0; i < N; i++) {
+        span.from = span.to = 20000000 + 2 * i;
+        rj_spans_put(&w, &span);
+    }
+    rj_spans_end(&w, &wire);
+    assert_true(wire.len <= N / 4 + 16);
+    r = rj_reader_of(rj_buf_view(&wire));
+    s = rj_spans_begin(&r, 7, 1);
+    for (i = 0; i < N; i++) {
+        assert_true(rj_spans_next(&s, &r, &got));
+        assert_int_equal(got.from, 20000000 + 2 * i);
+        assert_int_equal(got.to, got.from);
+    }
+    assert_false(rj_spans_next(&s, &r, &got));
+    assert_true(rj_reader_complete(&r));
     rj_buf_done(&wire);
 }
 
@@ -245,6 +279,7 @@ int main(void)
         cmocka_unit_test(many_additions_stay_right_when_they_are_packed_together),
         cmocka_unit_test(origins_can_be_renumbered_in_any_order_and_left_out),
         cmocka_unit_test(a_million_holes_take_little_more_than_on_the_wire),
+        cmocka_unit_test(a_long_first_gap_does_not_make_the_others_longer),
         cmocka_unit_test(without_memory_nothing_is_lost_or_kept),
     };
 
