@@ -83,6 +83,8 @@ static bool is_seen(const struct joining *j)
     while (rj_dots_next(&w, &span)) {
         span.origin = map_dot(j, (struct rj_dot){.origin = span.origin}).origin;
         if (!found || there.origin != span.origin) {
+            if (span.to > rj_dots_last(&j->v->seen, span.origin))
+                return false;
             mine = rj_dots_walk_from(&j->v->seen, span.origin, span.from);
             found = rj_dots_next(&mine, &there);
         }
@@ -350,13 +352,17 @@ static enum rj_err find_gone(struct joining *j)
 {
     struct rj_dots_walk w = rj_dots_walk_of(&j->other->seen);
     struct rj_span span;
+    uint32_t origin = RJ_NAME_NONE;
+    uint64_t last = 0;
     enum rj_err err = RJ_OK;
 
     while (err == RJ_OK && rj_dots_next(&w, &span)) {
         struct rj_there there = there_of(j, span.origin);
 
         span.origin = map_dot(j, (struct rj_dot){.origin = span.origin}).origin;
-        if (span.from <= rj_dots_last(&j->v->seen, span.origin))
+        if (origin != span.origin)
+            last = rj_dots_last(&j->v->seen, origin = span.origin);
+        if (span.from <= last)
             err = rj_rows_missing(&j->v->rows, span, &there, &j->gone);
     }
     return err;
@@ -612,7 +618,8 @@ static void commit(struct joining *j)
     j->report.dropped += j->gone.rows.n;
     if (j->has_more)
         (void)!drop_dots(j, &j->forgotten.spent, false);
-    (void)!drop_dots(j, &j->struck, false);
+    if (j->struck.n > 0)
+        (void)!drop_dots(j, &j->struck, false);
     rj_rows_settle(&v->rows);
     if (j->is_small && j->has_news) {
         while (rj_dots_next(&w, &span)) {
