@@ -75,6 +75,12 @@ const libraries = {
         add: (k) => { doc = A.change(doc, (d) => { d.m[k] = true }) },
         addAll: (keys) => { doc = A.change(doc, (d) => { for (const k of keys) d.m[k] = true }) },
         remove: (k) => { doc = A.change(doc, (d) => { delete d.m[k] }) },
+        changeAll: (gone, come) => {
+          doc = A.change(doc, (d) => {
+            for (const k of gone) delete d.m[k]
+            for (const k of come) d.m[k] = true
+          })
+        },
         delta: () => A.getLastLocalChange(doc),
         insert: (at, s) => { doc = A.change(doc, (d) => { A.splice(d, ['t'], at, 0, s) }) },
         erase: (at, n) => { doc = A.change(doc, (d) => { A.splice(d, ['t'], at, n) }) },
@@ -169,12 +175,16 @@ function sets({ make }, n) {
   const [read, a] = cpu(() => make(state))
   say('set.read', fixed(read, 1), 'ms')
   const b = make(state)
-  for (let i = 0; i < some; i++) {
-    a.remove(key(2 * i * (SHARE / 2 - 1)))
-    a.add(key(n + i))
-    b.remove(key((2 * i + 1) * (SHARE / 2 - 1)))
-    b.add(key(n + some + i))
+  // a transaction for each change takes some libraries minutes: then all in one
+  const change = (replica, which) => {
+    const each = [...Array(some).keys()]
+    const gone = each.map((i) => key((2 * i + which) * (SHARE / 2 - 1)))
+    const come = each.map((i) => key(n + which * some + i))
+    if (replica.changeAll) replica.changeAll(gone, come)
+    else gone.forEach((k, i) => { replica.remove(k); replica.add(come[i]) })
   }
+  change(a, 0)
+  change(b, 1)
   const version = a.version()
   let delta
   say('set.diff', fixed(best(3, () => { const [ms, d] = cpu(() => b.since(version)); delta = d; return ms }), 2), 'ms')

@@ -10,6 +10,8 @@
 
 /* ---- memory */
 
+enum { TRIM_MIN = 64, LONG = 16 };
+
 enum rj_err rj_seq_slab_reserve(struct rj_seq_slab *slab, size_t n,
                                 const struct rj_allocator *allocator)
 {
@@ -29,6 +31,25 @@ enum rj_err rj_seq_slab_reserve(struct rj_seq_slab *slab, size_t n,
     slab->ptr = ptr;
     slab->cap = (uint32_t)cap;
     return RJ_OK;
+}
+
+void rj_seq_slab_trim(struct rj_seq_slab *slab, const struct rj_allocator *allocator)
+{
+    size_t spare = slab->cap - slab->n, cap = slab->n + slab->n / 8;
+    void *ptr;
+
+    if (spare < TRIM_MIN || spare / 3 < slab->n / 4)
+        return;
+    if (slab->n == 0) {
+        rj_seq_slab_done(slab, allocator);
+        return;
+    }
+    ptr = rj_mem_resize(allocator, slab->ptr, (size_t)slab->cap * slab->size,
+                        cap * slab->size);
+    if (ptr == NULL)
+        return;
+    slab->ptr = ptr;
+    slab->cap = (uint32_t)cap;
 }
 
 void rj_seq_slab_done(struct rj_seq_slab *slab, const struct rj_allocator *allocator)
@@ -140,11 +161,12 @@ void rj_seq_count(const struct rj_seq_run *run, const struct rj_dots *seen,
 
 enum rj_err rj_seq_reserve(struct rj_seq *s, const struct rj_seq_need *need)
 {
-    /* A run, and cuts at both its ends in what is there; doomed parts, and where orphans
-     * hang. All that waits may come into the order at once. Elements that come may lie
-     * between what is doomed. */
-    size_t n = 3 * need->runs + 2 * (rj_dots_spans(&s->doomed) + need->doomed) +
-               s->n_orphans + 2;
+    /* Elements are a node, and cut their parent's; deletions cut at both their ends.
+     * Elements that come may lie between what is doomed, and be cut where orphans hang.
+     * All that waits may come into the order at once. */
+    size_t deletes = need->runs - need->elements;
+    size_t parts = 2 * (rj_dots_spans(&s->doomed) + need->doomed) + s->n_orphans;
+    size_t n = 2 * need->runs + (need->elements > 0 ? parts : 0) + 2;
     enum rj_err err = rj_seq_slab_reserve(&s->nodes, n, s->allocator);
 
     if (err == RJ_OK)
@@ -152,9 +174,9 @@ enum rj_err rj_seq_reserve(struct rj_seq *s, const struct rj_seq_need *need)
     if (err == RJ_OK)
         err = rj_seq_order_reserve(s, n + s->n_waiting);
     if (err == RJ_OK)
-        err = rj_seq_index_reserve(&s->index, s->names->n, n + need->runs);
+        err = rj_seq_index_reserve(&s->index, n + deletes);
     if (err == RJ_OK)
-        err = rj_seq_index_reserve(&s->orphans, s->names->n, need->runs);
+        err = rj_seq_index_reserve(&s->orphans, need->runs);
     if (err == RJ_OK)
         err = rj_dots_reserve(&s->doomed,
                               need->doomed > 0 ? need->doomed + need->elements : 0);
@@ -174,7 +196,7 @@ static uint32_t new_node(struct rj_seq *s)
     if (id != RJ_SEQ_NONE)
         s->free_nodes = rj_seq_node(s, id)->next;
     else
-        id = s->nodes.n++;
+        id = rj_seq_slab_take(&s->nodes);
     return id;
 }
 
@@ -186,7 +208,7 @@ static uint32_t new_record(struct rj_seq *s, struct rj_dot parent)
     if (id != RJ_SEQ_NONE)
         s->free_records = rj_seq_deletion(s, id)->n;
     else
-        id = s->deletions.n++;
+        id = rj_seq_slab_take(&s->deletions);
     rj_seq_deletion(s, id)->ref = parent;
     return id;
 }
@@ -335,11 +357,21 @@ static bool is_less(const struct rj_seq *s, const struct rj_seq_node *a,
     return rj_roster_compare(s->names, a->origin, b->origin) < 0;
 }
 
+/* at is a lesser sibling of x. */
+static bool is_elder(const struct rj_seq *s, uint32_t at, const struct rj_seq_node *x)
+{
+    const struct rj_seq_node *a = at < s->nodes.n ? rj_seq_node(s, at) : NULL;
+
+    return a != NULL && a->n > 0 && at != RJ_SEQ_ROOT && a->parent == x->parent &&
+           a->is_left == x->is_left && a != x && is_less(s, a, x);
+}
+
 /* Hangs a node to its parent, an element of node p; the lesser sibling is returned. */
 static uint32_t link_to(struct rj_seq *s, uint32_t id, uint32_t p, uint64_t parent_seq)
 {
     struct rj_seq_node *x = rj_seq_node(s, id), *node = rj_seq_node(s, p);
     uint32_t off = (uint32_t)(parent_seq - node->seq), prev = RJ_SEQ_NONE, *way;
+    unsigned steps = 0;
 
     if (p == RJ_SEQ_ROOT)
         off = 0;
@@ -350,12 +382,19 @@ static uint32_t link_to(struct rj_seq *s, uint32_t id, uint32_t p, uint64_t pare
     node = rj_seq_node(s, p);
     x->parent = p;
     way = x->is_left ? &node->left : &node->right;
-    while (*way != RJ_SEQ_NONE && is_less(s, rj_seq_node(s, *way), x)) {
+    if (is_elder(s, s->elder, x)) {
+        prev = s->elder;
+        way = &rj_seq_node(s, prev)->next;
+        steps = LONG;
+    }
+    for (; *way != RJ_SEQ_NONE && is_less(s, rj_seq_node(s, *way), x); steps++) {
         prev = *way;
         way = &rj_seq_node(s, prev)->next;
     }
     x->next = *way;
     *way = id;
+    if (steps >= LONG)
+        s->elder = id;
     return prev;
 }
 
@@ -636,7 +675,7 @@ static void note_deletion(struct rj_seq *s, const struct rj_seq_run *run)
             }
         }
     }
-    ref = s->deletions.n++;
+    ref = rj_seq_slab_take(&s->deletions);
     *rj_seq_deletion(s, ref) = (struct rj_seq_deletion){
         .dot = run->dot, .ref = run->ref, .n = (uint32_t)run->n, .down = run->down};
     rj_seq_index_put(&s->index, run->dot, ref | RJ_SEQ_DELETION);
@@ -683,6 +722,12 @@ void rj_seq_settle(struct rj_seq *s, const struct rj_dots *seen)
 {
     struct rj_dots rest = {.allocator = s->allocator};
 
+    rj_seq_slab_trim(&s->nodes, s->allocator);
+    rj_seq_slab_trim(&s->deletions, s->allocator);
+    rj_seq_slab_trim(&s->leaves, s->allocator);
+    rj_seq_slab_trim(&s->inners, s->allocator);
+    rj_seq_slab_trim(&s->index.pages, s->allocator);
+    rj_seq_slab_trim(&s->orphans.pages, s->allocator);
     if (s->waste > WASTE_MIN && s->waste > s->text.len / 2)
         compact(s);
     if (rj_dots_spans(&s->doomed) <= 2 * s->doomed_kept && s->doomed.cap <= DOOMED_SPARE)

@@ -19,6 +19,8 @@
 #include "base/reader.h"
 #include "crdt/value.h"
 
+#include <assert.h>
+
 #define RJ_SEQ_NONE UINT32_MAX
 /* In the index: the number is one of a run of deletions. */
 #define RJ_SEQ_DELETION ((uint32_t)1 << 31)
@@ -91,18 +93,13 @@ struct rj_seq_slab {
 
 struct rj_seq_page {
     uint64_t seq[RJ_SEQ_PAGE];
-    uint32_t ref[RJ_SEQ_PAGE];
+    uint32_t origin[RJ_SEQ_PAGE], ref[RJ_SEQ_PAGE];
     uint32_t n;
 };
 
-struct rj_seq_pages { /* of one origin, ascending */
-    uint32_t *page;
-    uint32_t n, cap;
-};
-
 struct rj_seq_index {
-    struct rj_seq_pages *origins;
-    uint32_t n_origins;
+    uint32_t *order; /* numbers of pages, ascending by what they hold */
+    uint32_t n, cap;
     struct rj_seq_slab pages;
     uint32_t free_pages; /* number + 1, next in n; 0: none */
     const struct rj_allocator *allocator;
@@ -110,16 +107,15 @@ struct rj_seq_index {
 
 /* Where an entry is. */
 struct rj_seq_at {
-    uint32_t origin, page, slot;
+    uint32_t page, slot; /* the page as it stands in order */
 };
 
-/* Room for n more entries of origins below n_origins. RJ_ENOMEM. */
-RJ_NODISCARD enum rj_err rj_seq_index_reserve(struct rj_seq_index *x, uint32_t n_origins,
-                                              size_t n);
+/* Room for n more entries. RJ_ENOMEM; RJ_ELIMIT. */
+RJ_NODISCARD enum rj_err rj_seq_index_reserve(struct rj_seq_index *x, size_t n);
 void rj_seq_index_done(struct rj_seq_index *x);
 void rj_seq_index_put(struct rj_seq_index *x, struct rj_dot dot, uint32_t ref);
 /* The last entry at or before dot; the first one at or behind it. False: none of that
- * origin. */
+ * origin; *ret means nothing then. */
 bool rj_seq_index_floor(const struct rj_seq_index *x, struct rj_dot dot,
                         struct rj_seq_at *ret);
 bool rj_seq_index_from(const struct rj_seq_index *x, struct rj_dot dot,
@@ -166,7 +162,8 @@ struct rj_seq {
     uint64_t shown;
     uint32_t near_leaf; /* the leaf found last (NONE: none), and what comes before it */
     uint64_t near_start;
-    uint32_t hint;            /* a node that may hold the dot asked for next */
+    uint32_t hint;  /* a node that may hold the dot asked for next */
+    uint32_t elder; /* where the last long way among siblings ended; it may be gone */
     struct rj_buf runs, room; /* of a change under way */
 };
 
@@ -200,6 +197,15 @@ static inline struct rj_bytes rj_seq_text(const struct rj_seq *s,
 /* Room for n more. RJ_ENOMEM; RJ_ELIMIT: RJ_SEQ_NODES_MAX. */
 RJ_NODISCARD enum rj_err rj_seq_slab_reserve(struct rj_seq_slab *slab, size_t n,
                                              const struct rj_allocator *allocator);
+/* The number of a new one. */
+static inline uint32_t rj_seq_slab_take(struct rj_seq_slab *slab)
+{
+    assert(slab->n < slab->cap); /* it was reserved */
+    return slab->n++;
+}
+
+/* Gives back what was reserved, where that is much more than what is used. */
+void rj_seq_slab_trim(struct rj_seq_slab *slab, const struct rj_allocator *allocator);
 void rj_seq_slab_done(struct rj_seq_slab *slab, const struct rj_allocator *allocator);
 
 /* ---- seq_order.c: the nodes in order, with counts of what is shown */

@@ -1,103 +1,75 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Index by dot: for each origin an array of pages, ascending; a page holds sorted keys
- * and numbers. New dots come last, where nothing is moved; a page that is full splits.
- * After a reserve putting cannot fail: n entries split no page twice before it is half
- * full. */
+/* Index by dot: pages of sorted entries, in one row. New dots of the last replica come
+ * last, where nothing is moved; a page that is full splits. What it takes depends on the
+ * number of entries alone, not on how many replicas they are of. After a reserve putting
+ * cannot fail: n entries split no page twice before it is half full. */
 #include "crdt/seq.h"
 
 enum { HALF = RJ_SEQ_PAGE / 2 };
 
-static struct rj_seq_page *page(const struct rj_seq_index *x, uint32_t id)
+static struct rj_seq_page *page(const struct rj_seq_index *x, uint32_t at)
 {
-    return (struct rj_seq_page *)x->pages.ptr + id;
+    return (struct rj_seq_page *)x->pages.ptr + x->order[at];
 }
 
-static enum rj_err reserve_origins(struct rj_seq_index *x, uint32_t n)
+enum rj_err rj_seq_index_reserve(struct rj_seq_index *x, size_t n)
 {
-    struct rj_seq_pages *origins;
-    uint32_t i;
+    size_t more = n / HALF + 1 + x->n, cap;
+    enum rj_err err;
+    uint32_t *order;
 
-    if (n <= x->n_origins)
-        return RJ_OK;
-    origins = rj_mem_resize(x->allocator, x->origins, x->n_origins * sizeof(*origins),
-                            n * sizeof(*origins));
-    if (origins == NULL)
-        return RJ_ENOMEM;
-    for (i = x->n_origins; i < n; i++)
-        origins[i] = (struct rj_seq_pages){0};
-    x->origins = origins;
-    x->n_origins = n;
-    return RJ_OK;
-}
-
-enum rj_err rj_seq_index_reserve(struct rj_seq_index *x, uint32_t n_origins, size_t n)
-{
-    enum rj_err err = reserve_origins(x, n_origins);
-    size_t more = n / HALF + 1;
-    uint32_t i;
-
-    if (n < more + x->pages.n)
+    if (more > n)
         more = n;
-    else
-        more += x->pages.n;
-    more += n < n_origins ? n : n_origins; /* first pages */
     x->pages.size = sizeof(struct rj_seq_page);
-    if (err == RJ_OK && x->pages.cap - x->pages.n < more)
-        err = rj_seq_slab_reserve(&x->pages, more, x->allocator);
-    for (i = 0; err == RJ_OK && i < x->n_origins; i++) {
-        struct rj_seq_pages *o = &x->origins[i];
-        size_t cap = 2 * (o->n + more);
-        uint32_t *list;
-
-        if (o->cap - o->n >= more)
-            continue;
-        list = rj_mem_resize(x->allocator, o->page, o->cap * sizeof(*list),
-                             cap * sizeof(*list));
-        if (list == NULL)
-            return RJ_ENOMEM;
-        o->page = list;
-        o->cap = (uint32_t)cap;
-    }
-    return err;
+    err = rj_seq_slab_reserve(&x->pages, more, x->allocator);
+    if (err != RJ_OK || x->cap - x->n >= more)
+        return err;
+    cap = x->n + more + more / 2;
+    order = rj_mem_resize(x->allocator, x->order, x->cap * sizeof(*order),
+                          cap * sizeof(*order));
+    if (order == NULL)
+        return RJ_ENOMEM;
+    x->order = order;
+    x->cap = (uint32_t)cap;
+    return RJ_OK;
 }
 
 void rj_seq_index_done(struct rj_seq_index *x)
 {
-    uint32_t i;
-
-    for (i = 0; i < x->n_origins; i++)
-        rj_mem_free(x->allocator, x->origins[i].page,
-                    x->origins[i].cap * sizeof(uint32_t));
-    rj_mem_free(x->allocator, x->origins, x->n_origins * sizeof(*x->origins));
+    rj_mem_free(x->allocator, x->order, x->cap * sizeof(*x->order));
     rj_seq_slab_done(&x->pages, x->allocator);
 }
 
-static uint32_t add_page(struct rj_seq_index *x, uint32_t origin, uint32_t at)
+static void add_page(struct rj_seq_index *x, uint32_t at)
 {
-    struct rj_seq_pages *o = &x->origins[origin];
     uint32_t id = x->free_pages;
 
+    assert(x->n < x->cap); /* it was reserved */
     if (id != 0)
-        x->free_pages = page(x, id - 1)->n;
+        x->free_pages = ((struct rj_seq_page *)x->pages.ptr + id - 1)->n;
     else
-        id = ++x->pages.n;
-    id--;
-    memmove(o->page + at + 1, o->page + at, (o->n - at) * sizeof(*o->page));
-    o->page[at] = id;
-    o->n++;
-    page(x, id)->n = 0;
-    return id;
+        id = rj_seq_slab_take(&x->pages) + 1;
+    memmove(x->order + at + 1, x->order + at, (x->n - at) * sizeof(*x->order));
+    x->order[at] = id - 1;
+    x->n++;
+    page(x, at)->n = 0;
 }
 
-/* Entries of p with a key at most seq. */
-static uint32_t count_upto(const struct rj_seq_page *p, uint64_t seq)
+/* The entry comes before dot, or is at it. */
+static bool is_upto(const struct rj_seq_page *p, uint32_t slot, struct rj_dot dot)
+{
+    return p->origin[slot] != dot.origin ? p->origin[slot] < dot.origin
+                                         : p->seq[slot] <= dot.seq;
+}
+
+static uint32_t count_upto(const struct rj_seq_page *p, struct rj_dot dot)
 {
     uint32_t low = 0, high = p->n;
 
     while (low < high) {
         uint32_t mid = (low + high) / 2;
 
-        if (p->seq[mid] <= seq)
+        if (is_upto(p, mid, dot))
             low = mid + 1;
         else
             high = mid;
@@ -105,19 +77,17 @@ static uint32_t count_upto(const struct rj_seq_page *p, uint64_t seq)
     return low;
 }
 
-/* The last page of origin that begins at or before seq, else the first. Pages of an
- * origin are never empty. */
-static uint32_t page_of(const struct rj_seq_index *x, uint32_t origin, uint64_t seq)
+/* The last page that begins at or before dot, else the first. No page is empty. */
+static uint32_t page_of(const struct rj_seq_index *x, struct rj_dot dot)
 {
-    const struct rj_seq_pages *o = &x->origins[origin];
-    uint32_t low = 0, high = o->n;
+    uint32_t low = 0, high = x->n;
 
-    if (o->n > 0 && page(x, o->page[o->n - 1])->seq[0] <= seq)
-        return o->n - 1;
+    if (x->n > 0 && is_upto(page(x, x->n - 1), 0, dot))
+        return x->n - 1;
     while (low < high) {
         uint32_t mid = (low + high) / 2;
 
-        if (page(x, o->page[mid])->seq[0] <= seq)
+        if (is_upto(page(x, mid), 0, dot))
             low = mid + 1;
         else
             high = mid;
@@ -125,41 +95,56 @@ static uint32_t page_of(const struct rj_seq_index *x, uint32_t origin, uint64_t 
     return low > 0 ? low - 1 : 0;
 }
 
-static void split(struct rj_seq_index *x, uint32_t origin, uint32_t at)
+/* Moves n entries from slot `from` on to slot `to`, of this or another page. */
+static void move(struct rj_seq_page *p, uint32_t to, const struct rj_seq_page *old,
+                 uint32_t from, uint32_t n)
 {
-    struct rj_seq_page *from = page(x, x->origins[origin].page[at]);
-    struct rj_seq_page *to = page(x, add_page(x, origin, at + 1));
+    memmove(p->seq + to, old->seq + from, n * sizeof(*p->seq));
+    memmove(p->origin + to, old->origin + from, n * sizeof(*p->origin));
+    memmove(p->ref + to, old->ref + from, n * sizeof(*p->ref));
+}
 
-    memcpy(to->seq, from->seq + HALF, (RJ_SEQ_PAGE - HALF) * sizeof(*to->seq));
-    memcpy(to->ref, from->ref + HALF, (RJ_SEQ_PAGE - HALF) * sizeof(*to->ref));
-    to->n = RJ_SEQ_PAGE - HALF;
-    from->n = HALF;
+static void split(struct rj_seq_index *x, uint32_t at)
+{
+    add_page(x, at + 1);
+    move(page(x, at + 1), 0, page(x, at), HALF, RJ_SEQ_PAGE - HALF);
+    page(x, at + 1)->n = RJ_SEQ_PAGE - HALF;
+    page(x, at)->n = HALF;
+}
+
+/* The page at *at is full, and an entry goes to *slot: finds another place for it. */
+static void make_room(struct rj_seq_index *x, uint32_t *at, uint32_t *slot)
+{
+    bool is_last = *at + 1 == x->n;
+
+    if (*slot == RJ_SEQ_PAGE && (is_last || page(x, *at + 1)->n < RJ_SEQ_PAGE)) {
+        if (is_last)
+            add_page(x, *at + 1);
+        ++*at;
+        *slot = 0;
+        return;
+    }
+    split(x, *at);
+    if (*slot > HALF) {
+        ++*at;
+        *slot -= HALF;
+    }
 }
 
 void rj_seq_index_put(struct rj_seq_index *x, struct rj_dot dot, uint32_t ref)
 {
-    struct rj_seq_pages *o = &x->origins[dot.origin];
-    uint32_t at = page_of(x, dot.origin, dot.seq), slot;
+    uint32_t at = page_of(x, dot), slot;
     struct rj_seq_page *p;
 
-    if (o->n == 0)
-        (void)add_page(x, dot.origin, 0);
-    p = page(x, o->page[at]);
-    slot = count_upto(p, dot.seq);
-    if (p->n == RJ_SEQ_PAGE) {
-        if (slot == RJ_SEQ_PAGE && at + 1 == o->n)
-            (void)add_page(x, dot.origin, at + 1);
-        else
-            split(x, dot.origin, at);
-        p = page(x, o->page[at]);
-        if (slot > p->n || p->n == RJ_SEQ_PAGE) {
-            slot -= p->n;
-            p = page(x, o->page[at + 1]);
-        }
-    }
-    memmove(p->seq + slot + 1, p->seq + slot, (p->n - slot) * sizeof(*p->seq));
-    memmove(p->ref + slot + 1, p->ref + slot, (p->n - slot) * sizeof(*p->ref));
+    if (x->n == 0)
+        add_page(x, 0);
+    slot = count_upto(page(x, at), dot);
+    if (page(x, at)->n == RJ_SEQ_PAGE)
+        make_room(x, &at, &slot);
+    p = page(x, at);
+    move(p, slot + 1, p, slot, p->n - slot);
     p->seq[slot] = dot.seq;
+    p->origin[slot] = dot.origin;
     p->ref[slot] = ref;
     p->n++;
 }
@@ -169,13 +154,13 @@ bool rj_seq_index_floor(const struct rj_seq_index *x, struct rj_dot dot,
 {
     uint32_t at, slot;
 
-    if (dot.origin >= x->n_origins || x->origins[dot.origin].n == 0)
+    if (x->n == 0)
         return false;
-    at = page_of(x, dot.origin, dot.seq);
-    slot = count_upto(page(x, x->origins[dot.origin].page[at]), dot.seq);
-    if (slot == 0)
+    at = page_of(x, dot);
+    slot = count_upto(page(x, at), dot);
+    if (slot == 0 || page(x, at)->origin[slot - 1] != dot.origin)
         return false;
-    *ret = (struct rj_seq_at){dot.origin, at, slot - 1};
+    *ret = (struct rj_seq_at){at, slot - 1};
     return true;
 }
 
@@ -183,53 +168,53 @@ bool rj_seq_index_from(const struct rj_seq_index *x, struct rj_dot dot,
                        struct rj_seq_at *ret)
 {
     struct rj_dot before = {dot.seq - 1, dot.origin};
+    uint32_t at, slot;
 
-    if (dot.origin >= x->n_origins || x->origins[dot.origin].n == 0)
+    if (x->n == 0 || dot.seq == 0)
         return false;
-    if (dot.seq > 0 && rj_seq_index_floor(x, before, ret))
-        return rj_seq_index_next(x, ret);
-    *ret = (struct rj_seq_at){dot.origin, 0, 0};
-    return true;
+    at = page_of(x, before);
+    slot = count_upto(page(x, at), before);
+    if (slot == page(x, at)->n) {
+        at++;
+        slot = 0;
+    }
+    *ret = (struct rj_seq_at){at, slot};
+    return at < x->n && page(x, at)->origin[slot] == dot.origin;
 }
 
 bool rj_seq_index_next(const struct rj_seq_index *x, struct rj_seq_at *at)
 {
-    const struct rj_seq_pages *o = &x->origins[at->origin];
+    uint32_t origin = page(x, at->page)->origin[at->slot];
 
-    if (at->slot + 1 < page(x, o->page[at->page])->n) {
-        at->slot++;
-        return true;
+    at->slot++;
+    if (at->slot == page(x, at->page)->n) {
+        at->page++;
+        at->slot = 0;
     }
-    if (at->page + 1 >= o->n)
-        return false;
-    at->page++;
-    at->slot = 0;
-    return true;
+    return at->page < x->n && page(x, at->page)->origin[at->slot] == origin;
 }
 
 uint64_t rj_seq_index_seq(const struct rj_seq_index *x, struct rj_seq_at at)
 {
-    return page(x, x->origins[at.origin].page[at.page])->seq[at.slot];
+    return page(x, at.page)->seq[at.slot];
 }
 
 uint32_t rj_seq_index_ref(const struct rj_seq_index *x, struct rj_seq_at at)
 {
-    return page(x, x->origins[at.origin].page[at.page])->ref[at.slot];
+    return page(x, at.page)->ref[at.slot];
 }
 
 void rj_seq_index_drop(struct rj_seq_index *x, struct rj_seq_at at)
 {
-    struct rj_seq_pages *o = &x->origins[at.origin];
-    struct rj_seq_page *p = page(x, o->page[at.page]);
+    struct rj_seq_page *p = page(x, at.page);
 
     p->n--;
-    memmove(p->seq + at.slot, p->seq + at.slot + 1, (p->n - at.slot) * sizeof(*p->seq));
-    memmove(p->ref + at.slot, p->ref + at.slot + 1, (p->n - at.slot) * sizeof(*p->ref));
-    if (p->n == 0) {
-        p->n = x->free_pages;
-        x->free_pages = o->page[at.page] + 1;
-        o->n--;
-        memmove(o->page + at.page, o->page + at.page + 1,
-                (o->n - at.page) * sizeof(*o->page));
-    }
+    move(p, at.slot, p, at.slot + 1, p->n - at.slot);
+    if (p->n > 0)
+        return;
+    p->n = x->free_pages;
+    x->free_pages = x->order[at.page] + 1;
+    x->n--;
+    memmove(x->order + at.page, x->order + at.page + 1,
+            (x->n - at.page) * sizeof(*x->order));
 }

@@ -20,7 +20,9 @@ enum rj_err rj_seq_order_reserve(struct rj_seq *s, size_t n)
 
     if (leaves > n)
         leaves = n;
-    inners = leaves / HALF_FAN + 1 + s->inners.n;
+    /* Of eight new ones below there is one above, of eight of these another; and each one
+     * there may be full. */
+    inners = (leaves + s->inners.n) / (HALF_FAN - 1) + 1 + s->inners.n;
     if (inners > 16 * (leaves + 1)) /* no way down is longer */
         inners = 16 * (leaves + 1);
     err = rj_seq_slab_reserve(&s->leaves, leaves, s->allocator);
@@ -32,7 +34,7 @@ void rj_seq_order_start(struct rj_seq *s, uint32_t id)
 {
     struct rj_seq_leaf *leaf;
 
-    s->top = s->leaves.n++;
+    s->top = rj_seq_slab_take(&s->leaves);
     s->flat = true;
     leaf = rj_seq_leaf(s, s->top);
     leaf->parent = leaf->prev = leaf->next = RJ_SEQ_NONE;
@@ -116,7 +118,7 @@ static uint64_t sum_of(const struct rj_seq *s, bool low, uint32_t child)
 
 static uint32_t new_inner(struct rj_seq *s, bool low, uint32_t parent)
 {
-    uint32_t id = s->inners.n++;
+    uint32_t id = rj_seq_slab_take(&s->inners);
     struct rj_seq_inner *inner = rj_seq_inner(s, id);
 
     inner->n = 0;
@@ -193,7 +195,7 @@ static void hang(struct rj_seq *s, uint32_t left, uint32_t right, bool low)
 /* Entries of a full leaf from `at` on move to a new one. */
 static void split_leaf(struct rj_seq *s, uint32_t id, uint32_t at)
 {
-    uint32_t right = s->leaves.n++, i;
+    uint32_t right = rj_seq_slab_take(&s->leaves), i;
     struct rj_seq_leaf *from = rj_seq_leaf(s, id), *to = rj_seq_leaf(s, right);
 
     *to = (struct rj_seq_leaf){

@@ -160,7 +160,7 @@ static enum rj_err take_part(struct tree *t, const struct rj_seq_run *run, uint6
                              uint64_t n)
 {
     struct rj_bytes content = rj_buf_view(&t->room);
-    struct rj_seq_need need = {.runs = 1, .bytes = content.len};
+    struct rj_seq_need need = {.runs = 1, .elements = 1, .bytes = content.len};
     struct rj_seq_run part = rj_seq_cut(t->seq->kind, run, *from, n);
     enum rj_err err = n > 0 ? rj_seq_reserve(t->seq, &need) : RJ_OK;
 

@@ -20,8 +20,8 @@ enum {
     FIXED = 96 * 1024,
     WHILE = 8,
     KEPT = 32,
-    RUN_WHILE = 32,
-    RUN_KEPT = 448,
+    RUN_WHILE = 272,
+    RUN_KEPT = 112,
     SCRATCH = 1024, /* of a change: kept for the next one */
     MANY = 100000,
     NAMES = 40000,
@@ -464,6 +464,39 @@ TEST(runs_of_a_text)
     rj_buf_done(&w.b);
 }
 
+/* What an index takes depends on the runs, not on how many replicas they are of. */
+TEST(runs_of_many_replicas)
+{
+    enum { REPLICAS = 600, RUNS = 10 };
+    struct rj_crdt *v = make(RJ_CRDT_TEXT, false);
+    struct rj_crdt_buf delta = {0}, all = {0};
+    char name[8];
+    unsigned i, j;
+
+    for (i = 0; i < REPLICAS; i++) {
+        struct rj_crdt_opts opts = crdt_opts(RJ_CRDT_TEXT, name);
+        struct rj_crdt *w = NULL;
+
+        (void)snprintf(name, sizeof(name), "%04u", i);
+        opts.replica = rj_bytes_of((const uint8_t *)name, strlen(name));
+        assert_ok(rj_crdt_new(&opts, &w));
+        for (j = 0; j < RUNS; j++) { /* each before the one before: a run each */
+            struct rj_crdt_op op = {.size = sizeof(op),
+                                    .code = RJ_CRDT_INSERT,
+                                    .value = rj_bytes_of((const uint8_t *)"x", 1)};
+
+            assert_ok(rj_crdt_write(w, &op, &delta));
+            assert_ok(rj_crdt_join_bytes(v, rj_crdt_bytes(&delta), NULL));
+        }
+        rj_crdt_free(w);
+    }
+    assert_ok(rj_crdt_encode(v, &all));
+    rj_crdt_free(v);
+    assert_ok(join_new(RJ_CRDT_TEXT, false, "runs of many", rj_crdt_bytes(&all)));
+    rj_crdt_buf_free(&delta);
+    rj_crdt_buf_free(&all);
+}
+
 TEST(digests_of_spans_and_names)
 {
     struct rj_crdt *v = make(RJ_CRDT_ORSET, false);
@@ -576,6 +609,7 @@ int main(void)
         cmocka_unit_test(deep_paths),
         cmocka_unit_test(a_set_of_which_half_was_removed),
         cmocka_unit_test(runs_of_a_text),
+        cmocka_unit_test(runs_of_many_replicas),
         cmocka_unit_test(digests_of_spans_and_names),
         cmocka_unit_test(what_fuzzers_have_found),
     };
