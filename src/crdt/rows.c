@@ -216,9 +216,9 @@ static const struct rj_row *walk_few(struct rj_row_walk *w)
 
 const struct rj_row *rj_row_walk_next(struct rj_row_walk *w)
 {
-    if (w->rows->store != NULL && !w->rows->store->many)
-        return walk_few(w);
-    for (; w->line != NULL && w->at < w->line->n; w->at++, w->bit = 0) {
+    if (w->line == NULL)
+        return w->rows->store != NULL && !w->rows->store->many ? walk_few(w) : NULL;
+    for (; w->at < w->line->n; w->at++, w->bit = 0) {
         const struct rj_entry *e = &w->line->at[w->at];
 
         w->bit = rj_entry_next(e, w->bit);
