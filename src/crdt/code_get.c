@@ -172,6 +172,7 @@ bool rj_row_columns_next(struct rj_row_columns_reader *r, struct rj_told *ret)
     ret->dot = (struct rj_dot){r->span.from++, r->span.origin};
     ret->place = rj_reader_bytes(&r->places, (size_t)place_len);
     ret->payload = rj_reader_bytes(&r->payloads, (size_t)payload_len);
+    ret->hash = 0;
     return true;
 }
 

@@ -237,17 +237,19 @@ static enum rj_err take_all(struct joining *j, const struct rj_refs *refs)
 {
     const struct rj_rows *from = &j->other->rows, *to = &j->v->rows;
     enum rj_err err = RJ_OK;
-    size_t i, begun = 0;
+    uint64_t hashes[AHEAD] = {0};
+    size_t i, begun = 1;
 
     for (i = 0; err == RJ_OK && i < refs->n; i++) {
-        struct rj_told told;
+        struct rj_told told = rj_row_tell(rj_rows_get(from, refs->at[i]));
 
         if (i + (size_t)2 * AHEAD < refs->n)
             __builtin_prefetch(rj_rows_get(from, refs->at[i + (size_t)2 * AHEAD]));
-        for (; begun < refs->n && begun < i + AHEAD; begun++)
-            rj_rows_expect(to, rj_row_place(rj_rows_get(from, refs->at[begun])));
-        told = rj_row_tell(rj_rows_get(from, refs->at[i]));
         told.dot = map_dot(j, told.dot);
+        told.hash = hashes[i % AHEAD];
+        for (; begun < refs->n && begun <= i + AHEAD; begun++)
+            hashes[begun % AHEAD] =
+                rj_rows_expect(to, rj_row_place(rj_rows_get(from, refs->at[begun])));
         err = take(j, &told);
     }
     return err;
@@ -322,15 +324,17 @@ static enum rj_err take_columns(struct joining *j)
 {
     struct rj_crdt *v = j->v;
     struct rj_row_columns_reader ahead = rj_row_columns_of(&j->other->columns), r = ahead;
+    uint64_t hashes[AHEAD] = {0};
     struct rj_told told, later;
     enum rj_err err = RJ_OK;
     size_t i;
 
     for (i = 0; i < AHEAD && rj_row_columns_next(&ahead, &later); i++)
-        rj_rows_expect(&v->rows, later.place);
-    while (err == RJ_OK && rj_row_columns_next(&r, &told)) {
+        hashes[i] = rj_rows_expect(&v->rows, later.place);
+    for (i = 0; err == RJ_OK && rj_row_columns_next(&r, &told); i++) {
+        told.hash = hashes[i % AHEAD];
         if (rj_row_columns_next(&ahead, &later))
-            rj_rows_expect(&v->rows, later.place);
+            hashes[i % AHEAD] = rj_rows_expect(&v->rows, later.place);
         err = take_one(j, &told);
     }
     return err;

@@ -306,10 +306,15 @@ uint32_t rj_rows_ref(const struct rj_rows *rows, struct rj_dot dot)
     return find(rows->store, dot);
 }
 
-void rj_rows_expect(const struct rj_rows *rows, struct rj_bytes place)
+uint64_t rj_rows_expect(const struct rj_rows *rows, struct rj_bytes place)
 {
-    if (rows->store != NULL && rows->store->many)
-        rj_slots_expect(&rows->store->slots, hash_of(rows, place));
+    uint64_t hash;
+
+    if (rows->store == NULL || !rows->store->many)
+        return 0;
+    hash = hash_of(rows, place);
+    rj_slots_expect(&rows->store->slots, hash);
+    return hash;
 }
 
 enum rj_err rj_rows_sort(const struct rj_rows *rows)
@@ -384,11 +389,10 @@ static void note_change(const struct rj_rows *rows)
 }
 
 /* Into the chain of its place, behind the first one there. */
-static bool link_row(struct rj_rows *rows, uint32_t ref)
+static bool link_row(struct rj_rows *rows, uint64_t hash, uint32_t ref)
 {
     struct rj_row_store *s = rows->store;
     struct rj_row *row = row_of(rows, ref);
-    uint64_t hash = hash_of(rows, rj_row_place(row));
     const uint32_t *slot = rj_slots_find(&s->slots, hash, none, rj_row_place(row));
     struct rj_row *first;
 
@@ -409,15 +413,17 @@ static bool link_row(struct rj_rows *rows, uint32_t ref)
     return false;
 }
 
-static bool put_many(struct rj_rows *rows, struct rj_dot dot, uint32_t ref)
+static bool put_many(struct rj_rows *rows, const struct rj_told *told, uint32_t ref)
 {
-    if (!rj_lines_put(&rows->store->lines, dot, ref))
+    uint64_t hash = told->hash != 0 ? told->hash : hash_of(rows, told->place);
+
+    if (!rj_lines_put(&rows->store->lines, told->dot, ref))
         return false;
-    if (link_row(rows, ref)) {
+    if (link_row(rows, hash, ref)) {
         note_change(rows);
         return true;
     }
-    rj_lines_remove(&rows->store->lines, dot);
+    rj_lines_remove(&rows->store->lines, told->dot);
     return false;
 }
 
@@ -498,7 +504,7 @@ enum rj_err rj_rows_put(struct rj_rows *rows, const struct rj_told *told,
     ref = write_row(rows, told);
     if (ref == 0)
         return RJ_ENOMEM;
-    if (!(s->many ? put_many(rows, told->dot, ref) : rj_few_put(&s->few, ref))) {
+    if (!(s->many ? put_many(rows, told, ref) : rj_few_put(&s->few, ref))) {
         free_row(rows, ref);
         return RJ_ENOMEM;
     }
@@ -535,11 +541,10 @@ enum rj_err rj_rows_own(struct rj_rows *rows, struct rj_dot dot)
 
 /* Takes all marked rows out of the chain that has this one; they hang on themselves then.
  */
-static void sweep(struct rj_rows *rows, const struct rj_row *marked)
+static void sweep(struct rj_rows *rows, const struct rj_row *marked, uint64_t hash)
 {
     struct rj_row_store *s = rows->store;
     struct rj_bytes place = rj_row_place(marked);
-    uint64_t hash = hash_of(rows, place);
     uint32_t *slot = rj_slots_find(&s->slots, hash, none, place);
     uint32_t old = *slot, ref = old, first = 0, next;
     struct rj_row *row, *last = NULL;
@@ -569,12 +574,13 @@ static void sweep(struct rj_rows *rows, const struct rj_row *marked)
         rj_slots_remove(&s->slots, hash, slot);
 }
 
-static void take_out(struct rj_rows *rows, uint32_t ref)
+/* hash: of its place; 0: not known. */
+static void take_out(struct rj_rows *rows, uint32_t ref, uint64_t hash)
 {
     struct rj_row *row = row_of(rows, ref);
 
     if (row->next != ref)
-        sweep(rows, row);
+        sweep(rows, row, hash != 0 ? hash : hash_of(rows, rj_row_place(row)));
     row->seq[1] &= ~MARK;
     rj_lines_remove(&rows->store->lines, rj_row_dot(row));
     free_row(rows, ref);
@@ -593,6 +599,7 @@ static void take_out_few(struct rj_rows *rows, const uint32_t *refs, size_t n)
 
 void rj_rows_drop_all(struct rj_rows *rows, const uint32_t *refs, size_t n)
 {
+    uint64_t hashes[AHEAD] = {0}, hash;
     size_t i;
 
     if (n > 0 && !rows->store->many) {
@@ -605,9 +612,11 @@ void rj_rows_drop_all(struct rj_rows *rows, const uint32_t *refs, size_t n)
         row_of(rows, refs[i])->seq[1] |= MARK;
     }
     for (i = 0; i < n; i++) {
+        hash = hashes[i % AHEAD];
         if (i + AHEAD < n)
-            rj_rows_expect(rows, rj_row_place(row_of(rows, refs[i + AHEAD])));
-        take_out(rows, refs[i]);
+            hashes[i % AHEAD] =
+                rj_rows_expect(rows, rj_row_place(row_of(rows, refs[i + AHEAD])));
+        take_out(rows, refs[i], hash);
     }
 }
 

@@ -30,6 +30,8 @@ struct rj_row {
 struct rj_told {
     struct rj_dot dot;
     struct rj_bytes place, payload;
+    uint64_t
+        hash; /* of place, from rj_rows_expect of the store it goes to; 0: not known */
 };
 
 struct rj_row_store;
@@ -67,7 +69,7 @@ static inline struct rj_bytes rj_row_payload(const struct rj_row *row)
 
 static inline struct rj_told rj_row_tell(const struct rj_row *row)
 {
-    return (struct rj_told){rj_row_dot(row), rj_row_place(row), rj_row_payload(row)};
+    return (struct rj_told){rj_row_dot(row), rj_row_place(row), rj_row_payload(row), 0};
 }
 
 /* key is borrowed: that of the roster. ordered: places are asked for by prefix while rows
@@ -160,8 +162,8 @@ RJ_NODISCARD enum rj_err rj_rows_own(struct rj_rows *rows, struct rj_dot dot);
 void rj_rows_drop(struct rj_rows *rows, const struct rj_row *row);
 /* The same for n rows by their references. */
 void rj_rows_drop_all(struct rj_rows *rows, const uint32_t *refs, size_t n);
-/* Has the memory looked up where a place is, ahead of a put. */
-void rj_rows_expect(const struct rj_rows *rows, struct rj_bytes place);
+/* Has the memory looked up where a place is, ahead of a put. Its hash; 0: rows are few. */
+uint64_t rj_rows_expect(const struct rj_rows *rows, struct rj_bytes place);
 /* Gives memory back where most of it is free. Rows move. */
 void rj_rows_settle(struct rj_rows *rows);
 

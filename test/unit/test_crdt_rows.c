@@ -73,7 +73,9 @@ static void put_one(struct rj_prng *p, struct side *s)
     f->place = (unsigned)rj_prng_below(p, rj_prng_chance(p, 1, 8) ? 20 : 4000);
     if (s->n == ROWS || has(s, f->dot))
         return;
-    told = (struct rj_told){f->dot, place_of(f->place, place), payload_of(f, payload)};
+    told = (struct rj_told){f->dot, place_of(f->place, place), payload_of(f, payload), 0};
+    if (rj_prng_chance(p, 1, 2))
+        told.hash = rj_rows_expect(&s->rows, told.place);
     assert_ok(rj_rows_put(&s->rows, &told, NULL));
     s->n++;
 }
