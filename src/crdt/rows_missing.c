@@ -67,12 +67,20 @@ static void cut(struct rj_entry *e, const struct rj_span *span)
     uint64_t meant[RJ_PAGE_WORDS] = {0};
     unsigned i;
 
-    if (span->from <= first && span->to >= last)
-        return;
     set_bits(meant, span->from > first ? span->from - first : 0,
              span->to < last ? span->to - first : PAGE - 1);
-    for (i = 0; i < RJ_PAGE_WORDS; i++)
+    e->n = 0;
+    for (i = 0; i < RJ_PAGE_WORDS; i++) {
         e->live[i] &= meant[i];
+        e->n += rj_ones(e->live[i]);
+    }
+}
+
+static bool is_within(const struct rj_entry *e, const struct rj_span *span)
+{
+    uint64_t first = e->base << RJ_PAGE_BITS;
+
+    return span->from <= first && span->to >= first + PAGE - 1;
 }
 
 /* The same where rows are few. */
@@ -91,45 +99,59 @@ static void few_there(const struct rj_there *there, uint64_t base,
     }
 }
 
-/* What is there of the page with that base, which is not before the last one asked for.
- */
-static void words_there(struct cursor *c, uint64_t base, uint64_t words[RJ_PAGE_WORDS])
+/* The same of a set of dots. */
+static void dots_there(struct cursor *c, uint64_t base, uint64_t words[RJ_PAGE_WORDS])
 {
     uint64_t first = base << RJ_PAGE_BITS, last = first + PAGE - 1;
 
-    memset(words, 0, RJ_PAGE_WORDS * sizeof(*words));
-    if (c->there->rows == NULL) {
-        while (c->has_span && c->span.origin == c->there->origin &&
-               c->span.from <= last) {
-            const struct rj_span *s = &c->span;
+    while (c->has_span && c->span.origin == c->there->origin && c->span.from <= last) {
+        const struct rj_span *s = &c->span;
 
-            if (s->to >= first)
-                set_bits(words, s->from > first ? s->from - first : 0,
-                         s->to < last ? s->to - first : PAGE - 1);
-            if (s->to > last)
-                return;
-            c->has_span = rj_dots_next(&c->dots, &c->span);
-        }
-        return;
+        if (s->to >= first)
+            set_bits(words, s->from > first ? s->from - first : 0,
+                     s->to < last ? s->to - first : PAGE - 1);
+        if (s->to > last)
+            return;
+        c->has_span = rj_dots_next(&c->dots, &c->span);
     }
-    if (c->there->rows->store != NULL && !c->there->rows->store->many) {
-        few_there(c->there, base, words);
-        return;
+}
+
+/* What is there of the page with that base, which is not before the last one asked for;
+ * it may stand in room. */
+static const uint64_t *words_there(struct cursor *c, uint64_t base,
+                                   uint64_t room[RJ_PAGE_WORDS])
+{
+    const struct rj_rows *rows = c->there->rows;
+    const struct rj_line *line = c->line;
+
+    if (line != NULL) {
+        while (c->at < line->n && line->at[c->at].base < base)
+            c->at++;
+        if (c->at < line->n && line->at[c->at].base == base)
+            return line->at[c->at].live;
     }
-    while (c->line != NULL && c->at < c->line->n && c->line->at[c->at].base < base)
-        c->at++;
-    if (c->line != NULL && c->at < c->line->n && c->line->at[c->at].base == base)
-        memcpy(words, c->line->at[c->at].live, RJ_PAGE_WORDS * sizeof(*words));
+    memset(room, 0, RJ_PAGE_WORDS * sizeof(*room));
+    if (rows == NULL)
+        dots_there(c, base, room);
+    else if (rows->store != NULL && !rows->store->many)
+        few_there(c->there, base, room);
+    return room;
 }
 
 /* Notes as index and bit what is in e and not there; counts what is in both. */
 static enum rj_err note_missing(const struct rj_entry *e, uint32_t index,
-                                const uint64_t there[RJ_PAGE_WORDS],
-                                struct rj_missing *ret)
+                                const uint64_t *there, struct rj_missing *ret)
 {
+    size_t before = ret->rows.n;
     enum rj_err err = RJ_OK;
+    uint64_t missing = 0;
     unsigned i;
 
+    ret->n_both += e->n;
+    for (i = 0; i < RJ_PAGE_WORDS; i++)
+        missing |= e->live[i] & ~there[i];
+    if (missing == 0)
+        return RJ_OK;
     for (i = 0; i < RJ_PAGE_WORDS; i++) {
         uint64_t word = e->live[i] & ~there[i];
 
@@ -137,6 +159,7 @@ static enum rj_err note_missing(const struct rj_entry *e, uint32_t index,
             err = rj_refs_add(&ret->rows, index << RJ_PAGE_BITS | i * 64 |
                                               (uint32_t)__builtin_ctzll(word));
     }
+    ret->n_both -= ret->rows.n - before;
     return err;
 }
 
@@ -211,18 +234,18 @@ enum rj_err rj_rows_missing(const struct rj_rows *rows, struct rj_span span,
     for (i = rj_line_at(line, span.from >> RJ_PAGE_BITS);
          err == RJ_OK && i < line->n && line->at[i].base <= span.to >> RJ_PAGE_BITS;
          i++) {
-        struct rj_entry e = line->at[i];
-        uint64_t words[RJ_PAGE_WORDS], missing = 0;
-        unsigned w;
+        const struct rj_entry *e = &line->at[i];
+        uint64_t room[RJ_PAGE_WORDS];
+        const uint64_t *words = words_there(&c, e->base, room);
 
-        cut(&e, &span);
-        words_there(&c, e.base, words);
-        for (w = 0; w < RJ_PAGE_WORDS; w++) {
-            ret->n_both += rj_ones(e.live[w] & words[w]);
-            missing |= e.live[w] & ~words[w];
+        if (is_within(e, &span)) {
+            err = note_missing(e, i, words, ret);
+        } else {
+            struct rj_entry part = *e;
+
+            cut(&part, &span);
+            err = note_missing(&part, i, words, ret);
         }
-        if (missing != 0)
-            err = note_missing(&e, i, words, ret);
     }
     look_up(line, &ret->rows, begun);
     return err;
@@ -250,7 +273,8 @@ uint64_t rj_rows_sum(const struct rj_rows *rows, struct rj_span span, uint64_t s
         struct rj_entry e = line->at[i];
         unsigned w;
 
-        cut(&e, &span);
+        if (!is_within(&e, &span))
+            cut(&e, &span);
         for (w = 0; w < RJ_PAGE_WORDS; w++) {
             uint64_t word = e.live[w], first = (e.base * RJ_PAGE_WORDS + w) * 64;
 
