@@ -33,7 +33,8 @@ enum rj_err rj_seq_slab_reserve(struct rj_seq_slab *slab, size_t n,
     return RJ_OK;
 }
 
-void rj_seq_slab_trim(struct rj_seq_slab *slab, const struct rj_allocator *allocator)
+/* Gives back what was reserved, where that is much more than what is used. */
+static void trim_slab(struct rj_seq_slab *slab, const struct rj_allocator *allocator)
 {
     size_t spare = slab->cap - slab->n, cap = slab->n + slab->n / 8;
     void *ptr;
@@ -161,7 +162,8 @@ void rj_seq_count(const struct rj_seq_run *run, const struct rj_dots *seen,
 
 enum rj_err rj_seq_reserve(struct rj_seq *s, const struct rj_seq_need *need)
 {
-    /* Elements are a node, and cut their parent's; deletions cut at both their ends.
+    /* Elements are a node, and cut their parent's; deletions cut at both their ends, and
+     * doom what is between elements that are here or come, in as many spans at most.
      * Elements that come may lie between what is doomed, and be cut where orphans hang.
      * All that waits may come into the order at once. */
     size_t deletes = need->runs - need->elements;
@@ -178,8 +180,9 @@ enum rj_err rj_seq_reserve(struct rj_seq *s, const struct rj_seq_need *need)
     if (err == RJ_OK)
         err = rj_seq_index_reserve(&s->orphans, need->runs);
     if (err == RJ_OK)
-        err = rj_dots_reserve(&s->doomed,
-                              need->doomed > 0 ? need->doomed + need->elements : 0);
+        err = rj_dots_reserve(&s->doomed, need->doomed > 0
+                                              ? need->doomed + need->runs + need->elements
+                                              : 0);
     if (err == RJ_OK && need->bytes > UINT32_MAX - s->text.len)
         err = RJ_ELIMIT;
     if (err == RJ_OK && rj_buf_reserve(&s->text, need->bytes) == NULL) {
@@ -357,6 +360,16 @@ static bool is_less(const struct rj_seq *s, const struct rj_seq_node *a,
     return rj_roster_compare(s->names, a->origin, b->origin) < 0;
 }
 
+/* Where is remembered who came last to a parent that has many; by hash, and salted lest
+ * somebody choose parents that meet. */
+static uint32_t *elder_of(struct rj_seq *s, const struct rj_seq_node *x)
+{
+    uint64_t side = (uint64_t)x->parent * 2 + (x->is_left ? 1 : 0);
+    uint64_t hash = (side ^ (uintptr_t)s >> 4) * UINT64_C(0x9e3779b97f4a7c15);
+
+    return &s->elders[hash >> (64 - RJ_SEQ_ELDER_BITS)];
+}
+
 /* at is a lesser sibling of x. */
 static bool is_elder(const struct rj_seq *s, uint32_t at, const struct rj_seq_node *x)
 {
@@ -371,6 +384,7 @@ static uint32_t link_to(struct rj_seq *s, uint32_t id, uint32_t p, uint64_t pare
 {
     struct rj_seq_node *x = rj_seq_node(s, id), *node = rj_seq_node(s, p);
     uint32_t off = (uint32_t)(parent_seq - node->seq), prev = RJ_SEQ_NONE, *way;
+    uint32_t *elder;
     unsigned steps = 0;
 
     if (p == RJ_SEQ_ROOT)
@@ -382,8 +396,9 @@ static uint32_t link_to(struct rj_seq *s, uint32_t id, uint32_t p, uint64_t pare
     node = rj_seq_node(s, p);
     x->parent = p;
     way = x->is_left ? &node->left : &node->right;
-    if (is_elder(s, s->elder, x)) {
-        prev = s->elder;
+    elder = elder_of(s, x);
+    if (is_elder(s, *elder, x)) {
+        prev = *elder;
         way = &rj_seq_node(s, prev)->next;
         steps = LONG;
     }
@@ -394,7 +409,7 @@ static uint32_t link_to(struct rj_seq *s, uint32_t id, uint32_t p, uint64_t pare
     x->next = *way;
     *way = id;
     if (steps >= LONG)
-        s->elder = id;
+        *elder = id;
     return prev;
 }
 
@@ -493,7 +508,8 @@ struct rj_seq_run rj_seq_cut(const struct rj_elements *kind, const struct rj_seq
     }
     if (run->live) {
         part.content = rj_bytes_skip(run->content, kind->skip(run->content, from));
-        part.content.len = kind->skip(part.content, n);
+        if (n < run->n - from)
+            part.content.len = kind->skip(part.content, n);
     }
     return part;
 }
@@ -552,16 +568,13 @@ static void take_elements(struct rj_seq *s, const struct rj_seq_run *run)
 /* The same for elements some of which may be doomed. */
 static void take_doomed(struct rj_seq *s, const struct rj_seq_run *run)
 {
-    uint64_t from = 0, n, seq;
+    struct rj_seq_run rest = *run, part;
 
-    for (; from < run->n; from += n) {
-        struct rj_seq_run part;
+    for (; rest.n > 0; rest = rj_seq_cut(s->kind, &rest, part.n, rest.n - part.n)) {
+        uint64_t seq = rest.dot.seq, n = rest.n;
         struct rj_span span;
-        bool dead;
+        bool dead = false;
 
-        seq = run->dot.seq + from;
-        n = run->n - from;
-        dead = false;
         if (rj_dots_find(&s->doomed, run->dot.origin, seq, &span)) {
             dead = span.from <= seq;
             if (dead && span.to - seq + 1 < n)
@@ -569,7 +582,7 @@ static void take_doomed(struct rj_seq *s, const struct rj_seq_run *run)
             else if (!dead && span.from - seq < n)
                 n = span.from - seq;
         }
-        part = rj_seq_cut(s->kind, run, from, n);
+        part = rj_seq_cut(s->kind, &rest, 0, n);
         if (dead) {
             part.live = false;
             part.content = (struct rj_bytes){0};
@@ -619,34 +632,55 @@ static bool is_deletion(const struct rj_seq *s, struct rj_dot dot, uint64_t *ret
     return true;
 }
 
-/* Deletes what of the span is here; what is not is doomed. */
+/* Notes n dots before span.from; there is room. */
+static void doom(struct rj_seq *s, struct rj_span span, uint64_t *n)
+{
+    if (*n > 0)
+        (void)!rj_dots_add(&s->doomed,
+                           (struct rj_span){span.from - *n, span.from - 1, span.origin});
+    *n = 0;
+}
+
+/* Dots from `from` on that are no elements here: up to the next one that is something. */
+static uint64_t unknown_from(const struct rj_seq *s, struct rj_dot from)
+{
+    struct rj_dot next = {from.seq + 1, from.origin};
+    struct rj_seq_at at;
+
+    return rj_seq_index_from(&s->index, next, &at)
+               ? rj_seq_index_seq(&s->index, at) - from.seq
+               : UINT64_MAX;
+}
+
+/* Deletes what of the span is here; what is not is doomed, as one span up to the next
+ * element that is here: so it is no more spans than were reserved. (Deletions among it
+ * are doomed as well, which does not matter: none of them comes as an element.) */
 static void kill_span(struct rj_seq *s, struct rj_span span)
 {
-    while (span.from <= span.to) {
+    uint64_t n, doomed = 0; /* dots before span.from */
+
+    for (; span.from <= span.to; span.from += n) {
         struct rj_dot dot = {span.from, span.origin};
         uint32_t id = rj_seq_find(s, dot);
-        uint64_t n = span.to - span.from + 1, rest = n;
-        struct rj_seq_at at;
 
-        if (id != RJ_SEQ_NONE) {
+        n = span.to - span.from + 1;
+        if (id == RJ_SEQ_NONE) {
+            uint64_t most = 0;
+
+            if (!is_deletion(s, dot, &most))
+                most = unknown_from(s, dot);
+            n = n < most ? n : most;
+            doomed += n;
+        } else {
             const struct rj_seq_node *node = rj_seq_node(s, id);
             uint32_t off = (uint32_t)(span.from - node->seq);
 
-            if (n > node->n - off)
-                n = node->n - off;
+            n = n < node->n - off ? n : node->n - off;
+            doom(s, span, &doomed);
             kill(s, id, off, (uint32_t)n);
-        } else if (is_deletion(s, dot, &n)) {
-            n = n < rest ? n : rest;
-        } else {
-            dot.seq++;
-            if (rj_seq_index_from(&s->index, dot, &at) &&
-                rj_seq_index_seq(&s->index, at) - span.from < n)
-                n = rj_seq_index_seq(&s->index, at) - span.from;
-            (void)!rj_dots_add(
-                &s->doomed, (struct rj_span){span.from, span.from + n - 1, span.origin});
         }
-        span.from += n;
     }
+    doom(s, span, &doomed);
 }
 
 /* Writes a run of deletions down, in the last one's record if it goes on. */
@@ -718,24 +752,30 @@ static void compact(struct rj_seq *s)
     s->waste = 0;
 }
 
+void rj_seq_trim(struct rj_seq *s)
+{
+    trim_slab(&s->nodes, s->allocator);
+    trim_slab(&s->deletions, s->allocator);
+    trim_slab(&s->leaves, s->allocator);
+    trim_slab(&s->inners, s->allocator);
+    trim_slab(&s->index.pages, s->allocator);
+    trim_slab(&s->orphans.pages, s->allocator);
+}
+
 void rj_seq_settle(struct rj_seq *s, const struct rj_dots *seen)
 {
     struct rj_dots rest = {.allocator = s->allocator};
 
-    rj_seq_slab_trim(&s->nodes, s->allocator);
-    rj_seq_slab_trim(&s->deletions, s->allocator);
-    rj_seq_slab_trim(&s->leaves, s->allocator);
-    rj_seq_slab_trim(&s->inners, s->allocator);
-    rj_seq_slab_trim(&s->index.pages, s->allocator);
-    rj_seq_slab_trim(&s->orphans.pages, s->allocator);
     if (s->waste > WASTE_MIN && s->waste > s->text.len / 2)
         compact(s);
     if (rj_dots_spans(&s->doomed) <= 2 * s->doomed_kept && s->doomed.cap <= DOOMED_SPARE)
         return;
-    if (rj_dots_minus(&rest, &s->doomed, seen) == RJ_OK) {
-        rj_dots_done(&s->doomed);
-        s->doomed = rest;
+    if (rj_dots_minus(&rest, &s->doomed, seen) != RJ_OK) {
+        rj_dots_done(&rest);
+        return; /* another time */
     }
+    rj_dots_done(&s->doomed);
+    s->doomed = rest;
     if (s->doomed.cap > DOOMED_SPARE)
         rj_dots_settle(&s->doomed);
     s->doomed_kept = rj_dots_spans(&s->doomed);

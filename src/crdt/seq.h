@@ -26,9 +26,10 @@
 #define RJ_SEQ_DELETION ((uint32_t)1 << 31)
 
 enum {
-    RJ_SEQ_LEAF = 32,         /* nodes of a leaf of the order */
-    RJ_SEQ_FAN = 16,          /* children of its inner nodes */
-    RJ_SEQ_PAGE = 64,         /* entries of a page of the index */
+    RJ_SEQ_LEAF = 32, /* nodes of a leaf of the order */
+    RJ_SEQ_FAN = 16,  /* children of its inner nodes */
+    RJ_SEQ_PAGE = 64, /* entries of a page of the index */
+    RJ_SEQ_ELDER_BITS = 6,
     RJ_SEQ_ROOT = 0,          /* the node that all hangs from; no dot, never shown */
     RJ_SEQ_RUN_MAX = 1 << 30, /* elements of one run */
     RJ_SEQ_NODES_MAX = 1 << 30,
@@ -162,8 +163,9 @@ struct rj_seq {
     uint64_t shown;
     uint32_t near_leaf; /* the leaf found last (NONE: none), and what comes before it */
     uint64_t near_start;
-    uint32_t hint;  /* a node that may hold the dot asked for next */
-    uint32_t elder; /* where the last long way among siblings ended; it may be gone */
+    uint32_t hint; /* a node that may hold the dot asked for next */
+    /* Where the last long ways among siblings ended; nodes that may be gone. */
+    uint32_t elders[1 << RJ_SEQ_ELDER_BITS];
     struct rj_buf runs, room; /* of a change under way */
 };
 
@@ -204,8 +206,6 @@ static inline uint32_t rj_seq_slab_take(struct rj_seq_slab *slab)
     return slab->n++;
 }
 
-/* Gives back what was reserved, where that is much more than what is used. */
-void rj_seq_slab_trim(struct rj_seq_slab *slab, const struct rj_allocator *allocator);
 void rj_seq_slab_done(struct rj_seq_slab *slab, const struct rj_allocator *allocator);
 
 /* ---- seq_order.c: the nodes in order, with counts of what is shown */
@@ -254,6 +254,8 @@ struct rj_seq_run rj_seq_cut(const struct rj_elements *kind, const struct rj_seq
 uint32_t rj_seq_find(const struct rj_seq *s, struct rj_dot dot);
 /* The element that a node hangs from; seq 0: the root. */
 struct rj_dot rj_seq_parent(const struct rj_seq *s, const struct rj_seq_node *node);
+/* Gives back what was reserved for many runs and is not used. */
+void rj_seq_trim(struct rj_seq *s);
 /* Clears up after takes; all that seen has is here. */
 void rj_seq_settle(struct rj_seq *s, const struct rj_dots *seen);
 /* Appends the content of what is shown, in order. */
@@ -277,6 +279,8 @@ struct rj_seq_walk {
     struct rj_span span;
     uint64_t pos; /* next dot of the span; 0: none of it was told */
     struct rj_seq_at at;
+    struct rj_seq_run node; /* the last one told of, or its end */
+    uint32_t id;            /* its number */
 };
 
 bool rj_seq_walk_next(struct rj_seq_source *src, struct rj_seq_run *ret);

@@ -37,20 +37,28 @@ static uint64_t min(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-static void tell_node(const struct rj_seq *s, uint32_t id, uint64_t pos, uint64_t most,
+/* Dots of a node from pos on. Where it is told piece by piece, each goes on where the one
+ * before ended, so that what it holds is gone through once. */
+static void tell_node(struct rj_seq_walk *w, uint32_t id, uint64_t pos, uint64_t most,
                       struct rj_seq_run *ret)
 {
-    const struct rj_seq_node *node = rj_seq_node(s, id);
-    struct rj_seq_run whole = {.dot = {node->seq, node->origin},
-                               .ref = rj_seq_parent(s, node),
-                               .n = node->n,
-                               .down = node->is_left,
-                               .live = node->live,
-                               .content = rj_seq_text(s, node)};
-    uint64_t off = pos - node->seq;
+    const struct rj_seq_node *node = rj_seq_node(w->s, id);
+    struct rj_seq_run *rest = &w->node;
+    uint64_t off;
 
-    *ret = off < node->n ? rj_seq_cut(s->kind, &whole, off, min(most, node->n - off))
-                         : (struct rj_seq_run){0};
+    if (rest->n == 0 || w->id != id || pos < rest->dot.seq)
+        *rest = (struct rj_seq_run){.dot = {node->seq, node->origin},
+                                    .ref = rj_seq_parent(w->s, node),
+                                    .n = node->n,
+                                    .down = node->is_left,
+                                    .live = node->live,
+                                    .content = rj_seq_text(w->s, node)};
+    w->id = id;
+    off = pos - rest->dot.seq;
+    if (off > 0 && off < rest->n)
+        *rest = rj_seq_cut(w->s->kind, rest, off, rest->n - off);
+    *ret = rest->dot.seq == pos ? rj_seq_cut(w->s->kind, rest, 0, min(most, rest->n))
+                                : (struct rj_seq_run){0};
 }
 
 static void tell_deletion(const struct rj_seq *s, uint32_t id, uint64_t pos,
@@ -88,7 +96,7 @@ bool rj_seq_walk_next(struct rj_seq_source *src, struct rj_seq_run *ret)
     if ((ref & RJ_SEQ_DELETION) != 0)
         tell_deletion(w->s, ref & ~RJ_SEQ_DELETION, w->pos, span->to - w->pos + 1, ret);
     else
-        tell_node(w->s, ref, w->pos, span->to - w->pos + 1, ret);
+        tell_node(w, ref, w->pos, span->to - w->pos + 1, ret);
     if (ret->n == 0)
         goto broken;
     w->pos += ret->n;

@@ -7,6 +7,8 @@
 #include "base/cbor.h"
 #include "crdt/seq.h"
 
+enum { MANY = 64 }; /* runs: behind more of them memory is given back */
+
 /* ---- a change as runs */
 
 struct edit {
@@ -215,14 +217,14 @@ enum rj_err rj_seq_write(struct rj_crdt *v, const struct rj_crdt_op *op,
 static void take_new(struct rj_seq *s, const struct rj_seq_run *run,
                      const struct rj_dots *seen, struct rj_crdt_report *report)
 {
-    uint64_t from = 0, n;
+    struct rj_seq_run rest = *run, part;
+    uint64_t n;
 
-    for (; from < run->n; from += n) {
-        uint64_t seq = run->dot.seq + from;
-        struct rj_seq_run part;
+    for (; rest.n > 0; rest = rj_seq_cut(s->kind, &rest, n, rest.n - n)) {
+        uint64_t seq = rest.dot.seq;
         struct rj_span span;
 
-        n = run->n - from;
+        n = rest.n;
         if (rj_dots_find(seen, run->dot.origin, seq, &span)) {
             bool known = span.from <= seq;
             uint64_t most = known ? span.to - seq + 1 : span.from - seq;
@@ -233,7 +235,7 @@ static void take_new(struct rj_seq *s, const struct rj_seq_run *run,
                 continue;
             }
         }
-        part = rj_seq_cut(s->kind, run, from, n);
+        part = rj_seq_cut(s->kind, &rest, 0, n);
         rj_seq_take(s, &part);
         report->taken += n;
     }
@@ -322,6 +324,8 @@ enum rj_err rj_seq_join(struct rj_crdt *v, const struct rj_crdt *other,
         while (src->next(src, &run))
             take_new(v->seq, &run, &v->seen, report);
         rj_seq_settle(v->seq, &v->seen);
+        if (need.runs > MANY)
+            rj_seq_trim(v->seq);
     }
     rj_dots_done(&o.fresh);
     rj_mem_free(v->allocator, o.last, o.last_size);

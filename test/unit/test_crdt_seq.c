@@ -640,6 +640,164 @@ TEST(an_element_cannot_be_there_and_deleted_in_one_message)
     rj_crdt_buf_free(&after);
 }
 
+/* ---- what is cut */
+
+static uint64_t n_skipped;
+
+/* As of a text of one byte a character, counted. */
+static size_t counted_skip(struct rj_bytes b, uint64_t n)
+{
+    n_skipped += n;
+    return n <= b.len ? (size_t)n : SIZE_MAX;
+}
+
+static const struct rj_elements counted = {.skip = counted_skip};
+
+/* Types n characters one by one; every second delta is joined by w. */
+static void type_with_holes(struct rj_crdt *v, struct rj_crdt *w, uint64_t n)
+{
+    struct rj_crdt_buf delta = {0};
+    uint64_t i;
+
+    for (i = 0; i < n; i++) {
+        assert_ok(type_text(v, i, "x", &delta));
+        if (i % 2 == 0)
+            assert_ok(rj_crdt_join_bytes(w, rj_crdt_bytes(&delta), NULL));
+    }
+    rj_crdt_buf_free(&delta);
+}
+
+TEST(a_run_that_is_cut_often_takes_linear_time)
+{
+    enum { LONG = 2000 };
+    struct rj_crdt *v = crdt_new(RJ_CRDT_TEXT, "a"), *w = crdt_new(RJ_CRDT_TEXT, "b");
+    struct rj_crdt_buf digest = {0}, diff = {0}, all = {0};
+
+    type_with_holes(v, w, LONG);
+    assert_ok(rj_crdt_digest(w, &digest));
+    assert_ok(rj_crdt_encode(v, &all));
+    v->seq->kind = w->seq->kind = &counted;
+    n_skipped = 0;
+    assert_ok(rj_crdt_diff(v, rj_crdt_bytes(&digest), &diff));
+    assert_in_range(n_skipped, 0, 4 * LONG);
+    n_skipped = 0;
+    assert_ok(rj_crdt_join_bytes(w, rj_crdt_bytes(&all), NULL));
+    assert_in_range(n_skipped, 0, 4 * LONG);
+    assert_same(v, w);
+    rj_crdt_free(v);
+    rj_crdt_free(w);
+    rj_crdt_buf_free(&digest);
+    rj_crdt_buf_free(&diff);
+    rj_crdt_buf_free(&all);
+}
+
+TEST(a_run_of_which_much_is_doomed_takes_linear_time)
+{
+    enum { LONG = 2000 };
+    struct rj_crdt *v = crdt_new(RJ_CRDT_TEXT, "a"), *w = crdt_new(RJ_CRDT_TEXT, "b");
+    struct rj_crdt_buf delta = {0}, all = {0};
+    uint64_t i;
+
+    type_with_holes(v, w, LONG);
+    rj_crdt_free(w);
+    w = crdt_new(RJ_CRDT_TEXT, "b");
+    assert_ok(rj_crdt_encode(v, &all));
+    for (i = 0; i < LONG / 2; i++) {
+        assert_ok(erase(v, i, 1, &delta));
+        assert_ok(rj_crdt_join_bytes(w, rj_crdt_bytes(&delta), NULL));
+    }
+    w->seq->kind = &counted;
+    n_skipped = 0;
+    assert_ok(rj_crdt_join_bytes(w, rj_crdt_bytes(&all), NULL));
+    assert_in_range(n_skipped, 0, 4 * LONG);
+    assert_same(v, w);
+    rj_crdt_free(v);
+    rj_crdt_free(w);
+    rj_crdt_buf_free(&delta);
+    rj_crdt_buf_free(&all);
+}
+
+/* ---- what is deleted before it comes, where deletions lie between */
+
+struct scattered {
+    struct rj_crdt *a, *b, *v,
+        *group; /* a writes, b clears what a reader of a has seen */
+    struct rj_crdt_buf typed, delta, context;
+};
+
+/* a types over what was there, character by character; the group gets what it deletes. */
+static enum rj_err write_over(struct scattered *s)
+{
+    enum rj_err err = RJ_OK;
+    int i;
+
+    for (i = 0; err == RJ_OK && i < 12; i++) {
+        err = type_text(s->a, 0, "y", NULL);
+        if (err == RJ_OK)
+            err = erase(s->a, 1 + (uint64_t)i, 1, &s->delta);
+        if (err == RJ_OK)
+            err = rj_crdt_join_bytes(s->group, rj_crdt_bytes(&s->delta), NULL);
+    }
+    return err;
+}
+
+static enum rj_err clear_scattered(struct scattered *s)
+{
+    struct rj_crdt_op op = {
+        .size = sizeof(op), .code = RJ_CRDT_CLEAR, .flags = RJ_CRDT_CAUSED};
+    enum rj_err err = rj_crdt_context(s->a, &s->context);
+
+    op.context = rj_crdt_bytes(&s->context);
+    if (err == RJ_OK)
+        err = rj_crdt_write(s->b, &op, &s->delta);
+    if (err == RJ_OK)
+        err = rj_crdt_join_bytes(s->group, rj_crdt_bytes(&s->delta), NULL);
+    if (err == RJ_OK)
+        err = rj_crdt_join(s->v, s->group, NULL);
+    if (err == RJ_OK)
+        err = rj_crdt_join(s->v, s->a, NULL);
+    if (err == RJ_OK && s->v->seq->shown != 0)
+        err = RJ_EINVAL; /* something was forgotten on the way */
+    return err;
+}
+
+static enum rj_err scatter(void *ctx)
+{
+    struct scattered s = {0};
+    enum rj_err err = crdt_make(RJ_CRDT_TEXT, "a", &s.a);
+
+    (void)ctx;
+    if (err == RJ_OK)
+        err = crdt_make(RJ_CRDT_TEXT, "b", &s.b);
+    if (err == RJ_OK)
+        err = crdt_make(RJ_CRDT_TEXT, "v", &s.v);
+    if (err == RJ_OK)
+        err = crdt_make(RJ_CRDT_TEXT, "", &s.group);
+    if (err == RJ_OK)
+        err = type_text(s.b, 0, "xxxxxxxxxxxx", &s.typed);
+    if (err == RJ_OK)
+        err = rj_crdt_join_bytes(s.a, rj_crdt_bytes(&s.typed), NULL);
+    if (err == RJ_OK)
+        err = rj_crdt_join_bytes(s.v, rj_crdt_bytes(&s.typed), NULL);
+    if (err == RJ_OK)
+        err = write_over(&s);
+    if (err == RJ_OK)
+        err = clear_scattered(&s);
+    rj_crdt_free(s.a);
+    rj_crdt_free(s.b);
+    rj_crdt_free(s.v);
+    rj_crdt_free(s.group);
+    rj_crdt_buf_free(&s.typed);
+    rj_crdt_buf_free(&s.delta);
+    rj_crdt_buf_free(&s.context);
+    return err;
+}
+
+TEST(no_deletion_that_comes_first_is_forgotten_for_want_of_memory)
+{
+    rj_test_with_one_failing_alloc(scatter, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -654,6 +812,9 @@ int main(void)
         cmocka_unit_test(damaged_bytes_are_refused_or_make_a_sound_value),
         cmocka_unit_test(every_lack_of_memory_is_told),
         cmocka_unit_test(an_element_cannot_be_there_and_deleted_in_one_message),
+        cmocka_unit_test(a_run_that_is_cut_often_takes_linear_time),
+        cmocka_unit_test(a_run_of_which_much_is_doomed_takes_linear_time),
+        cmocka_unit_test(no_deletion_that_comes_first_is_forgotten_for_want_of_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
