@@ -87,7 +87,7 @@ CFLAGS  ?= -O2 -g
 HARDEN  := -fstack-protector-strong $(if $(SAN),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 ALL_CFLAGS = -std=c17 $(WARN) $(CFLAGS) $(HARDEN) $(SANFLAGS) -fPIC -fvisibility=hidden \
-             -pthread $(CPPFLAGS) $(PKG_CFLAGS)
+             -ffunction-sections -pthread $(CPPFLAGS) $(PKG_CFLAGS)
 LINK = $(CC) $(CFLAGS) $(SANFLAGS) -pthread $(LDFLAGS) -Wl,-z,relro,-z,now -Wl,--as-needed
 LIBS = $(PKG_LIBS) $(LDLIBS)
 
@@ -135,8 +135,8 @@ $(BUILD)/obj/src/daemon/http_web.o: $(wildcard src/daemon/page/*)
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
 archive = $(call say,AR) rm -f $@ && ar rcs $@ $(1)
-# A library of some objects; shared, it exports what its map names, and leaves out the
-# objects that nothing exported needs.
+# A library of some objects; shared, it exports what its map names, and leaves out what
+# nothing exported needs.
 define library
 $(BUILD)/$(1).a: $(2) $(BUILD)/list
 	$$(call archive,$(2))

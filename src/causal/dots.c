@@ -78,11 +78,19 @@ static void next_coded(struct rj_dots_walk *w)
     }
 }
 
-void rj_dots_walk_packed(struct rj_dots_walk *w)
+struct rj_dots_walk rj_dots_walk_of(const struct rj_dots *d)
 {
-    w->bytes = rj_reader_of((struct rj_bytes){0});
-    w->group = (struct rj_spans_reader){0};
-    next_coded(w);
+    struct rj_dots_walk w;
+
+    w.d = d;
+    w.plain = w.pack = 0;
+    w.has_coded = false;
+    if (d->packs != NULL) {
+        w.bytes = rj_reader_of((struct rj_bytes){0});
+        w.group = (struct rj_spans_reader){0};
+        next_coded(&w);
+    }
+    return w;
 }
 
 struct rj_dots_walk rj_dots_walk_from(const struct rj_dots *d, uint32_t origin,
@@ -133,8 +141,14 @@ static bool next_part(struct rj_dots_walk *w, struct rj_span *ret)
     return true;
 }
 
-bool rj_dots_next_packed(struct rj_dots_walk *w, struct rj_span *ret)
+bool rj_dots_next(struct rj_dots_walk *w, struct rj_span *ret)
 {
+    if (!w->has_coded) {
+        if (w->plain == w->d->n)
+            return false;
+        *ret = w->d->spans[w->plain++];
+        return true;
+    }
     if (!next_part(w, ret))
         return false;
     for (;;) {

@@ -40,37 +40,16 @@ struct rj_dots_walk {
     struct rj_spans_reader group;
 };
 
-/* The slow paths of rj_dots_walk_of, rj_dots_next, rj_dots_done; not called by others. */
-void rj_dots_walk_packed(struct rj_dots_walk *w);
-bool rj_dots_next_packed(struct rj_dots_walk *w, struct rj_span *ret);
+/* The slow path of rj_dots_done; not called by others. */
 void rj_dots_free(struct rj_dots *d);
 
-static inline struct rj_dots_walk rj_dots_walk_of(const struct rj_dots *d)
-{
-    struct rj_dots_walk w;
-
-    w.d = d;
-    w.plain = w.pack = 0;
-    w.has_coded = false;
-    if (d->packs != NULL)
-        rj_dots_walk_packed(&w);
-    return w;
-}
-
+struct rj_dots_walk rj_dots_walk_of(const struct rj_dots *d);
 /* Begins with the first span that ends at seq of origin or behind it (of a span in which
  * seq lies maybe without what is before seq). O(log n), or of a packed one O(256). */
 struct rj_dots_walk rj_dots_walk_from(const struct rj_dots *d, uint32_t origin,
                                       uint64_t seq);
 /* False: no more. */
-static inline bool rj_dots_next(struct rj_dots_walk *w, struct rj_span *ret)
-{
-    if (w->has_coded)
-        return rj_dots_next_packed(w, ret);
-    if (w->plain == w->d->n)
-        return false;
-    *ret = w->d->spans[w->plain++];
-    return true;
-}
+bool rj_dots_next(struct rj_dots_walk *w, struct rj_span *ret);
 
 /* The first span of origin that ends at seq or behind it, as rj_dots_walk_from gives it.
  * False: none. */
