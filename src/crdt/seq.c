@@ -383,7 +383,7 @@ static bool is_elder(const struct rj_seq *s, uint32_t at, const struct rj_seq_no
 static uint32_t link_to(struct rj_seq *s, uint32_t id, uint32_t p, uint64_t parent_seq)
 {
     struct rj_seq_node *x = rj_seq_node(s, id), *node = rj_seq_node(s, p);
-    uint32_t off = (uint32_t)(parent_seq - node->seq), prev = RJ_SEQ_NONE, *way;
+    uint32_t off = (uint32_t)(parent_seq - node->seq), prev = RJ_SEQ_NONE, next;
     uint32_t *elder;
     unsigned steps = 0;
 
@@ -395,19 +395,24 @@ static uint32_t link_to(struct rj_seq *s, uint32_t id, uint32_t p, uint64_t pare
         (void)split(s, p, off + 1);
     node = rj_seq_node(s, p);
     x->parent = p;
-    way = x->is_left ? &node->left : &node->right;
     elder = elder_of(s, x);
+    next = x->is_left ? node->left : node->right;
     if (is_elder(s, *elder, x)) {
         prev = *elder;
-        way = &rj_seq_node(s, prev)->next;
+        next = rj_seq_node(s, prev)->next;
         steps = LONG;
     }
-    for (; *way != RJ_SEQ_NONE && is_less(s, rj_seq_node(s, *way), x); steps++) {
-        prev = *way;
-        way = &rj_seq_node(s, prev)->next;
+    for (; next != RJ_SEQ_NONE && is_less(s, rj_seq_node(s, next), x); steps++) {
+        prev = next;
+        next = rj_seq_node(s, next)->next;
     }
-    x->next = *way;
-    *way = id;
+    x->next = next;
+    if (prev != RJ_SEQ_NONE)
+        rj_seq_node(s, prev)->next = id;
+    else if (x->is_left)
+        node->left = id;
+    else
+        node->right = id;
     if (steps >= LONG)
         *elder = id;
     return prev;
