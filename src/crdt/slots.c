@@ -3,10 +3,10 @@
  * a keyed hash. Beside each reference stands a byte of the hash, so that things of other
  * names are hardly ever looked at; eight of them, a group, are compared at once, and what
  * finds no room in its group goes to one behind. A removed one leaves a mark where its
- * group was ever full. A segment that is 7/8 full is made anew, doubled, or
- * from 1,024 slots on split in two by the next bit: so a table grows piece by piece, and
- * no change waits for all of it. Where a split would not help (someone who knows the key
- * aimed at one segment) it doubles on.
+ * group was ever full. A segment that is 7/8 full is made anew, doubled, or from 1,024
+ * slots on split in two by the next bit: so a table grows piece by piece, and no change
+ * waits for all of it. Where a split would not help (someone who knows the key aimed at
+ * one segment) it doubles on.
  * Fagin et al. 1979, "Extendible hashing"; groups of tags after Kulukundis 2017,
  * "Designing a fast, efficient, cache-friendly hash table, step by step". */
 #include "base/be.h"
