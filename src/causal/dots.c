@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sets of spans, by walks: replicas that are in step have one span each, so searching is
- * cheap and the algebra of two sets is one merge. What is packed never changes; additions
- * stand beside it until they are many, then both are packed anew.
+ * cheap and the algebra of two sets is one merge. Additions stand beside what is packed
+ * until they are many; then those packs are made anew that they come between.
  * Almeida, Shoker, Baquero 2018, section 7.2; for dots as intervals also Goncalves et al.
  * 2017, "DottedDB: anti-entropy without merkle trees". */
 #include "causal/dots.h"
 
-enum { CAP_FIRST = 2, SETTLE_MIN = 8 };
+enum {
+    CAP_FIRST = 2,
+    SETTLE_MIN = 8,
+    PACK_MAX = RJ_DOTS_PACK * 3 / 2, /* spans of one that is made anew */
+    FOLD_MAX = 2 * RJ_DOTS_PACK      /* that are added to it at once */
+};
 
 /* Some spans, of any origins: those of each as in a message, but that the first of all
  * begin at `from`; before the others stands how far their origin is from the last one. */
@@ -49,6 +54,28 @@ static size_t plain_at(const struct rj_dots *d, uint32_t origin, uint64_t seq)
             high = mid;
     }
     return low;
+}
+
+/* p begins at seq of origin or before. */
+static bool begins_upto(const struct rj_pack *p, uint32_t origin, uint64_t seq)
+{
+    return p->origin != origin ? p->origin < origin : p->from <= seq;
+}
+
+/* Index of the last pack that does, else of the first. */
+static size_t pack_at(const struct rj_packs *p, uint32_t origin, uint64_t seq)
+{
+    size_t low = 0, high = p->n;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+
+        if (begins_upto(&p->at[mid], origin, seq))
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low > 0 ? low - 1 : 0;
 }
 
 /* ---- walks */
@@ -97,23 +124,13 @@ struct rj_dots_walk rj_dots_walk_from(const struct rj_dots *d, uint32_t origin,
                                       uint64_t seq)
 {
     struct rj_dots_walk w;
-    size_t low = 0, high = d->packs != NULL ? d->packs->n : 0;
 
     w.d = d;
     w.plain = plain_at(d, origin, seq);
     w.has_coded = false;
     if (d->packs == NULL)
         return w;
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-        const struct rj_pack *p = &d->packs->at[mid];
-
-        if (p->origin != origin ? p->origin < origin : p->from <= seq)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    w.pack = low > 0 ? low - 1 : 0;
+    w.pack = pack_at(d->packs, origin, seq);
     w.bytes = rj_reader_of((struct rj_bytes){0});
     w.group = (struct rj_spans_reader){0};
     do
@@ -244,22 +261,26 @@ size_t rj_dots_spans(const struct rj_dots *d)
 
 /* ---- packing */
 
+static void drop_packs(const struct rj_dots *d, const struct rj_pack *packs, size_t n)
+{
+    while (n-- > 0)
+        rj_mem_free(d->allocator, packs[n].bytes, packs[n].len);
+}
+
 static void packs_done(struct rj_dots *d)
 {
     struct rj_packs *p = d->packs;
-    size_t i;
 
     if (p == NULL)
         return;
-    for (i = 0; i < p->n; i++)
-        rj_mem_free(d->allocator, p->at[i].bytes, p->at[i].len);
+    drop_packs(d, p->at, p->n);
     rj_mem_free(d->allocator, p->at, p->cap * sizeof(*p->at));
     rj_mem_free(d->allocator, p, sizeof(*p));
     d->packs = NULL;
 }
 
-/* Room for one pack more. */
-static enum rj_err reserve_pack(struct rj_dots *d)
+/* Room for n packs more. */
+static enum rj_err reserve_packs(struct rj_dots *d, size_t n)
 {
     struct rj_packs *p = d->packs;
     size_t cap;
@@ -271,9 +292,9 @@ static enum rj_err reserve_pack(struct rj_dots *d)
             return RJ_ENOMEM;
         *p = (struct rj_packs){0};
     }
-    if (p->n < p->cap)
+    if (n <= p->cap - p->n)
         return RJ_OK;
-    cap = p->cap + p->cap / 4 + 4;
+    cap = p->n + p->n / 4 + 3 + n;
     at = rj_mem_resize(d->allocator, p->at, p->cap * sizeof(*at), cap * sizeof(*at));
     if (at == NULL)
         return RJ_ENOMEM;
@@ -302,36 +323,43 @@ static void put_spans(struct rj_buf *out, const struct rj_span *spans, size_t n)
     }
 }
 
-/* Packs n spans, which lie behind all that are packed. */
-static enum rj_err pack(struct rj_dots *d, const struct rj_span *spans, size_t n)
+static enum rj_err make_pack(const struct rj_dots *d, const struct rj_span *spans,
+                             size_t n, struct rj_pack *ret)
 {
     struct rj_buf out = {.allocator = d->allocator};
     uint8_t *bytes;
 
     put_spans(&out, spans, n);
-    if (out.failed || reserve_pack(d) != RJ_OK) {
-        rj_buf_done(&out);
-        return RJ_ENOMEM;
-    }
-    bytes = rj_mem_resize(d->allocator, out.ptr, out.cap, out.len);
+    bytes = out.failed ? NULL : rj_mem_resize(d->allocator, out.ptr, out.cap, out.len);
     if (bytes == NULL) {
         rj_buf_done(&out);
         return RJ_ENOMEM;
     }
-    d->packs->at[d->packs->n++] = (struct rj_pack){.from = spans[0].from,
-                                                   .origin = spans[0].origin,
-                                                   .n = (uint32_t)n,
-                                                   .len = (uint32_t)out.len,
-                                                   .bytes = bytes};
+    *ret = (struct rj_pack){.from = spans[0].from,
+                            .origin = spans[0].origin,
+                            .n = (uint32_t)n,
+                            .len = (uint32_t)out.len,
+                            .bytes = bytes};
+    return RJ_OK;
+}
+
+/* Packs n spans, which lie behind all that are packed. */
+static enum rj_err pack(struct rj_dots *d, const struct rj_span *spans, size_t n)
+{
+    struct rj_pack made;
+
+    if (reserve_packs(d, 1) != RJ_OK || make_pack(d, spans, n, &made) != RJ_OK)
+        return RJ_ENOMEM;
+    d->packs->at[d->packs->n++] = made;
     d->packs->spans += n;
     d->packs->last = (struct rj_dot){spans[n - 1].to, spans[n - 1].origin};
     return RJ_OK;
 }
 
-/* All plain spans lie behind the packed ones. */
-static bool is_ordered(const struct rj_dots *d)
+/* Plain spans from the i-th on lie behind the packed ones. */
+static bool is_ordered(const struct rj_dots *d, size_t i)
 {
-    const struct rj_span *first = d->spans;
+    const struct rj_span *first = &d->spans[i];
 
     return d->packs == NULL || d->packs->n == 0 ||
            (first->origin != d->packs->last.origin
@@ -356,26 +384,86 @@ static enum rj_err pack_plain(struct rj_dots *d)
     return err;
 }
 
+/* `made` in the stead of packs [at, end), n of them; there is room. */
+static void put_packs(struct rj_dots *d, size_t at, size_t end,
+                      const struct rj_pack *made, size_t n)
+{
+    struct rj_packs *p = d->packs;
+    size_t i;
+
+    for (i = at; i < end; i++)
+        p->spans -= p->at[i].n;
+    drop_packs(d, p->at + at, end - at);
+    memmove(p->at + at + n, p->at + end, (p->n - end) * sizeof(*p->at));
+    memcpy(p->at + at, made, n * sizeof(*p->at));
+    for (i = at; i < at + n; i++)
+        p->spans += p->at[i].n;
+    p->n = p->n - (end - at) + n;
+}
+
+/* Packs [at, end) take n plain spans in, the last of which is the only one that reaches
+ * beyond the first of them. */
+static enum rj_err repack(struct rj_dots *d, size_t at, size_t end, size_t plain,
+                          size_t n)
+{
+    struct rj_packs *p = d->packs, some = {.at = p->at + at, .n = end - at};
+    struct rj_dots part = {.spans = d->spans + plain, .n = n, .packs = &some};
+    struct rj_dots_walk walk = rj_dots_walk_of(&part);
+    size_t cap = p->at[at].n + p->at[end - 1].n + n, count = 0, made = 0, each, i;
+    size_t size = cap * sizeof(struct rj_span);
+    struct rj_span *spans = rj_mem_new(d->allocator, size);
+    struct rj_pack packs[(2 * PACK_MAX + FOLD_MAX) / PACK_MAX + 1];
+    bool is_last = end == p->n;
+    enum rj_err err = spans != NULL ? RJ_OK : RJ_ENOMEM;
+
+    while (err == RJ_OK && count < cap && rj_dots_next(&walk, &spans[count]))
+        count++;
+    each = count / (count / PACK_MAX + 1) + 1;
+    for (i = 0; err == RJ_OK && i < count; i += each) {
+        err = make_pack(d, spans + i, count - i < each ? count - i : each, &packs[made]);
+        made += err == RJ_OK ? 1 : 0;
+    }
+    if (err == RJ_OK)
+        err = reserve_packs(d, made);
+    if (err == RJ_OK) {
+        put_packs(d, at, end, packs, made);
+        if (is_last)
+            d->packs->last =
+                (struct rj_dot){spans[count - 1].to, spans[count - 1].origin};
+    } else {
+        drop_packs(d, packs, made);
+    }
+    rj_mem_free(d->allocator, spans, size);
+    return err;
+}
+
 /* Packs all but the last span, whatever lies where. RJ_ENOMEM: the set is the same, more
  * of it packed or not. */
 static enum rj_err fold(struct rj_dots *d)
 {
-    const struct rj_dots none = {0};
-    struct rj_dots all = {.allocator = d->allocator};
-    enum rj_err err;
+    const struct rj_span *s = d->spans;
+    enum rj_err err = RJ_OK;
+    size_t done = 0, at, end, n;
 
-    if (is_ordered(d))
-        return pack_plain(d);
-    err = rj_dots_union(&all, d, &none);
-    if (err == RJ_OK) {
-        struct rj_dots old = *d;
+    for (; err == RJ_OK && done + 1 < d->n && !is_ordered(d, done); done += n) {
+        const struct rj_packs *p = d->packs;
 
-        *d = all;
-        all = old;
-        err = pack_plain(d);
+        at = pack_at(p, s[done].origin, s[done].from);
+        end = at + 1;
+        for (n = 1; n < FOLD_MAX && done + n + 1 < d->n; n++) {
+            if (end < p->n &&
+                begins_upto(&p->at[end], s[done + n].origin, s[done + n].from))
+                break;
+        }
+        while (end < p->n &&
+               begins_upto(&p->at[end], s[done + n - 1].origin, s[done + n - 1].to + 1))
+            end++;
+        err = repack(d, at, end, done, n);
+        n = err == RJ_OK ? n : 0;
     }
-    rj_dots_done(&all);
-    return err;
+    memmove(d->spans, s + done, (d->n - done) * sizeof(*s));
+    d->n -= done;
+    return err == RJ_OK ? pack_plain(d) : err;
 }
 
 static enum rj_err resize(struct rj_dots *d, size_t cap)
@@ -468,7 +556,7 @@ enum rj_err rj_dots_append(struct rj_dots *d, struct rj_span span)
             last->to = span.to;
         return RJ_OK;
     }
-    if (d->n == d->cap && d->n >= RJ_DOTS_PLAIN_MAX && is_ordered(d) &&
+    if (d->n == d->cap && d->n >= RJ_DOTS_PLAIN_MAX && is_ordered(d, 0) &&
         pack_plain(d) != RJ_OK)
         return RJ_ENOMEM;
     if (d->n == d->cap && grow(d, d->n < RJ_DOTS_PLAIN_MAX ? 1 : d->n) != RJ_OK)

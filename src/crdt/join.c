@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The one join, of states and deltas alike. A row that only one side has stays iff the
  * other side has not seen its dot; contexts are united. All memory is found first; after
- * that nothing can fail, so a join that fails changes nothing.
+ * that nothing can fail, so a join that fails changes nothing. (Runs of sequences are
+ * taken few together, each with its dots: crdt/seq_join.c.)
  * Almeida, Shoker, Baquero 2018, "Delta state replicated data types", section 5. */
 #include "crdt/code.h"
 #include "crdt/forget.h"
@@ -97,12 +98,16 @@ static bool is_seen(const struct joining *j)
     return true;
 }
 
+/* Of sequences only the limit is looked at. */
 static enum rj_err unite_seen(struct joining *j)
 {
     struct rj_crdt *v = j->v;
     size_t n = rj_dots_spans(&j->other->seen);
+    bool is_runs = v->type->elements != NULL;
     enum rj_err err;
 
+    if (is_runs && n <= RJ_CRDT_SPANS_MAX - rj_dots_spans(&v->seen))
+        return RJ_OK;
     j->has_news = !is_seen(j);
     if (!j->has_news)
         return RJ_OK;
@@ -111,7 +116,13 @@ static enum rj_err unite_seen(struct joining *j)
     if (j->is_small)
         return rj_dots_reserve(&v->seen, n);
     err = rj_dots_map_union(&j->seen, &v->seen, &j->other->seen, j->map);
-    return err == RJ_OK && rj_dots_spans(&j->seen) > RJ_CRDT_SPANS_MAX ? RJ_ELIMIT : err;
+    if (err == RJ_OK && rj_dots_spans(&j->seen) > RJ_CRDT_SPANS_MAX)
+        err = RJ_ELIMIT;
+    if (is_runs) {
+        rj_dots_done(&j->seen);
+        j->has_news = false;
+    }
+    return err;
 }
 
 /* Rows of a message are told apart by their dots alone. */
@@ -706,8 +717,10 @@ enum rj_err rj_crdt_join(struct rj_crdt *v, const struct rj_crdt *other,
         if (ret_report != NULL)
             *ret_report = j.report;
     }
-    if (err != RJ_OK && j.report.taken > 0)
+    if (err != RJ_OK && j.report.taken > 0 && v->type->elements == NULL) {
         undo(&j);
+        j.report.taken = 0;
+    }
     rj_mem_free(v->allocator, j.map,
                 j.map != NULL ? other->names->n * sizeof(*j.map) : 0);
     rj_dots_done(&j.seen);
@@ -719,7 +732,7 @@ enum rj_err rj_crdt_join(struct rj_crdt *v, const struct rj_crdt *other,
     }
     rj_dots_done(&j.struck);
     rj_crdt_free(j.held_out);
-    if (err != RJ_OK)
+    if (err != RJ_OK && j.report.taken == 0) /* else its runs need the names */
         rj_roster_cut(v->names, n_names);
     return err;
 }

@@ -1,67 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tree of a sequence. Where an element goes says its parent alone: behind the last
- * one below its lesser sibling, else beside the parent; nobody else's history is looked
- * at. What comes before its parent waits in the links (parent not in the order) or among
- * the orphans (parent not here); what is deleted before it comes is doomed. Memory is
- * found before anything changes.
- * Weidner, Kleppmann 2023, "The art of the Fugue: minimizing interleaving in
- * collaborative text editing", section 4: the tree, and which side an insertion takes. */
+/* Runs come into a sequence. What comes before its parent waits in the links (parent not
+ * in the order) or among the orphans (parent not here); what is deleted before it comes
+ * is doomed. Memory is found before anything changes. */
 #include "crdt/seq.h"
 
 /* ---- memory */
 
-enum { TRIM_MIN = 64, LONG = 16 };
-
-enum rj_err rj_seq_slab_reserve(struct rj_seq_slab *slab, size_t n,
-                                const struct rj_allocator *allocator)
-{
-    size_t cap = slab->cap, bytes;
-    void *ptr;
-
-    if (n <= slab->cap - slab->n)
-        return RJ_OK;
-    if (n > RJ_SEQ_NODES_MAX - slab->n)
-        return RJ_ELIMIT;
-    cap = cap + cap / 2 < slab->n + n ? slab->n + n : cap + cap / 2;
-    if (!rj_size_mul(cap, slab->size, &bytes))
-        return RJ_ENOMEM;
-    ptr = rj_mem_resize(allocator, slab->ptr, (size_t)slab->cap * slab->size, bytes);
-    if (ptr == NULL)
-        return RJ_ENOMEM;
-    slab->ptr = ptr;
-    slab->cap = (uint32_t)cap;
-    return RJ_OK;
-}
-
-/* Gives back what was reserved, where that is much more than what is used. */
-static void trim_slab(struct rj_seq_slab *slab, const struct rj_allocator *allocator)
-{
-    size_t spare = slab->cap - slab->n, cap = slab->n + slab->n / 8;
-    void *ptr;
-
-    if (spare < TRIM_MIN || spare / 3 < slab->n / 4)
-        return;
-    if (slab->n == 0) {
-        rj_seq_slab_done(slab, allocator);
-        return;
-    }
-    ptr = rj_mem_resize(allocator, slab->ptr, (size_t)slab->cap * slab->size,
-                        cap * slab->size);
-    if (ptr == NULL)
-        return;
-    slab->ptr = ptr;
-    slab->cap = (uint32_t)cap;
-}
-
-void rj_seq_slab_done(struct rj_seq_slab *slab, const struct rj_allocator *allocator)
-{
-    rj_mem_free(allocator, slab->ptr, (size_t)slab->cap * slab->size);
-    *slab = (struct rj_seq_slab){.size = slab->size};
-}
-
 static enum rj_err make_root(struct rj_seq *s)
 {
-    const struct rj_seq_need one = {.runs = 1};
+    const struct rj_seq_need one = {.nodes = 1};
     enum rj_err err = rj_seq_reserve(s, &one);
 
     if (err != RJ_OK)
@@ -86,9 +33,13 @@ struct rj_seq *rj_seq_new(const struct rj_elements *kind, const struct rj_roster
         return NULL;
     *s = (struct rj_seq){.allocator = allocator, .names = names, .kind = kind};
     s->nodes.size = sizeof(struct rj_seq_node);
+    s->nodes.bits = RJ_SEQ_NODE_BITS;
     s->deletions.size = sizeof(struct rj_seq_deletion);
+    s->deletions.bits = RJ_SEQ_DELETION_BITS;
     s->leaves.size = sizeof(struct rj_seq_leaf);
+    s->leaves.bits = RJ_SEQ_LEAF_BITS;
     s->inners.size = sizeof(struct rj_seq_inner);
+    s->inners.bits = RJ_SEQ_INNER_BITS;
     s->index.allocator = s->orphans.allocator = allocator;
     s->doomed.allocator = s->text.allocator = allocator;
     s->runs.allocator = s->room.allocator = allocator;
@@ -126,14 +77,14 @@ static struct rj_span targets_of(const struct rj_seq_run *run)
     return (struct rj_span){run->ref.seq, run->ref.seq + more, run->ref.origin};
 }
 
-/* Parts of a span that are not in d. */
-static size_t holes(const struct rj_dots *d, struct rj_span span)
+/* Parts of a span that are not in d, or as many as is enough. */
+static size_t holes(const struct rj_dots *d, struct rj_span span, size_t enough)
 {
     struct rj_dots_walk w = rj_dots_walk_from(d, span.origin, span.from);
     struct rj_span there;
     size_t n = 0;
 
-    while (span.from <= span.to) {
+    while (span.from <= span.to && n < enough) {
         bool found = rj_dots_next(&w, &there) && there.origin == span.origin;
 
         if (!found || there.from > span.from)
@@ -145,44 +96,95 @@ static size_t holes(const struct rj_dots *d, struct rj_span span)
     return n;
 }
 
-void rj_seq_count(const struct rj_seq_run *run, const struct rj_dots *seen,
-                  struct rj_seq_need *need)
+/* How often elements of a span that come are cut: where some are doomed and where orphans
+ * hang. Or as much as is enough. */
+static size_t cuts(const struct rj_seq *s, struct rj_span span, size_t enough)
 {
-    struct rj_span own = {run->dot.seq, run->dot.seq + run->n - 1, run->dot.origin};
+    struct rj_dot dot = {span.from, span.origin};
+    struct rj_seq_at at;
+    size_t n = 0;
 
-    size_t n = holes(seen, own);
+    if (s->doomed.n > 0) {
+        struct rj_dots_walk w = rj_dots_walk_from(&s->doomed, span.origin, span.from);
+        struct rj_span there;
 
-    need->runs += n;
-    need->bytes += n > 0 ? run->content.len : 0;
-    if (!run->deletes)
-        need->elements += n;
-    else if (n > 0)
-        need->doomed += holes(seen, targets_of(run));
+        while (n < enough && rj_dots_next(&w, &there) && there.origin == span.origin &&
+               there.from <= span.to)
+            n++;
+    }
+    while (n < enough && s->n_orphans > 0 && dot.seq <= span.to &&
+           rj_seq_index_from(&s->orphans, dot, &at) &&
+           rj_seq_index_seq(&s->orphans, at) <= span.to) {
+        dot.seq = rj_seq_index_seq(&s->orphans, at) + 1;
+        n++;
+    }
+    return n;
+}
+
+static struct rj_span span_of(const struct rj_seq_run *run)
+{
+    return (struct rj_span){run->dot.seq, run->dot.seq + (run->n - 1), run->dot.origin};
+}
+
+/* What it holds is not gone through to find an element: all have one byte, or none. */
+static bool is_even(const struct rj_seq_run *run)
+{
+    return !run->live || run->content.len == run->n;
+}
+
+/* Elements: a node, and more where they are long or doomed; one where the parent is cut;
+ * where orphans hang both sides of an element may be cut, and they come into the order.
+ * Deletions cut at both their ends, and doom what is between elements that are here. */
+void rj_seq_count(const struct rj_seq *s, const struct rj_seq_run *run,
+                  const struct rj_dots *seen, struct rj_seq_need *need)
+{
+    size_t n;
+
+    need->runs++;
+    need->bytes += run->content.len;
+    if (run->deletes) {
+        n = holes(seen, targets_of(run), SIZE_MAX);
+        need->nodes += 2;
+        need->doomed += n > 0 ? n + need->elements : 0;
+        return;
+    }
+    need->nodes += 2 + 4 * cuts(s, span_of(run), SIZE_MAX) + 2 * need->doomed;
+    if (!is_even(run))
+        need->nodes += run->n / RJ_SEQ_SKIP_MAX;
+    need->elements++;
+}
+
+uint64_t rj_seq_fit(const struct rj_seq *s, const struct rj_seq_run *run, uint64_t n,
+                    const struct rj_dots *seen)
+{
+    const uint64_t most = (uint64_t)RJ_SEQ_CUTS_MAX * RJ_SEQ_SKIP_MAX;
+    struct rj_seq_run part = *run;
+
+    part.n = n;
+    if (!is_even(run) && n > most)
+        part.n = most;
+    while (part.n > 1 &&
+           RJ_SEQ_CUTS_MAX < (run->deletes
+                                  ? holes(seen, targets_of(&part), RJ_SEQ_CUTS_MAX + 1)
+                                  : cuts(s, span_of(&part), RJ_SEQ_CUTS_MAX + 1)))
+        part.n /= 2;
+    return part.n;
 }
 
 enum rj_err rj_seq_reserve(struct rj_seq *s, const struct rj_seq_need *need)
 {
-    /* Elements are a node, and cut their parent's; deletions cut at both their ends, and
-     * doom what is between elements that are here or come, in as many spans at most.
-     * Elements that come may lie between what is doomed, and be cut where orphans hang.
-     * All that waits may come into the order at once. */
-    size_t deletes = need->runs - need->elements;
-    size_t parts = 2 * (rj_dots_spans(&s->doomed) + need->doomed) + s->n_orphans;
-    size_t n = 2 * need->runs + (need->elements > 0 ? parts : 0) + 2;
-    enum rj_err err = rj_seq_slab_reserve(&s->nodes, n, s->allocator);
+    enum rj_err err = rj_seq_slab_reserve(&s->nodes, need->nodes, s->allocator);
 
     if (err == RJ_OK)
         err = rj_seq_slab_reserve(&s->deletions, need->runs, s->allocator);
+    if (err == RJ_OK) /* all that waits may come into the order at once */
+        err = rj_seq_order_reserve(s, need->nodes, s->n_waiting);
     if (err == RJ_OK)
-        err = rj_seq_order_reserve(s, n + s->n_waiting);
-    if (err == RJ_OK)
-        err = rj_seq_index_reserve(&s->index, n + deletes);
+        err = rj_seq_index_reserve(&s->index, need->nodes + need->runs);
     if (err == RJ_OK)
         err = rj_seq_index_reserve(&s->orphans, need->runs);
-    if (err == RJ_OK)
-        err = rj_dots_reserve(&s->doomed, need->doomed > 0
-                                              ? need->doomed + need->runs + need->elements
-                                              : 0);
+    if (err == RJ_OK && need->doomed > 0)
+        err = rj_dots_reserve(&s->doomed, need->doomed);
     if (err == RJ_OK && need->bytes > UINT32_MAX - s->text.len)
         err = RJ_ELIMIT;
     if (err == RJ_OK && rj_buf_reserve(&s->text, need->bytes) == NULL) {
@@ -190,17 +192,6 @@ enum rj_err rj_seq_reserve(struct rj_seq *s, const struct rj_seq_need *need)
         s->text.failed = false;
     }
     return err;
-}
-
-static uint32_t new_node(struct rj_seq *s)
-{
-    uint32_t id = s->free_nodes;
-
-    if (id != RJ_SEQ_NONE)
-        s->free_nodes = rj_seq_node(s, id)->next;
-    else
-        id = rj_seq_slab_take(&s->nodes);
-    return id;
 }
 
 /* A record that says which parent an orphan waits for. */
@@ -260,208 +251,12 @@ uint32_t rj_seq_find(const struct rj_seq *s, struct rj_dot dot)
     return ref;
 }
 
-static uint32_t leftmost(const struct rj_seq *s, uint32_t id)
-{
-    while (rj_seq_node(s, id)->left != RJ_SEQ_NONE)
-        id = rj_seq_node(s, id)->left;
-    return id;
-}
-
-static uint32_t rightmost(const struct rj_seq *s, uint32_t id)
-{
-    uint32_t child;
-
-    while ((child = rj_seq_node(s, id)->right) != RJ_SEQ_NONE) {
-        while (rj_seq_node(s, child)->next != RJ_SEQ_NONE)
-            child = rj_seq_node(s, child)->next;
-        id = child;
-    }
-    return id;
-}
-
-/* ---- cutting and melting */
-
-/* Cuts a node before its element off; returns the second part. */
-static uint32_t split(struct rj_seq *s, uint32_t id, uint32_t off)
-{
-    uint32_t right = new_node(s), child;
-    struct rj_seq_node *a = rj_seq_node(s, id), *b = rj_seq_node(s, right);
-
-    *b = *a;
-    b->seq += off;
-    b->n -= off;
-    if (a->bytes > 0) {
-        a->bytes =
-            (uint32_t)(a->bytes == a->n ? off : s->kind->skip(rj_seq_text(s, a), off));
-        b->text += a->bytes;
-        b->bytes -= a->bytes;
-    }
-    a->n = off;
-    b->parent = id;
-    b->is_left = false;
-    b->left = b->next = RJ_SEQ_NONE;
-    a->right = right;
-    for (child = b->right; child != RJ_SEQ_NONE; child = rj_seq_node(s, child)->next)
-        rj_seq_node(s, child)->parent = right;
-    rj_seq_index_put(&s->index, (struct rj_dot){b->seq, b->origin}, right);
-    if (a->leaf != RJ_SEQ_NONE) {
-        rj_seq_order_recount(s, id);
-        rj_seq_order_put(s, id, true, right);
-    } else {
-        s->n_waiting++;
-    }
-    return right;
-}
-
-/* b stands for the elements behind those of a, and nothing is between. */
-static bool follows(const struct rj_seq *s, const struct rj_seq_node *a, uint32_t b_id)
-{
-    const struct rj_seq_node *b = rj_seq_node(s, b_id);
-
-    return b_id == a->right && b->next == RJ_SEQ_NONE && b->left == RJ_SEQ_NONE &&
-           a->origin == b->origin && a->seq + a->n == b->seq && a->live == b->live &&
-           (a->leaf == RJ_SEQ_NONE) == (b->leaf == RJ_SEQ_NONE) &&
-           b->n <= RJ_SEQ_RUN_MAX - a->n;
-}
-
-/* Deleted nodes that follow one another become one. */
-static void melt(struct rj_seq *s, uint32_t a_id)
-{
-    struct rj_seq_node *a = rj_seq_node(s, a_id), *b;
-    uint32_t b_id = a->right, child;
-    struct rj_seq_at at;
-
-    if (b_id == RJ_SEQ_NONE || a->live || a_id == RJ_SEQ_ROOT || !follows(s, a, b_id))
-        return;
-    b = rj_seq_node(s, b_id);
-    if (b->leaf != RJ_SEQ_NONE)
-        rj_seq_order_drop(s, b_id);
-    else
-        s->n_waiting--;
-    if (rj_seq_index_floor(&s->index, (struct rj_dot){b->seq, b->origin}, &at))
-        rj_seq_index_drop(&s->index, at);
-    a->n += b->n;
-    a->right = b->right;
-    for (child = a->right; child != RJ_SEQ_NONE; child = rj_seq_node(s, child)->next)
-        rj_seq_node(s, child)->parent = a_id;
-    b->n = 0;
-    b->next = s->free_nodes;
-    s->free_nodes = b_id;
-}
-
-/* ---- placing */
-
-/* a comes before b among siblings. */
-static bool is_less(const struct rj_seq *s, const struct rj_seq_node *a,
-                    const struct rj_seq_node *b)
-{
-    if (a->origin == b->origin)
-        return a->seq < b->seq;
-    return rj_roster_compare(s->names, a->origin, b->origin) < 0;
-}
-
-/* Where is remembered who came last to a parent that has many; by hash, and salted lest
- * somebody choose parents that meet. */
-static uint32_t *elder_of(struct rj_seq *s, const struct rj_seq_node *x)
-{
-    uint64_t side = (uint64_t)x->parent * 2 + (x->is_left ? 1 : 0);
-    uint64_t hash = (side ^ (uintptr_t)s >> 4) * UINT64_C(0x9e3779b97f4a7c15);
-
-    return &s->elders[hash >> (64 - RJ_SEQ_ELDER_BITS)];
-}
-
-/* at is a lesser sibling of x. */
-static bool is_elder(const struct rj_seq *s, uint32_t at, const struct rj_seq_node *x)
-{
-    const struct rj_seq_node *a = at < s->nodes.n ? rj_seq_node(s, at) : NULL;
-
-    return a != NULL && a->n > 0 && at != RJ_SEQ_ROOT && a->parent == x->parent &&
-           a->is_left == x->is_left && a != x && is_less(s, a, x);
-}
-
-/* Hangs a node to its parent, an element of node p; the lesser sibling is returned. */
-static uint32_t link_to(struct rj_seq *s, uint32_t id, uint32_t p, uint64_t parent_seq)
-{
-    struct rj_seq_node *x = rj_seq_node(s, id), *node = rj_seq_node(s, p);
-    uint32_t off = (uint32_t)(parent_seq - node->seq), prev = RJ_SEQ_NONE, next;
-    uint32_t *elder;
-    unsigned steps = 0;
-
-    if (p == RJ_SEQ_ROOT)
-        off = 0;
-    if (x->is_left && off > 0)
-        p = split(s, p, off);
-    else if (!x->is_left && off + 1 < node->n)
-        (void)split(s, p, off + 1);
-    node = rj_seq_node(s, p);
-    x->parent = p;
-    elder = elder_of(s, x);
-    next = x->is_left ? node->left : node->right;
-    if (is_elder(s, *elder, x)) {
-        prev = *elder;
-        next = rj_seq_node(s, prev)->next;
-        steps = LONG;
-    }
-    for (; next != RJ_SEQ_NONE && is_less(s, rj_seq_node(s, next), x); steps++) {
-        prev = next;
-        next = rj_seq_node(s, next)->next;
-    }
-    x->next = next;
-    if (prev != RJ_SEQ_NONE)
-        rj_seq_node(s, prev)->next = id;
-    else if (x->is_left)
-        node->left = id;
-    else
-        node->right = id;
-    if (steps >= LONG)
-        *elder = id;
-    return prev;
-}
-
-/* The node behind id within what hangs from top, in order; NONE: none. */
-static uint32_t next_below(const struct rj_seq *s, uint32_t id, uint32_t top)
-{
-    const struct rj_seq_node *node = rj_seq_node(s, id);
-
-    if (node->right != RJ_SEQ_NONE)
-        return leftmost(s, node->right);
-    for (; id != top; id = node->parent, node = rj_seq_node(s, id)) {
-        if (node->next != RJ_SEQ_NONE)
-            return leftmost(s, node->next);
-        if (node->is_left)
-            return node->parent;
-    }
-    return RJ_SEQ_NONE;
-}
-
-/* Puts a node, and all that hangs from it, into the order: its parent is there, prev is
- * its lesser sibling. */
-static void place(struct rj_seq *s, uint32_t id, uint32_t prev)
-{
-    const struct rj_seq_node *x = rj_seq_node(s, id);
-    uint32_t at, below = leftmost(s, id);
-    bool behind = true;
-
-    if (prev != RJ_SEQ_NONE) {
-        at = rightmost(s, prev);
-    } else if (!x->is_left) {
-        at = x->parent;
-    } else {
-        at = x->next != RJ_SEQ_NONE ? leftmost(s, x->next) : x->parent;
-        behind = false;
-    }
-    for (; below != RJ_SEQ_NONE; below = next_below(s, below, id)) {
-        rj_seq_order_put(s, at, behind, below);
-        s->n_waiting--;
-        at = below;
-        behind = true;
-    }
-}
+/* ---- hanging */
 
 /* Hangs a node to its parent if that is here, else it waits. */
 static void attach(struct rj_seq *s, uint32_t id, struct rj_dot parent)
 {
-    uint32_t p = rj_seq_find(s, parent), prev;
+    uint32_t p = rj_seq_find(s, parent);
 
     if (p == RJ_SEQ_NONE) {
         rj_seq_node(s, id)->next = new_record(s, parent);
@@ -469,9 +264,7 @@ static void attach(struct rj_seq *s, uint32_t id, struct rj_dot parent)
         s->n_orphans++;
         return;
     }
-    prev = link_to(s, id, p, parent.seq);
-    if (rj_seq_node(s, rj_seq_node(s, id)->parent)->leaf != RJ_SEQ_NONE)
-        place(s, id, prev);
+    rj_seq_hang(s, id, p, parent.seq);
 }
 
 /* Those that wait for some of these dots hang to them. */
@@ -519,6 +312,18 @@ struct rj_seq_run rj_seq_cut(const struct rj_elements *kind, const struct rj_seq
     return part;
 }
 
+/* A node may get that many bytes and elements more; they come behind all content. */
+static bool has_room(const struct rj_seq *s, const struct rj_seq_node *a,
+                     const struct rj_seq_run *run)
+{
+    uint64_t n = a->n + run->n;
+
+    if (!a->live)
+        return n <= RJ_SEQ_RUN_MAX;
+    return n <= RJ_SEQ_RUN_MAX && (size_t)a->text + a->bytes == s->text.len &&
+           (n <= RJ_SEQ_SKIP_MAX || a->bytes + run->content.len == n);
+}
+
 /* Content of the last node made goes on. */
 static bool extend(struct rj_seq *s, const struct rj_seq_run *run)
 {
@@ -531,8 +336,7 @@ static bool extend(struct rj_seq *s, const struct rj_seq_run *run)
     a = rj_seq_node(s, id);
     if (a->right != RJ_SEQ_NONE || a->origin != run->dot.origin ||
         a->seq + a->n != run->dot.seq || a->live != run->live ||
-        run->ref.seq + 1 != run->dot.seq || run->n > RJ_SEQ_RUN_MAX - a->n ||
-        (a->live && (size_t)a->text + a->bytes != s->text.len))
+        run->ref.seq + 1 != run->dot.seq || !has_room(s, a, run))
         return false;
     a->n += (uint32_t)run->n;
     rj_buf_append(&s->text, run->content);
@@ -547,7 +351,7 @@ static void take_elements(struct rj_seq *s, const struct rj_seq_run *run)
     uint32_t id;
 
     if (!extend(s, run)) {
-        id = new_node(s);
+        id = rj_seq_new_node(s);
         *rj_seq_node(s, id) = (struct rj_seq_node){.seq = run->dot.seq,
                                                    .origin = run->dot.origin,
                                                    .n = (uint32_t)run->n,
@@ -568,6 +372,20 @@ static void take_elements(struct rj_seq *s, const struct rj_seq_run *run)
     }
     if (s->n_orphans > 0)
         adopt(s, run->dot, run->n);
+}
+
+/* The same for elements that become nodes of which each is gone through fast. */
+static void take_pieces(struct rj_seq *s, const struct rj_seq_run *run)
+{
+    struct rj_seq_run rest = *run;
+
+    while (!is_even(&rest) && rest.n > RJ_SEQ_SKIP_MAX) {
+        struct rj_seq_run piece = rj_seq_cut(s->kind, &rest, 0, RJ_SEQ_SKIP_MAX);
+
+        take_elements(s, &piece);
+        rest = rj_seq_cut(s->kind, &rest, piece.n, rest.n - piece.n);
+    }
+    take_elements(s, &rest);
 }
 
 /* The same for elements some of which may be doomed. */
@@ -592,7 +410,7 @@ static void take_doomed(struct rj_seq *s, const struct rj_seq_run *run)
             part.live = false;
             part.content = (struct rj_bytes){0};
         }
-        take_elements(s, &part);
+        take_pieces(s, &part);
     }
 }
 
@@ -604,18 +422,18 @@ static void kill(struct rj_seq *s, uint32_t id, uint32_t off, uint32_t n)
     if (!node->live)
         return;
     if (off > 0)
-        id = split(s, id, off);
+        id = rj_seq_split(s, id, off).second;
     if (n < rj_seq_node(s, id)->n)
-        (void)split(s, id, n);
+        id = rj_seq_split(s, id, n).first;
     node = rj_seq_node(s, id);
     s->waste += node->bytes;
     node->bytes = 0;
     node->live = false;
     if (node->leaf != RJ_SEQ_NONE)
         rj_seq_order_recount(s, id);
-    melt(s, id);
+    node = rj_seq_node(s, rj_seq_melt(s, id));
     if (!node->is_left && node->parent != RJ_SEQ_NONE)
-        melt(s, node->parent);
+        (void)rj_seq_melt(s, node->parent);
 }
 
 /* dot is one of a run of deletions, which goes on for n dots. */
@@ -728,13 +546,13 @@ void rj_seq_take(struct rj_seq *s, const struct rj_seq_run *run)
     } else if (s->doomed.n > 0) {
         take_doomed(s, run);
     } else {
-        take_elements(s, run);
+        take_pieces(s, run);
     }
 }
 
 /* ---- clearing up */
 
-enum { WASTE_MIN = 4096, DOOMED_SPARE = 4096 };
+enum { MANY = 64, WASTE_MIN = 4096, DOOMED_SPARE = 4096 };
 
 /* Content of nodes alone, in the order of the text. */
 static void compact(struct rj_seq *s)
@@ -757,20 +575,22 @@ static void compact(struct rj_seq *s)
     s->waste = 0;
 }
 
-void rj_seq_trim(struct rj_seq *s)
+/* What was reserved for many runs and is not used. */
+static void trim(struct rj_seq *s)
 {
-    trim_slab(&s->nodes, s->allocator);
-    trim_slab(&s->deletions, s->allocator);
-    trim_slab(&s->leaves, s->allocator);
-    trim_slab(&s->inners, s->allocator);
-    trim_slab(&s->index.pages, s->allocator);
-    trim_slab(&s->orphans.pages, s->allocator);
+    rj_seq_slab_trim(&s->nodes, 0, s->allocator);
+    rj_seq_slab_trim(&s->deletions, 0, s->allocator);
+    rj_seq_order_trim(s);
+    rj_seq_slab_trim(&s->index.pages, 0, s->allocator);
+    rj_seq_slab_trim(&s->orphans.pages, 0, s->allocator);
 }
 
-void rj_seq_settle(struct rj_seq *s, const struct rj_dots *seen)
+void rj_seq_settle(struct rj_seq *s, const struct rj_dots *seen, size_t n)
 {
     struct rj_dots rest = {.allocator = s->allocator};
 
+    if (n > MANY)
+        trim(s);
     if (s->waste > WASTE_MIN && s->waste > s->text.len / 2)
         compact(s);
     if (rj_dots_spans(&s->doomed) <= 2 * s->doomed_kept && s->doomed.cap <= DOOMED_SPARE)
@@ -836,7 +656,8 @@ bool rj_seq_is_sound(const struct rj_seq *s)
         waiting += node->leaf == RJ_SEQ_NONE ? 1 : 0;
         shown += node->live && node->leaf != RJ_SEQ_NONE ? node->n : 0;
     }
-    for (id = RJ_SEQ_ROOT; id != RJ_SEQ_NONE; id = next_below(s, id, RJ_SEQ_ROOT)) {
+    for (id = RJ_SEQ_ROOT; id != RJ_SEQ_NONE;
+         id = rj_seq_next_below(s, id, RJ_SEQ_ROOT)) {
         if (id != at)
             return false;
         at = rj_seq_order_next(s, at);

@@ -30,6 +30,14 @@ enum {
     RJ_SEQ_FAN = 16,  /* children of its inner nodes */
     RJ_SEQ_PAGE = 64, /* entries of a page of the index */
     RJ_SEQ_ELDER_BITS = 6,
+    RJ_SEQ_SKIP_MAX = 1024, /* elements of a node whose bytes must be gone through */
+    RJ_SEQ_CUTS_MAX = 8,    /* of one run that is taken (rj_seq_fit) */
+    /* Things of a full block of a slab, as a logarithm; each block is some 10 KiB. */
+    RJ_SEQ_NODE_BITS = 8,
+    RJ_SEQ_DELETION_BITS = 8,
+    RJ_SEQ_LEAF_BITS = 5,
+    RJ_SEQ_INNER_BITS = 5,
+    RJ_SEQ_PAGE_BITS = 3,
     RJ_SEQ_ROOT = 0,          /* the node that all hangs from; no dot, never shown */
     RJ_SEQ_RUN_MAX = 1 << 30, /* elements of one run */
     RJ_SEQ_NODES_MAX = 1 << 30,
@@ -83,11 +91,12 @@ struct rj_seq_deletion {
     bool down;
 };
 
-/* Numbered things in one piece of memory. */
+/* Numbered things in blocks of 2^bits that never move; the first one grows up to that. */
 struct rj_seq_slab {
-    void *ptr;
-    uint32_t n, cap;
-    uint32_t size; /* of one */
+    void **blocks;
+    uint32_t n, cap; /* things; those that there is memory for */
+    uint32_t n_blocks, cap_blocks;
+    uint32_t size, bits; /* size: of one */
 };
 
 /* ---- seq_index.c: (origin, sequence) -> number, several of equal keys allowed */
@@ -115,6 +124,8 @@ struct rj_seq_at {
 RJ_NODISCARD enum rj_err rj_seq_index_reserve(struct rj_seq_index *x, size_t n);
 void rj_seq_index_done(struct rj_seq_index *x);
 void rj_seq_index_put(struct rj_seq_index *x, struct rj_dot dot, uint32_t ref);
+/* An entry's number becomes another. */
+void rj_seq_index_set(struct rj_seq_index *x, struct rj_seq_at at, uint32_t ref);
 /* The last entry at or before dot; the first one at or behind it. False: none of that
  * origin; *ret means nothing then. */
 bool rj_seq_index_floor(const struct rj_seq_index *x, struct rj_dot dot,
@@ -158,8 +169,8 @@ struct rj_seq {
     size_t doomed_kept; /* spans when it was last cleared up */
     struct rj_buf text; /* content of nodes */
     size_t waste;       /* bytes of it that are of no node */
-    uint32_t top;       /* of the order: an inner node, or (flat) a leaf */
-    bool flat;
+    uint32_t top;       /* of the order: an inner node, or (height 0) a leaf */
+    uint32_t height;
     uint64_t shown;
     uint32_t near_leaf; /* the leaf found last (NONE: none), and what comes before it */
     uint64_t near_start;
@@ -169,24 +180,33 @@ struct rj_seq {
     struct rj_buf runs, room; /* of a change under way */
 };
 
+/* The block of a slab that a thing is in, and which one of it is. */
+#define RJ_SEQ_BLOCK(slab, id, bits) ((slab)->blocks[(id) >> (bits)])
+#define RJ_SEQ_SLOT(id, bits)        ((id) & (((uint32_t)1 << (bits)) - 1))
+
 static inline struct rj_seq_node *rj_seq_node(const struct rj_seq *s, uint32_t id)
 {
-    return (struct rj_seq_node *)s->nodes.ptr + id;
+    return (struct rj_seq_node *)RJ_SEQ_BLOCK(&s->nodes, id, RJ_SEQ_NODE_BITS) +
+           RJ_SEQ_SLOT(id, RJ_SEQ_NODE_BITS);
 }
 
 static inline struct rj_seq_deletion *rj_seq_deletion(const struct rj_seq *s, uint32_t id)
 {
-    return (struct rj_seq_deletion *)s->deletions.ptr + id;
+    return (struct rj_seq_deletion *)RJ_SEQ_BLOCK(&s->deletions, id,
+                                                  RJ_SEQ_DELETION_BITS) +
+           RJ_SEQ_SLOT(id, RJ_SEQ_DELETION_BITS);
 }
 
 static inline struct rj_seq_leaf *rj_seq_leaf(const struct rj_seq *s, uint32_t id)
 {
-    return (struct rj_seq_leaf *)s->leaves.ptr + id;
+    return (struct rj_seq_leaf *)RJ_SEQ_BLOCK(&s->leaves, id, RJ_SEQ_LEAF_BITS) +
+           RJ_SEQ_SLOT(id, RJ_SEQ_LEAF_BITS);
 }
 
 static inline struct rj_seq_inner *rj_seq_inner(const struct rj_seq *s, uint32_t id)
 {
-    return (struct rj_seq_inner *)s->inners.ptr + id;
+    return (struct rj_seq_inner *)RJ_SEQ_BLOCK(&s->inners, id, RJ_SEQ_INNER_BITS) +
+           RJ_SEQ_SLOT(id, RJ_SEQ_INNER_BITS);
 }
 
 static inline struct rj_bytes rj_seq_text(const struct rj_seq *s,
@@ -206,12 +226,19 @@ static inline uint32_t rj_seq_slab_take(struct rj_seq_slab *slab)
     return slab->n++;
 }
 
+/* Gives back what was reserved for many and is not used, but for some that are spare. */
+void rj_seq_slab_trim(struct rj_seq_slab *slab, size_t spare,
+                      const struct rj_allocator *allocator);
 void rj_seq_slab_done(struct rj_seq_slab *slab, const struct rj_allocator *allocator);
 
 /* ---- seq_order.c: the nodes in order, with counts of what is shown */
 
-/* Room for n more nodes. RJ_ENOMEM. */
-RJ_NODISCARD enum rj_err rj_seq_order_reserve(struct rj_seq *s, size_t n);
+/* Room for n more nodes, which may come anywhere, and for `together` others, each of
+ * which comes behind another one of them or of those. RJ_ENOMEM. */
+RJ_NODISCARD enum rj_err rj_seq_order_reserve(struct rj_seq *s, size_t n,
+                                              size_t together);
+/* Gives back what is reserved for more than the nodes that wait. */
+void rj_seq_order_trim(struct rj_seq *s);
 /* The first node of all. */
 void rj_seq_order_start(struct rj_seq *s, uint32_t id);
 /* Puts id in behind (or before) at. */
@@ -221,9 +248,29 @@ void rj_seq_order_drop(struct rj_seq *s, uint32_t id);
 void rj_seq_order_recount(struct rj_seq *s, uint32_t id);
 /* The next node; NONE: none. */
 uint32_t rj_seq_order_next(const struct rj_seq *s, uint32_t id);
+/* The last node of all. */
+uint32_t rj_seq_order_last(const struct rj_seq *s);
 /* The shown element at pos < s->shown: its node and which of the node's it is. */
 void rj_seq_order_find(struct rj_seq *s, uint64_t pos, uint32_t *ret_id,
                        uint32_t *ret_off);
+
+/* ---- seq_tree.c: links */
+
+struct rj_seq_halves {
+    uint32_t first, second;
+};
+
+/* The number of a new node; it was reserved. */
+uint32_t rj_seq_new_node(struct rj_seq *s);
+/* Cuts a node before its element off. */
+struct rj_seq_halves rj_seq_split(struct rj_seq *s, uint32_t id, uint32_t off);
+/* Deleted nodes that follow one another become one, whose number is returned. */
+uint32_t rj_seq_melt(struct rj_seq *s, uint32_t id);
+/* Hangs a node to its parent, element seq of node p (which is cut where need be), and
+ * puts what hangs from it into the order if the parent is there. */
+void rj_seq_hang(struct rj_seq *s, uint32_t id, uint32_t p, uint64_t seq);
+/* The node behind id within what hangs from top, in order; NONE: none. */
+uint32_t rj_seq_next_below(const struct rj_seq *s, uint32_t id, uint32_t top);
 
 /* ---- seq.c */
 
@@ -233,16 +280,21 @@ RJ_NODISCARD struct rj_seq *rj_seq_new(const struct rj_elements *kind,
                                        const struct rj_allocator *allocator);
 void rj_seq_free(struct rj_seq *s); /* NULL is accepted */
 
-/* What runs that are to come need. */
+/* What runs that are to be taken need. */
 struct rj_seq_need {
-    size_t runs, doomed;
-    size_t elements; /* of the runs those that do not delete */
+    size_t nodes;          /* new ones, and places where some come into the order */
+    size_t runs, elements; /* runs; those of them that do not delete */
+    size_t doomed;         /* spans */
     size_t bytes;
 };
 
-/* Adds what the part of run that is not in seen needs. */
-void rj_seq_count(const struct rj_seq_run *run, const struct rj_dots *seen,
-                  struct rj_seq_need *need);
+/* Adds what run needs, whose dots are not in seen, behind what was counted before. */
+void rj_seq_count(const struct rj_seq *s, const struct rj_seq_run *run,
+                  const struct rj_dots *seen, struct rj_seq_need *need);
+/* How many of the first n elements of run may be taken together, lest they need more than
+ * some RJ_SEQ_CUTS_MAX cuts; at least one. */
+uint64_t rj_seq_fit(const struct rj_seq *s, const struct rj_seq_run *run, uint64_t n,
+                    const struct rj_dots *seen);
 /* Finds all memory. RJ_ENOMEM, RJ_ELIMIT. */
 RJ_NODISCARD enum rj_err rj_seq_reserve(struct rj_seq *s, const struct rj_seq_need *need);
 /* Takes a run in, whose dots are not in; cannot fail behind a reserve. */
@@ -254,10 +306,8 @@ struct rj_seq_run rj_seq_cut(const struct rj_elements *kind, const struct rj_seq
 uint32_t rj_seq_find(const struct rj_seq *s, struct rj_dot dot);
 /* The element that a node hangs from; seq 0: the root. */
 struct rj_dot rj_seq_parent(const struct rj_seq *s, const struct rj_seq_node *node);
-/* Gives back what was reserved for many runs and is not used. */
-void rj_seq_trim(struct rj_seq *s);
-/* Clears up after takes; all that seen has is here. */
-void rj_seq_settle(struct rj_seq *s, const struct rj_dots *seen);
+/* Clears up after n takes; all that seen has is here. */
+void rj_seq_settle(struct rj_seq *s, const struct rj_dots *seen, size_t n);
 /* Appends the content of what is shown, in order. */
 void rj_seq_show(const struct rj_seq *s, struct rj_buf *out);
 /* All structures agree: for tests, O(n log n). */
@@ -323,15 +373,11 @@ RJ_NODISCARD enum rj_err rj_seq_put(struct rj_buf *out, struct rj_seq_source *sr
 
 /* Where what is inserted behind the shown element before pos hangs: ref and down of run.
  */
-void rj_seq_hang(struct rj_seq *s, uint64_t pos, struct rj_seq_run *run);
+void rj_seq_aim(struct rj_seq *s, uint64_t pos, struct rj_seq_run *run);
 
 /* rj_crdt_write for a sequence that was allowed. */
 RJ_NODISCARD enum rj_err rj_seq_write(struct rj_crdt *v, const struct rj_crdt_op *op,
                                       struct rj_crdt_buf *ret_delta);
-/* v's sequence takes in what of other's v has not seen; map: other's names -> v's (NULL:
- * the same). v's context is still the old one, and nothing else is left to do. */
-RJ_NODISCARD enum rj_err rj_seq_join(struct rj_crdt *v, const struct rj_crdt *other,
-                                     const uint32_t *map, struct rj_crdt_report *report);
 /* `show` of a type. */
 void rj_seq_json(const struct rj_crdt *v, struct rj_bytes prefix, struct rj_buf *json);
 /* How many elements it shows. RJ_ENOMEM. */
@@ -348,6 +394,14 @@ RJ_NODISCARD enum rj_err rj_seq_put_rows(const struct rj_crdt *v, struct rj_buf 
  * that runs refer to. */
 RJ_NODISCARD enum rj_err rj_seq_get_rows(struct rj_crdt *v, struct rj_reader *r,
                                          uint32_t n_names, uint8_t *used);
+
+/* ---- seq_join.c */
+
+/* v takes in what of other's runs it has not seen, and has seen their dots; map: other's
+ * names -> v's (NULL: the same). RJ_ENOMEM, RJ_ELIMIT: as many runs as the report says
+ * that were taken are in and seen; of few runs all or none. */
+RJ_NODISCARD enum rj_err rj_seq_join(struct rj_crdt *v, const struct rj_crdt *other,
+                                     const uint32_t *map, struct rj_crdt_report *report);
 
 /* ---- seq_rows.c: sequences below a key of a map; hooks of their types */
 

@@ -9,7 +9,10 @@ enum { HALF = RJ_SEQ_PAGE / 2 };
 
 static struct rj_seq_page *page(const struct rj_seq_index *x, uint32_t at)
 {
-    return (struct rj_seq_page *)x->pages.ptr + x->order[at];
+    uint32_t id = x->order[at];
+
+    return (struct rj_seq_page *)RJ_SEQ_BLOCK(&x->pages, id, RJ_SEQ_PAGE_BITS) +
+           RJ_SEQ_SLOT(id, RJ_SEQ_PAGE_BITS);
 }
 
 enum rj_err rj_seq_index_reserve(struct rj_seq_index *x, size_t n)
@@ -21,10 +24,11 @@ enum rj_err rj_seq_index_reserve(struct rj_seq_index *x, size_t n)
     if (more > n)
         more = n;
     x->pages.size = sizeof(struct rj_seq_page);
+    x->pages.bits = RJ_SEQ_PAGE_BITS;
     err = rj_seq_slab_reserve(&x->pages, more, x->allocator);
     if (err != RJ_OK || x->cap - x->n >= more)
         return err;
-    cap = x->n + more + more / 2;
+    cap = x->n + more + x->n / 8;
     order = rj_mem_resize(x->allocator, x->order, x->cap * sizeof(*order),
                           cap * sizeof(*order));
     if (order == NULL)
@@ -42,16 +46,15 @@ void rj_seq_index_done(struct rj_seq_index *x)
 
 static void add_page(struct rj_seq_index *x, uint32_t at)
 {
-    uint32_t id = x->free_pages;
+    uint32_t id;
 
     assert(x->n < x->cap); /* it was reserved */
-    if (id != 0)
-        x->free_pages = ((struct rj_seq_page *)x->pages.ptr + id - 1)->n;
-    else
-        id = rj_seq_slab_take(&x->pages) + 1;
     memmove(x->order + at + 1, x->order + at, (x->n - at) * sizeof(*x->order));
-    x->order[at] = id - 1;
     x->n++;
+    id = x->free_pages != 0 ? x->free_pages - 1 : rj_seq_slab_take(&x->pages);
+    x->order[at] = id;
+    if (x->free_pages != 0)
+        x->free_pages = page(x, at)->n;
     page(x, at)->n = 0;
 }
 
@@ -147,6 +150,11 @@ void rj_seq_index_put(struct rj_seq_index *x, struct rj_dot dot, uint32_t ref)
     p->origin[slot] = dot.origin;
     p->ref[slot] = ref;
     p->n++;
+}
+
+void rj_seq_index_set(struct rj_seq_index *x, struct rj_seq_at at, uint32_t ref)
+{
+    page(x, at.page)->ref[at.slot] = ref;
 }
 
 bool rj_seq_index_floor(const struct rj_seq_index *x, struct rj_dot dot,

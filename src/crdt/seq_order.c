@@ -6,28 +6,50 @@
  * Whoever types finds the leaf where the last change was, without a way down. */
 #include "crdt/seq.h"
 
-enum { HALF_LEAF = RJ_SEQ_LEAF / 2, HALF_FAN = RJ_SEQ_FAN / 2 };
+enum {
+    HALF_LEAF = RJ_SEQ_LEAF / 2,
+    HALF_FAN = RJ_SEQ_FAN / 2,
+    HEIGHT_MAX = 10 /* of RJ_SEQ_NODES_MAX nodes */
+};
 
 static uint32_t shown_of(const struct rj_seq_node *node)
 {
     return node->live ? node->n : 0;
 }
 
-enum rj_err rj_seq_order_reserve(struct rj_seq *s, size_t n)
+/* Leaves that n nodes may need: none of those that are there is split twice before it is
+ * half full, and no node splits more than one. */
+static size_t leaves_for(const struct rj_seq *s, size_t n)
 {
-    size_t leaves = n / HALF_LEAF + 1 + s->leaves.n, inners;
-    enum rj_err err;
+    size_t leaves = n / HALF_LEAF + 1 + s->leaves.n;
 
-    if (leaves > n)
-        leaves = n;
-    /* Of eight new ones below there is one above, of eight of these another; and each one
-     * there may be full. */
-    inners = (leaves + s->inners.n) / (HALF_FAN - 1) + 1 + s->inners.n;
-    if (inners > 16 * (leaves + 1)) /* no way down is longer */
-        inners = 16 * (leaves + 1);
-    err = rj_seq_slab_reserve(&s->leaves, leaves, s->allocator);
-    return err == RJ_OK ? rj_seq_slab_reserve(&s->inners, inners + 16, s->allocator)
-                        : err;
+    return leaves < n ? leaves : n;
+}
+
+/* An inner node that splits gives half of its children away, and has had to get as many
+ * before it splits again; and there is one more above. Those that are there may be full,
+ * but there are only so many above one leaf. */
+enum rj_err rj_seq_order_reserve(struct rj_seq *s, size_t n, size_t together)
+{
+    size_t apart = leaves_for(s, n);
+    size_t leaves = apart + together / HALF_LEAF + 1;
+    size_t full = (s->height + 1) * apart;
+    enum rj_err err = rj_seq_slab_reserve(&s->leaves, leaves, s->allocator);
+
+    if (full > s->inners.n)
+        full = s->inners.n;
+    if (err != RJ_OK)
+        return err;
+    return rj_seq_slab_reserve(
+        &s->inners, (leaves + full) / (HALF_FAN - 1) + full + HEIGHT_MAX, s->allocator);
+}
+
+void rj_seq_order_trim(struct rj_seq *s)
+{
+    size_t leaves = s->n_waiting / HALF_LEAF + 1;
+
+    rj_seq_slab_trim(&s->leaves, leaves, s->allocator);
+    rj_seq_slab_trim(&s->inners, leaves / (HALF_FAN - 1) + HEIGHT_MAX, s->allocator);
 }
 
 void rj_seq_order_start(struct rj_seq *s, uint32_t id)
@@ -35,7 +57,7 @@ void rj_seq_order_start(struct rj_seq *s, uint32_t id)
     struct rj_seq_leaf *leaf;
 
     s->top = rj_seq_slab_take(&s->leaves);
-    s->flat = true;
+    s->height = 0;
     leaf = rj_seq_leaf(s, s->top);
     leaf->parent = leaf->prev = leaf->next = RJ_SEQ_NONE;
     leaf->n = 1;
@@ -145,8 +167,8 @@ static uint32_t raise_top(struct rj_seq *s)
 {
     uint32_t old = s->top;
 
-    s->top = new_inner(s, s->flat, RJ_SEQ_NONE);
-    s->flat = false;
+    s->top = new_inner(s, s->height == 0, RJ_SEQ_NONE);
+    s->height++;
     insert_child(s, s->top, 0, old);
     return s->top;
 }
@@ -268,12 +290,25 @@ uint32_t rj_seq_order_next(const struct rj_seq *s, uint32_t id)
     return leaf->id[slot];
 }
 
+uint32_t rj_seq_order_last(const struct rj_seq *s)
+{
+    const struct rj_seq_leaf *leaf;
+    uint32_t id = s->top, height = s->height;
+
+    for (; height > 0; height--)
+        id = rj_seq_inner(s, id)->child[rj_seq_inner(s, id)->n - 1];
+    leaf = rj_seq_leaf(s, id);
+    while (leaf->n == 0) /* the first leaf has the root */
+        leaf = rj_seq_leaf(s, leaf->prev);
+    return leaf->id[leaf->n - 1];
+}
+
 /* The leaf with pos, from the top. */
 static void go_down(struct rj_seq *s, uint64_t pos)
 {
     uint32_t id = s->top, i;
     uint64_t start = 0;
-    bool low = s->flat;
+    bool low = s->height == 0;
 
     while (!low) {
         const struct rj_seq_inner *inner = rj_seq_inner(s, id);

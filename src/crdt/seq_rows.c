@@ -160,13 +160,17 @@ static enum rj_err take_part(struct tree *t, const struct rj_seq_run *run, uint6
                              uint64_t n)
 {
     struct rj_bytes content = rj_buf_view(&t->room);
-    struct rj_seq_need need = {.runs = 1, .elements = 1, .bytes = content.len};
     struct rj_seq_run part = rj_seq_cut(t->seq->kind, run, *from, n);
-    enum rj_err err = n > 0 ? rj_seq_reserve(t->seq, &need) : RJ_OK;
+    struct rj_seq_need need = {0};
+    enum rj_err err;
 
+    if (n == 0)
+        return RJ_OK;
     part.live = content.len > 0;
     part.content = content;
-    if (err == RJ_OK && n > 0)
+    rj_seq_count(t->seq, &part, &t->v->seen, &need);
+    err = rj_seq_reserve(t->seq, &need);
+    if (err == RJ_OK)
         rj_seq_take(t->seq, &part);
     *from += n;
     rj_buf_clear(&t->room);
@@ -317,7 +321,7 @@ static enum rj_err insert(const struct rj_site *s, struct rj_seq *seq, uint64_t 
         return RJ_OK;
     if (run.n > RJ_SEQ_RUN_MAX)
         return RJ_ELIMIT;
-    rj_seq_hang(seq, pos, &run);
+    rj_seq_aim(seq, pos, &run);
     err = put_run(s, &run);
     for (rest = content; err == RJ_OK && rest.len > 0;) {
         size_t len = seq->kind->skip(rest, 1);

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sequences as values: changes by position become runs, runs are told, joined, taken in.
+/* Sequences as values: changes by position become runs, runs are told and taken in.
  * An insertion behind the shown element L becomes L's right child if L has none, else the
  * left child of what follows L, deleted elements counted: so nothing that another replica
  * inserts there at the same time comes in between.
  * Weidner, Kleppmann 2023, "The art of the Fugue", section 4, algorithm 1. */
 #include "base/cbor.h"
 #include "crdt/seq.h"
-
-enum { MANY = 64 }; /* runs: behind more of them memory is given back */
 
 /* ---- a change as runs */
 
@@ -35,7 +33,7 @@ static enum rj_err add_run(struct edit *e, struct rj_seq_run run)
     return rj_buf_err(&e->v->seq->runs);
 }
 
-void rj_seq_hang(struct rj_seq *s, uint64_t pos, struct rj_seq_run *run)
+void rj_seq_aim(struct rj_seq *s, uint64_t pos, struct rj_seq_run *run)
 {
     uint32_t id = RJ_SEQ_ROOT, off = 0;
     const struct rj_seq_node *node;
@@ -65,7 +63,7 @@ static enum rj_err insert(struct edit *e, uint64_t pos, struct rj_bytes content,
 
     if (n == 0)
         return RJ_OK;
-    rj_seq_hang(e->v->seq, pos, &run);
+    rj_seq_aim(e->v->seq, pos, &run);
     return add_run(e, run);
 }
 
@@ -167,7 +165,7 @@ static enum rj_err commit(struct rj_crdt *v, struct rj_span made)
     enum rj_err err;
 
     for (i = 0; i < n; i++)
-        rj_seq_count(&runs[i], &v->seen, &need);
+        rj_seq_count(v->seq, &runs[i], &v->seen, &need);
     err = rj_seq_reserve(v->seq, &need);
     if (err == RJ_OK)
         err = rj_dots_add(&v->seen, made);
@@ -175,7 +173,7 @@ static enum rj_err commit(struct rj_crdt *v, struct rj_span made)
         return err;
     for (i = 0; i < n; i++)
         rj_seq_take(v->seq, &runs[i]);
-    rj_seq_settle(v->seq, &v->seen);
+    rj_seq_settle(v->seq, &v->seen, n);
     return RJ_OK;
 }
 
@@ -208,127 +206,6 @@ enum rj_err rj_seq_write(struct rj_crdt *v, const struct rj_crdt_op *op,
     if (err == RJ_OK && made.to >= made.from)
         err = commit(v, made);
     rj_dots_done(&caused);
-    return err;
-}
-
-/* ---- joining */
-
-/* Calls for each part of run that is not in seen; need: counts; else takes. */
-static void take_new(struct rj_seq *s, const struct rj_seq_run *run,
-                     const struct rj_dots *seen, struct rj_crdt_report *report)
-{
-    struct rj_seq_run rest = *run, part;
-    uint64_t n;
-
-    for (; rest.n > 0; rest = rj_seq_cut(s->kind, &rest, n, rest.n - n)) {
-        uint64_t seq = rest.dot.seq;
-        struct rj_span span;
-
-        n = rest.n;
-        if (rj_dots_find(seen, run->dot.origin, seq, &span)) {
-            bool known = span.from <= seq;
-            uint64_t most = known ? span.to - seq + 1 : span.from - seq;
-
-            n = n < most ? n : most;
-            if (known) {
-                report->known += n;
-                continue;
-            }
-        }
-        part = rj_seq_cut(s->kind, &rest, 0, n);
-        rj_seq_take(s, &part);
-        report->taken += n;
-    }
-}
-
-/* Where other's runs come from. */
-struct origin {
-    struct rj_seq_walk walk;
-    struct rj_seq_read read;
-    struct rj_dots fresh; /* what of other's v lacks, numbered as other's */
-    uint64_t *last;
-    size_t last_size;
-};
-
-/* A second pass begins again. */
-static struct rj_seq_source *begin(struct origin *o, const struct rj_crdt *other,
-                                   const uint32_t *map)
-{
-    if (other->seq != NULL) {
-        o->walk = (struct rj_seq_walk){
-            .src.next = rj_seq_walk_next, .s = other->seq, .seen = &o->fresh, .map = map};
-        return &o->walk.src;
-    }
-    o->read = rj_seq_read_of(&other->wire, other->type->elements, &other->seen, o->last,
-                             other->names->n);
-    o->read.map = map;
-    return &o->read.src;
-}
-
-/* v's context, numbered as other's. */
-static enum rj_err seen_there(const struct rj_crdt *v, const struct rj_crdt *other,
-                              const uint32_t *map, struct rj_dots *ret)
-{
-    size_t size = v->names->n * sizeof(uint32_t) + 1;
-    uint32_t *back = rj_mem_new(v->allocator, size), i;
-    enum rj_err err = RJ_ENOMEM;
-
-    if (back == NULL)
-        return RJ_ENOMEM;
-    memset(back, 0xff, size);
-    for (i = 0; i < other->names->n; i++)
-        back[map != NULL ? map[i] : i] = i;
-    err = rj_dots_map(ret, &v->seen, back);
-    rj_mem_free(v->allocator, back, size);
-    return err;
-}
-
-static enum rj_err origin_init(struct origin *o, const struct rj_crdt *v,
-                               const struct rj_crdt *other, const uint32_t *map)
-{
-    struct rj_dots seen = {.allocator = v->allocator};
-    enum rj_err err;
-
-    o->fresh = (struct rj_dots){.allocator = v->allocator};
-    o->last = NULL;
-    o->last_size = 0;
-    if (other->seq != NULL) {
-        err = seen_there(v, other, map, &seen);
-        if (err == RJ_OK)
-            err = rj_dots_minus(&o->fresh, &other->seen, &seen);
-        rj_dots_done(&seen);
-        return err;
-    }
-    o->last_size = other->names->n * sizeof(uint64_t) + 1;
-    o->last = rj_mem_new(v->allocator, o->last_size);
-    return o->last != NULL ? RJ_OK : RJ_ENOMEM;
-}
-
-enum rj_err rj_seq_join(struct rj_crdt *v, const struct rj_crdt *other,
-                        const uint32_t *map, struct rj_crdt_report *report)
-{
-    struct rj_seq_need need = {0};
-    struct rj_seq_source *src;
-    struct rj_seq_run run;
-    struct origin o;
-    enum rj_err err = origin_init(&o, v, other, map);
-
-    if (err == RJ_OK) {
-        src = begin(&o, other, map);
-        while (src->next(src, &run))
-            rj_seq_count(&run, &v->seen, &need);
-        err = rj_seq_reserve(v->seq, &need);
-    }
-    if (err == RJ_OK) {
-        src = begin(&o, other, map);
-        while (src->next(src, &run))
-            take_new(v->seq, &run, &v->seen, report);
-        rj_seq_settle(v->seq, &v->seen);
-        if (need.runs > MANY)
-            rj_seq_trim(v->seq);
-    }
-    rj_dots_done(&o.fresh);
-    rj_mem_free(v->allocator, o.last, o.last_size);
     return err;
 }
 

@@ -2,9 +2,9 @@
 /* What others send costs no more than it weighs: messages made to be dear, and all that
  * fuzzers have found, against an allocator that counts. What a message costs for a while
  * (the peak, less what is there before and behind) is at most twice its size, WHILE a
- * name and FIXED; what is kept of it, the value itself, at most KEPT times its size. Runs
- * of texts and lists may have a single byte: for them it is RUN_WHILE and RUN_KEPT. One
- * that is refused leaves nothing. */
+ * name and FIXED; what is kept of it, the value itself, at most KEPT times its size, and
+ * of texts and lists, whose runs may have a single byte, RUN_KEPT. One that is refused
+ * leaves nothing. */
 #include "base/cbor.h"
 #include "base/prng.h"
 #include "causal/dots.h"
@@ -20,8 +20,7 @@ enum {
     FIXED = 96 * 1024,
     WHILE = 8,
     KEPT = 32,
-    RUN_WHILE = 272,
-    RUN_KEPT = 112,
+    RUN_KEPT = 240,
     SCRATCH = 1024, /* of a change: kept for the next one */
     MANY = 100000,
     NAMES = 40000,
@@ -75,7 +74,7 @@ static enum rj_err end(const struct cost *c, enum rj_err err, size_t left)
                (double)kept / (double)len, (int)err);
     assert_true(kept <= (err == RJ_OK ? most : left));
     if (err == RJ_OK) /* else it may have been refused at its end */
-        most = (c->is_runs ? RUN_WHILE : 2) * len + WHILE * c->names + FIXED;
+        most = 2 * len + WHILE * c->names + FIXED;
     assert_true(passing <= most);
     return err;
 }
@@ -423,45 +422,148 @@ TEST(a_set_of_which_half_was_removed)
     rj_crdt_buf_free(&diff);
 }
 
-/* Runs of a text, as many as bits allow: of 2^30 elements each; of one element, each on
- * the left of the last; that delete one element each, which nobody knows. */
-TEST(runs_of_a_text)
+/* What a run of a text says, as bits. */
+struct said {
+    unsigned code; /* 4 deletes, 2 on the left, 1 far */
+    uint64_t n, name, distance;
+};
+
+/* A text that n runs of one replica (of two names) are, each said by said_of(its number);
+ * what comes in is deleted. */
+static void put_runs(struct rj_buf *out, size_t n, struct said (*said_of)(size_t i))
 {
-    static const char *const what[] = {"long runs", "short runs", "deletions"};
-    struct rj_buf out = {0}, column = {0};
+    struct rj_buf column = {0};
     struct rj_bits_writer w = {0};
-    unsigned kind;
-    size_t i, n = MANY / 4;
+    uint64_t dots = 0, elements = 0;
+    size_t i;
 
-    for (kind = 0; kind < 3; kind++) {
-        uint64_t most = kind == 0 ? 1 << 30 : 1;
+    for (i = 0; i < n; i++) {
+        struct said s = said_of(i);
 
-        put_head(&out, RJ_CRDT_TEXT, false, 6);
-        put_names(&out, 1);
-        put_spans(&column, 1, 0, n * most - 1);
-        put_column(&out, &column);
-        rj_cbor_put_array(&out, 3);
-        for (i = 0; i < n; i++) {
-            rj_bits_put(&w, kind == 2 ? 4 : kind == 1 && i > 0 ? 2 : 0, 3);
-            rj_bits_put_gamma(&w, most);
-            rj_bits_put_long(&w, i == 0 ? (kind == 2 ? n * 4 : 0)
-                                        : (uint64_t[]){1, 0, 4}[kind]);
-        }
-        rj_bits_end(&w);
-        put_column(&out, &w.b);
-        if (kind < 2) {
-            rj_buf_varint(&column, 0);
-            rj_buf_varint(&column, n * most);
-        }
-        put_column(&out, &column);
-        rj_cbor_put_bytes(&out, (struct rj_bytes){0});
-        rj_cbor_put_array(&out, 0);
-        assert_ok(join_new(RJ_CRDT_TEXT, false, what[kind], rj_buf_view(&out)));
-        rj_bits_end(&w);
+        rj_bits_put(&w, s.code, 3);
+        rj_bits_put_gamma(&w, s.n);
+        if ((s.code & 1) != 0)
+            rj_bits_put_gamma(&w, s.name + 1);
+        rj_bits_put_long(&w, s.distance);
+        dots += s.n;
+        elements += (s.code & 4) != 0 ? 0 : s.n;
     }
-    rj_buf_done(&out);
+    rj_bits_end(&w);
+    put_head(out, RJ_CRDT_TEXT, false, 6);
+    put_names(out, 2);
+    put_spans(&column, 1, 0, dots - 1);
+    rj_buf_varint(&column, 0); /* the other one was not seen */
+    put_column(out, &column);
+    rj_cbor_put_array(out, 3);
+    put_column(out, &w.b);
+    if (elements > 0) {
+        rj_buf_varint(&column, 0);
+        rj_buf_varint(&column, elements);
+    }
+    put_column(out, &column);
+    rj_cbor_put_bytes(out, (struct rj_bytes){0});
+    rj_cbor_put_array(out, 0);
     rj_buf_done(&column);
     rj_buf_done(&w.b);
+}
+
+enum { TOLD = MANY / 4 };
+
+/* The second name is referred to in all of them: once at least, as bytes have to. */
+static struct said far(size_t i, unsigned code, uint64_t first)
+{
+    if (i == 0)
+        return (struct said){code | 1, 1, 1, first};
+    return (struct said){code, 1, 0, 0};
+}
+
+/* Of 2^30 elements each. */
+static struct said long_run(size_t i)
+{
+    struct said s = i == 0 ? far(i, 0, 2) : (struct said){0, 1, 0, 1};
+
+    s.n = 1 << 30;
+    return s;
+}
+
+/* Of one element, each on the left of the last. */
+static struct said left_run(size_t i)
+{
+    return i == 0 ? far(i, 0, 2) : (struct said){2, 1, 0, 0};
+}
+
+/* They delete an element each, which nobody knows: every second one. */
+static struct said deletion(size_t i)
+{
+    return i == 0 ? far(i, 4, (uint64_t)TOLD * 8) : (struct said){4, 1, 0, 4};
+}
+
+/* Each on the right of another element that never comes. */
+static struct said orphan(size_t i)
+{
+    return (struct said){1, 1, 1, i == 0 ? 2 : 4};
+}
+
+/* The same of an element each. */
+static struct said every_second(size_t i)
+{
+    return (struct said){i == 0 ? 5 : 4, 1, 1, i == 0 ? 2 : 4};
+}
+
+TEST(runs_of_a_text)
+{
+    static const struct {
+        const char *what;
+        struct said (*said_of)(size_t i);
+    } sorts[] = {{"long runs", long_run},
+                 {"short runs", left_run},
+                 {"deletions", deletion},
+                 {"orphans", orphan}};
+    struct rj_buf out = {0};
+    unsigned i;
+
+    for (i = 0; i < sizeof(sorts) / sizeof(*sorts); i++) {
+        put_runs(&out, TOLD, sorts[i].said_of);
+        assert_ok(join_new(RJ_CRDT_TEXT, false, sorts[i].what, rj_buf_view(&out)));
+    }
+    rj_buf_done(&out);
+}
+
+/* The same runs behind every second element of a text that is there, or comes later, and
+ * deletions of every second element. */
+TEST(runs_that_cut_a_long_text)
+{
+    static const uint8_t name[] = {0, 1};
+    struct rj_crdt *v = make(RJ_CRDT_TEXT, false), *w = make(RJ_CRDT_TEXT, false);
+    struct rj_crdt_op op = {.size = sizeof(op), .code = RJ_CRDT_INSERT};
+    struct rj_crdt_buf text = {0};
+    struct rj_buf xs = {0}, runs = {0}, deletions = {0};
+
+    memset(rj_buf_reserve(&xs, (size_t)TOLD * 2), 'x', (size_t)TOLD * 2);
+    op.value = rj_bytes_of(xs.ptr, (size_t)TOLD * 2);
+    assert_ok(rj_crdt_rename(v, RJ_BYTES_OF(name), false));
+    assert_ok(rj_crdt_write(v, &op, &text));
+    assert_ok(rj_crdt_rename(v, rj_bytes_from_str("me"), false));
+    put_runs(&runs, TOLD, orphan);
+    put_runs(&deletions, TOLD, every_second);
+    assert_ok(join(v, "runs cut a text", rj_buf_view(&runs)));
+    assert_ok(join(w, "runs that wait", rj_buf_view(&runs)));
+    assert_ok(join(w, "  their text comes", rj_crdt_bytes(&text)));
+    rj_crdt_free(v);
+    rj_crdt_free(w);
+    v = make(RJ_CRDT_TEXT, false);
+    w = make(RJ_CRDT_TEXT, false);
+    assert_ok(join(v, "a text", rj_crdt_bytes(&text)));
+    assert_ok(join(v, "deletions cut it", rj_buf_view(&deletions)));
+    assert_ok(join(w, "deletions that wait", rj_buf_view(&deletions)));
+    assert_ok(join(w, "  their text comes", rj_crdt_bytes(&text)));
+    rj_crdt_free(v);
+    rj_crdt_free(w);
+    rj_crdt_buf_free(&text);
+    rj_buf_done(&xs);
+    rj_buf_done(&runs);
+    rj_buf_done(&deletions);
+    assert_int_equal(in_use, 0);
 }
 
 /* What an index takes depends on the runs, not on how many replicas they are of. */
@@ -609,6 +711,7 @@ int main(void)
         cmocka_unit_test(deep_paths),
         cmocka_unit_test(a_set_of_which_half_was_removed),
         cmocka_unit_test(runs_of_a_text),
+        cmocka_unit_test(runs_that_cut_a_long_text),
         cmocka_unit_test(runs_of_many_replicas),
         cmocka_unit_test(digests_of_spans_and_names),
         cmocka_unit_test(what_fuzzers_have_found),

@@ -128,26 +128,66 @@ TEST(sets_of_dots_are_what_a_list_of_flags_is)
     }
 }
 
-TEST(many_additions_stay_right_when_they_are_packed_together)
+/* Single dots in any order, and one in `long_one` times (0: never) a span that swallows
+ * much of what is packed. */
+static void add_many(struct rj_prng *p, unsigned long_one)
 {
     struct rj_dots a = {.allocator = &counting};
+    unsigned i;
+
+    memset(&models[0], 0, sizeof(models[0]));
+    for (i = 0; i < STEPS * 4; i++) {
+        uint64_t from = 1 + rj_prng_below(p, SEQS), to = from;
+
+        if (long_one != 0 && i % long_one == long_one - 1)
+            to += rj_prng_below(p, SEQS - from + 1);
+        add(&a, &models[0],
+            (struct rj_span){from, to, (uint32_t)rj_prng_below(p, ORIGINS)});
+        if (i % 97 == 0)
+            check_asked(&a, &models[0], p);
+        if (i % 1999 == 0)
+            rj_dots_settle(&a);
+        if (i % 499 == 0)
+            check_walk(&a, &models[0]);
+    }
+    check_walk(&a, &models[0]);
+    rj_dots_done(&a);
+    assert_int_equal(in_use, 0);
+}
+
+TEST(many_additions_stay_right_when_they_are_packed_together)
+{
+    static const unsigned long_ones[] = {0, 0, 2000, 700, 300, 90};
     struct rj_prng p;
     unsigned i;
 
     rj_prng_init(&p, 12);
-    memset(&models[0], 0, sizeof(models[0]));
-    for (i = 0; i < STEPS * 4; i++) {
-        uint64_t from = 1 + rj_prng_below(&p, SEQS);
+    for (i = 0; i < sizeof(long_ones) / sizeof(*long_ones); i++)
+        add_many(&p, long_ones[i]);
+}
 
-        add(&a, &models[0],
-            (struct rj_span){from, from, (uint32_t)rj_prng_below(&p, ORIGINS)});
-        if (i % 97 == 0)
-            check_asked(&a, &models[0], &p);
-        if (i % 1999 == 0)
-            rj_dots_settle(&a);
+/* Packs that others come between again and again are neither many nor small. */
+TEST(additions_in_any_order_take_no_more_than_in_one_order)
+{
+    enum { N = 60000 };
+    struct rj_dots scattered = {.allocator = &counting}, ordered = scattered;
+    size_t before;
+    uint64_t i;
+
+    for (i = 0; i < N; i++) {
+        uint64_t at = i * 7919 % N * 3 + 1;
+
+        assert_ok(rj_dots_add(&scattered, (struct rj_span){at, at, 0}));
     }
-    check_walk(&a, &models[0]);
-    rj_dots_done(&a);
+    rj_dots_settle(&scattered);
+    before = in_use;
+    for (i = 0; i < N; i++)
+        assert_ok(rj_dots_add(&ordered, (struct rj_span){i * 3 + 1, i * 3 + 1, 0}));
+    rj_dots_settle(&ordered);
+    assert_true(rj_dots_equal(&scattered, &ordered));
+    assert_true(before <= (in_use - before) * 3 / 2);
+    rj_dots_done(&scattered);
+    rj_dots_done(&ordered);
 }
 
 TEST(origins_can_be_renumbered_in_any_order_and_left_out)
@@ -277,6 +317,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sets_of_dots_are_what_a_list_of_flags_is),
         cmocka_unit_test(many_additions_stay_right_when_they_are_packed_together),
+        cmocka_unit_test(additions_in_any_order_take_no_more_than_in_one_order),
         cmocka_unit_test(origins_can_be_renumbered_in_any_order_and_left_out),
         cmocka_unit_test(a_million_holes_take_little_more_than_on_the_wire),
         cmocka_unit_test(a_long_first_gap_does_not_make_the_others_longer),
