@@ -5,11 +5,12 @@
  * again and again, under one dot, is a defect of a peer or of a relay. Sequences are
  * counted by runs of dots. Rows are remembered by a hash, one in each slot, as long as it
  * goes round or the slot is not wanted. */
-#include "base/be.h"
 #include "base/hash.h"
 #include "crdt/code.h"
 
 enum { SLOTS = 1024, TURNS_MAX = UINT16_MAX };
+/* The golden ratio: spreads what counts up. */
+#define SPREAD UINT64_C(0x9e3779b97f4a7c15)
 
 struct slot {
     uint64_t row;  /* hash of its dot */
@@ -59,14 +60,9 @@ static bool is_idle(const struct rj_crdt_guard *g, const struct slot *slot)
 static enum rj_err pass(struct rj_crdt_guard *g, struct rj_bytes name, uint64_t seq,
                         bool sent)
 {
-    uint8_t number[sizeof(seq)];
-    struct rj_bytes parts[2] = {RJ_BYTES_OF(number), name};
-    struct slot *slot;
-    uint64_t row;
+    uint64_t row = rj_hash_64(&g->last->names->key, name) + seq * SPREAD;
+    struct slot *slot = &g->slots[row % SLOTS];
 
-    rj_be_store64(number, seq);
-    row = rj_hash_checksum_parts(parts, 2);
-    slot = &g->slots[row % SLOTS];
     if (slot->note == 0 || (slot->row != row && is_idle(g, slot)))
         *slot = (struct slot){.row = row, .sent = sent};
     if (slot->row != row)
