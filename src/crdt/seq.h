@@ -216,9 +216,16 @@ static inline struct rj_bytes rj_seq_text(const struct rj_seq *s,
                            : (struct rj_bytes){0};
 }
 
-/* Room for n more. RJ_ENOMEM; RJ_ELIMIT: RJ_SEQ_NODES_MAX. */
-RJ_NODISCARD enum rj_err rj_seq_slab_reserve(struct rj_seq_slab *slab, size_t n,
-                                             const struct rj_allocator *allocator);
+/* Room for n more. RJ_ENOMEM; RJ_ELIMIT: RJ_SEQ_NODES_MAX. grow: there is none. */
+RJ_NODISCARD enum rj_err rj_seq_slab_grow(struct rj_seq_slab *slab, size_t n,
+                                          const struct rj_allocator *allocator);
+RJ_NODISCARD static inline enum rj_err
+rj_seq_slab_reserve(struct rj_seq_slab *slab, size_t n,
+                    const struct rj_allocator *allocator)
+{
+    return n <= slab->cap - slab->n ? RJ_OK : rj_seq_slab_grow(slab, n, allocator);
+}
+
 /* The number of a new one. */
 static inline uint32_t rj_seq_slab_take(struct rj_seq_slab *slab)
 {

@@ -67,14 +67,12 @@ static enum rj_err add_block(struct rj_seq_slab *slab,
     return RJ_OK;
 }
 
-enum rj_err rj_seq_slab_reserve(struct rj_seq_slab *slab, size_t n,
-                                const struct rj_allocator *allocator)
+enum rj_err rj_seq_slab_grow(struct rj_seq_slab *slab, size_t n,
+                             const struct rj_allocator *allocator)
 {
     uint32_t block = block_of(slab), cap = slab->cap + slab->cap / 2;
     enum rj_err err = RJ_OK;
 
-    if (n <= slab->cap - slab->n)
-        return RJ_OK;
     if (n > RJ_SEQ_NODES_MAX - slab->n)
         return RJ_ELIMIT;
     if (slab->cap < block) {
