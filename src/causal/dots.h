@@ -6,7 +6,7 @@
  * Almeida, Shoker, Baquero 2018, "Delta state replicated data types", section 7.2.
  *
  * Few spans, as nearly all sets have, stand in an array. Of many all but the last ones
- * are packed, as messages have them, 256 together, with an index: so a set costs in
+ * are packed, as messages have them, some 256 together, with an index: so a set costs in
  * memory what it costs on the wire and at most three quarters more (RJ_DOTS_PLAIN_MAX
  * spans apart), and whoever sends holes pays for them. */
 #ifndef RJ_CAUSAL_DOTS_H
