@@ -4,6 +4,8 @@
  * is doomed. Memory is found before anything changes. */
 #include "crdt/seq.h"
 
+enum { WIDE = 64 }; /* dots of a run of deletions that is not gone over twice */
+
 /* ---- memory */
 
 static enum rj_err make_root(struct rj_seq *s)
@@ -41,7 +43,7 @@ struct rj_seq *rj_seq_new(const struct rj_elements *kind, const struct rj_roster
     s->inners.size = sizeof(struct rj_seq_inner);
     s->inners.bits = RJ_SEQ_INNER_BITS;
     s->index.allocator = s->orphans.allocator = allocator;
-    s->doomed.allocator = s->text.allocator = allocator;
+    s->doomed.allocator = s->wide.allocator = s->text.allocator = allocator;
     s->runs.allocator = s->room.allocator = allocator;
     s->free_nodes = s->free_records = s->near_leaf = RJ_SEQ_NONE;
     if (make_root(s) != RJ_OK) {
@@ -62,6 +64,7 @@ void rj_seq_free(struct rj_seq *s)
     rj_seq_index_done(&s->index);
     rj_seq_index_done(&s->orphans);
     rj_dots_done(&s->doomed);
+    rj_dots_done(&s->wide);
     rj_buf_done(&s->text);
     rj_buf_done(&s->runs);
     rj_buf_done(&s->room);
@@ -77,23 +80,12 @@ static struct rj_span targets_of(const struct rj_seq_run *run)
     return (struct rj_span){run->ref.seq, run->ref.seq + more, run->ref.origin};
 }
 
-/* Parts of a span that are not in d, or as many as is enough. */
-static size_t holes(const struct rj_dots *d, struct rj_span span, size_t enough)
+static bool is_within(const struct rj_dots *d, struct rj_span span)
 {
-    struct rj_dots_walk w = rj_dots_walk_from(d, span.origin, span.from);
     struct rj_span there;
-    size_t n = 0;
 
-    while (span.from <= span.to && n < enough) {
-        bool found = rj_dots_next(&w, &there) && there.origin == span.origin;
-
-        if (!found || there.from > span.from)
-            n++;
-        if (!found || there.to >= span.to)
-            break;
-        span.from = there.to + 1;
-    }
-    return n;
+    return rj_dots_find(d, span.origin, span.from, &there) && there.from <= span.from &&
+           there.to >= span.to;
 }
 
 /* How often elements of a span that come are cut: where some are doomed and where orphans
@@ -134,39 +126,30 @@ static bool is_even(const struct rj_seq_run *run)
 
 /* Elements: a node, and more where they are long or doomed; one where the parent is cut;
  * where orphans hang both sides of an element may be cut, and they come into the order.
- * Deletions cut at both their ends, and doom what is between elements that are here. */
+ * Deletions cut at both their ends, and doom what they are about. */
 void rj_seq_count(const struct rj_seq *s, const struct rj_seq_run *run,
                   const struct rj_dots *seen, struct rj_seq_need *need)
 {
-    size_t n;
-
     need->runs++;
     need->bytes += run->content.len;
+    need->nodes += 2;
     if (run->deletes) {
-        n = holes(seen, targets_of(run), SIZE_MAX);
-        need->nodes += 2;
-        need->doomed += n > 0 ? n + need->elements : 0;
+        need->doomed += is_within(seen, targets_of(run)) ? 0 : 1;
         return;
     }
-    need->nodes += 2 + 4 * cuts(s, span_of(run), SIZE_MAX) + 2 * need->doomed;
+    need->nodes += 4 * cuts(s, span_of(run), SIZE_MAX) + 2 * need->doomed;
     if (!is_even(run))
         need->nodes += run->n / RJ_SEQ_SKIP_MAX;
-    need->elements++;
 }
 
-uint64_t rj_seq_fit(const struct rj_seq *s, const struct rj_seq_run *run, uint64_t n,
-                    const struct rj_dots *seen)
+uint64_t rj_seq_fit(const struct rj_seq *s, const struct rj_seq_run *run, uint64_t n)
 {
     const uint64_t most = (uint64_t)RJ_SEQ_CUTS_MAX * RJ_SEQ_SKIP_MAX;
     struct rj_seq_run part = *run;
 
-    part.n = n;
-    if (!is_even(run) && n > most)
-        part.n = most;
-    while (part.n > 1 &&
-           RJ_SEQ_CUTS_MAX < (run->deletes
-                                  ? holes(seen, targets_of(&part), RJ_SEQ_CUTS_MAX + 1)
-                                  : cuts(s, span_of(&part), RJ_SEQ_CUTS_MAX + 1)))
+    part.n = is_even(run) || n < most ? n : most;
+    while (!run->deletes && part.n > 1 &&
+           cuts(s, span_of(&part), RJ_SEQ_CUTS_MAX + 1) > RJ_SEQ_CUTS_MAX)
         part.n /= 2;
     return part.n;
 }
@@ -455,55 +438,67 @@ static bool is_deletion(const struct rj_seq *s, struct rj_dot dot, uint64_t *ret
     return true;
 }
 
-/* Notes n dots before span.from; there is room. */
-static void doom(struct rj_seq *s, struct rj_span span, uint64_t *n)
+/* What is at dot and for how many dots: a node, deletions (RJ_SEQ_DELETION), or nothing
+ * (NONE) up to the next thing that is here. */
+static uint32_t thing_at(const struct rj_seq *s, struct rj_dot dot, uint64_t *ret_n)
 {
-    if (*n > 0)
-        (void)!rj_dots_add(&s->doomed,
-                           (struct rj_span){span.from - *n, span.from - 1, span.origin});
-    *n = 0;
-}
-
-/* Dots from `from` on that are no elements here: up to the next one that is something. */
-static uint64_t unknown_from(const struct rj_seq *s, struct rj_dot from)
-{
-    struct rj_dot next = {from.seq + 1, from.origin};
+    struct rj_dot next = {dot.seq + 1, dot.origin};
+    uint32_t id = rj_seq_find(s, dot);
     struct rj_seq_at at;
 
-    return rj_seq_index_from(&s->index, next, &at)
-               ? rj_seq_index_seq(&s->index, at) - from.seq
-               : UINT64_MAX;
+    if (id != RJ_SEQ_NONE) {
+        *ret_n = rj_seq_node(s, id)->n - (dot.seq - rj_seq_node(s, id)->seq);
+        return id;
+    }
+    if (is_deletion(s, dot, ret_n))
+        return RJ_SEQ_DELETION;
+    *ret_n = rj_seq_index_from(&s->index, next, &at)
+                 ? rj_seq_index_seq(&s->index, at) - dot.seq
+                 : UINT64_MAX;
+    return RJ_SEQ_NONE;
 }
 
-/* Deletes what of the span is here; what is not is doomed, as one span up to the next
- * element that is here: so it is no more spans than were reserved. (Deletions among it
- * are doomed as well, which does not matter: none of them comes as an element.) */
-static void kill_span(struct rj_seq *s, struct rj_span span)
+/* A wide run went over dot before, and over n dots from there on; else up to the next one
+ * that it went over. */
+static bool is_wide(const struct rj_seq *s, struct rj_dot dot, uint64_t *ret_n)
 {
-    uint64_t n, doomed = 0; /* dots before span.from */
+    struct rj_span there;
+
+    *ret_n = UINT64_MAX;
+    if (s->wide.n == 0 || !rj_dots_find(&s->wide, dot.origin, dot.seq, &there))
+        return false;
+    *ret_n = there.from <= dot.seq ? there.to - dot.seq + 1 : there.from - dot.seq;
+    return there.from <= dot.seq;
+}
+
+/* Deletes what of the span is here. True: something is not. */
+static bool kill_span(struct rj_seq *s, struct rj_span span)
+{
+    uint64_t n, until = 0; /* what comes before this is not wide */
+    bool lacks = false;
 
     for (; span.from <= span.to; span.from += n) {
         struct rj_dot dot = {span.from, span.origin};
-        uint32_t id = rj_seq_find(s, dot);
+        uint64_t most = span.to - span.from + 1;
+        uint32_t id;
 
-        n = span.to - span.from + 1;
-        if (id == RJ_SEQ_NONE) {
-            uint64_t most = 0;
+        if (span.from >= until) {
+            bool wide = is_wide(s, dot, &n);
 
-            if (!is_deletion(s, dot, &most))
-                most = unknown_from(s, dot);
             n = n < most ? n : most;
-            doomed += n;
-        } else {
-            const struct rj_seq_node *node = rj_seq_node(s, id);
-            uint32_t off = (uint32_t)(span.from - node->seq);
-
-            n = n < node->n - off ? n : node->n - off;
-            doom(s, span, &doomed);
-            kill(s, id, off, (uint32_t)n);
+            until = span.from + n;
+            if (wide)
+                continue;
         }
+        id = thing_at(s, dot, &n);
+        n = n < most ? n : most;
+        n = n < until - span.from ? n : until - span.from;
+        if (id == RJ_SEQ_NONE)
+            lacks = true;
+        else if (id != RJ_SEQ_DELETION)
+            kill(s, id, (uint32_t)(span.from - rj_seq_node(s, id)->seq), (uint32_t)n);
     }
-    doom(s, span, &doomed);
+    return lacks;
 }
 
 /* Writes a run of deletions down, in the last one's record if it goes on. */
@@ -538,11 +533,23 @@ static void note_deletion(struct rj_seq *s, const struct rj_seq_run *run)
     rj_seq_index_put(&s->index, run->dot, ref | RJ_SEQ_DELETION);
 }
 
+/* Where something is not here yet, the span is doomed: what is here is dead, and the
+ * deletions among it never come as elements. */
+static void take_deletions(struct rj_seq *s, const struct rj_seq_run *run)
+{
+    struct rj_span span = targets_of(run);
+
+    if (kill_span(s, span))
+        (void)!rj_dots_add(&s->doomed, span); /* there is room */
+    if (run->n >= WIDE)
+        (void)!rj_dots_add(&s->wide, span); /* without it only time is lost */
+    note_deletion(s, run);
+}
+
 void rj_seq_take(struct rj_seq *s, const struct rj_seq_run *run)
 {
     if (run->deletes) {
-        kill_span(s, targets_of(run));
-        note_deletion(s, run);
+        take_deletions(s, run);
     } else if (s->doomed.n > 0) {
         take_doomed(s, run);
     } else {
@@ -589,6 +596,7 @@ void rj_seq_settle(struct rj_seq *s, const struct rj_dots *seen, size_t n)
 {
     struct rj_dots rest = {.allocator = s->allocator};
 
+    rj_dots_done(&s->wide);
     if (n > MANY)
         trim(s);
     if (s->waste > WASTE_MIN && s->waste > s->text.len / 2)

@@ -165,11 +165,12 @@ struct rj_seq {
     uint32_t n_orphans;
     uint32_t n_waiting; /* nodes that are not in the order */
     struct rj_dots
-        doomed;         /* deleted before they came, and maybe some more that are dead */
-    size_t doomed_kept; /* spans when it was last cleared up */
-    struct rj_buf text; /* content of nodes */
-    size_t waste;       /* bytes of it that are of no node */
-    uint32_t top;       /* of the order: an inner node, or (height 0) a leaf */
+        doomed;          /* deleted before they came, and maybe some more that are dead */
+    size_t doomed_kept;  /* spans when it was last cleared up */
+    struct rj_dots wide; /* what wide runs of the change under way have deleted */
+    struct rj_buf text;  /* content of nodes */
+    size_t waste;        /* bytes of it that are of no node */
+    uint32_t top;        /* of the order: an inner node, or (height 0) a leaf */
     uint32_t height;
     uint64_t shown;
     uint32_t near_leaf; /* the leaf found last (NONE: none), and what comes before it */
@@ -289,9 +290,9 @@ void rj_seq_free(struct rj_seq *s); /* NULL is accepted */
 
 /* What runs that are to be taken need. */
 struct rj_seq_need {
-    size_t nodes;          /* new ones, and places where some come into the order */
-    size_t runs, elements; /* runs; those of them that do not delete */
-    size_t doomed;         /* spans */
+    size_t nodes;  /* new ones, and places where some come into the order */
+    size_t runs;   /* that may be written down, or wait */
+    size_t doomed; /* spans */
     size_t bytes;
 };
 
@@ -299,9 +300,8 @@ struct rj_seq_need {
 void rj_seq_count(const struct rj_seq *s, const struct rj_seq_run *run,
                   const struct rj_dots *seen, struct rj_seq_need *need);
 /* How many of the first n elements of run may be taken together, lest they need more than
- * some RJ_SEQ_CUTS_MAX cuts; at least one. */
-uint64_t rj_seq_fit(const struct rj_seq *s, const struct rj_seq_run *run, uint64_t n,
-                    const struct rj_dots *seen);
+ * some RJ_SEQ_CUTS_MAX nodes; at least one. Deletions need little, however many. */
+uint64_t rj_seq_fit(const struct rj_seq *s, const struct rj_seq_run *run, uint64_t n);
 /* Finds all memory. RJ_ENOMEM, RJ_ELIMIT. */
 RJ_NODISCARD enum rj_err rj_seq_reserve(struct rj_seq *s, const struct rj_seq_need *need);
 /* Takes a run in, whose dots are not in; cannot fail behind a reserve. */

@@ -121,7 +121,7 @@ static bool next_new(struct taking *t, struct rj_seq_run *ret)
         if (t->known)
             t->report->known += n;
         else
-            n = rj_seq_fit(s, rest, n, &t->v->seen);
+            n = rj_seq_fit(s, rest, n);
         *ret = rj_seq_cut(s->kind, rest, 0, n);
         if (n == rest->n)
             rest->n = 0;
