@@ -46,34 +46,37 @@ enum rj_err rj_horizon_spent(const struct rj_crdt *v, const struct rj_dots *hori
     return err;
 }
 
-/* Rows of other that go by v's horizon. */
+/* Rows of other that go by v's horizon: they are looked up by place. */
 static enum rj_err judge_other(const struct rj_crdt *v, const struct rj_crdt *other,
                                const uint32_t *map, struct rj_dots *spent)
 {
     struct rj_dots horizon = {.allocator = v->allocator};
+    struct rj_crdt *unfolded = NULL;
     uint32_t *back = NULL;
     enum rj_err err = map_back(v, other, map, &back);
 
     if (err == RJ_OK)
         err = rj_dots_map(&horizon, &v->horizon, back);
+    if (err == RJ_OK && other->is_view)
+        err = rj_code_unfold(other, &unfolded);
     if (err == RJ_OK)
-        err = rj_horizon_spent(other, &horizon, map, spent);
+        err = rj_horizon_spent(unfolded != NULL ? unfolded : other, &horizon, map, spent);
     rj_mem_free(v->allocator, back, v->names->n * sizeof(uint32_t) + 1);
     rj_dots_done(&horizon);
+    rj_crdt_free(unfolded);
     return err;
 }
 
 static bool has_news(const struct rj_crdt *v, const struct rj_crdt *other,
                      const uint32_t *map)
 {
-    const struct rj_row *row = rj_rows_from(&other->rows, (struct rj_dot){0});
+    struct rj_rows_told r = rj_rows_told_of(other);
+    struct rj_told told;
 
-    for (; row != NULL; row = rj_rows_after(&other->rows, row)) {
-        struct rj_dot dot = rj_row_dot(row);
-
+    while (rj_rows_told_next(&r, &told)) {
         if (map != NULL)
-            dot.origin = map[dot.origin];
-        if (!rj_dots_has(&v->seen, dot))
+            told.dot.origin = map[told.dot.origin];
+        if (!rj_dots_has(&v->seen, told.dot))
             return true;
     }
     return false;

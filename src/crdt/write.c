@@ -123,9 +123,7 @@ enum rj_err rj_crdt_join_bytes(struct rj_crdt *v, struct rj_bytes bytes,
                                struct rj_crdt_report *ret_report)
 {
     struct rj_crdt *other = NULL;
-    bool needs_rows = v->seq == NULL && (v->watch != NULL || v->rules.horizon != 0);
-    enum rj_err err =
-        needs_rows ? rj_code_decode(v, bytes, &other) : rj_code_view(v, bytes, &other);
+    enum rj_err err = rj_code_view(v, bytes, &other);
 
     if (err == RJ_OK)
         err = rj_crdt_join(v, other, ret_report);
