@@ -87,10 +87,11 @@ struct rj_held_told {
     size_t at; /* the next one */
     struct rj_bytes place;
     bool under;
-    struct rj_dots dots; /* the caller frees it */
+    const struct rj_dots *dots;
+    struct rj_dots own; /* where they stand, if not in other; the caller frees it */
 };
 
-/* a: of the dots. */
+/* a: of `own`. */
 struct rj_held_told rj_held_told_of(const struct rj_crdt *other,
                                     const struct rj_allocator *a);
 /* index: of names, as it is to be told; NULL: their numbers. False: no more, or an error:

@@ -266,15 +266,16 @@ static enum rj_err get_one_held(struct rj_reader *r, uint32_t n, const uint32_t 
     rj_cbor_expect_array(r, 3);
     ret->place = rj_cbor_get_bytes(r);
     ret->under = rj_cbor_get_bool(r);
-    err = get_dots(r, n, index, &ret->dots);
-    return err == RJ_OK && ret->dots.n == 0 ? RJ_ECORRUPT : err;
+    err = get_dots(r, n, index, &ret->own);
+    ret->dots = &ret->own;
+    return err == RJ_OK && ret->own.n == 0 ? RJ_ECORRUPT : err;
 }
 
 struct rj_held_told rj_held_told_of(const struct rj_crdt *other,
                                     const struct rj_allocator *a)
 {
     return (struct rj_held_told){
-        .other = other, .r = rj_reader_of(other->held_told), .dots.allocator = a};
+        .other = other, .r = rj_reader_of(other->held_told), .own.allocator = a};
 }
 
 bool rj_held_told_next(struct rj_held_told *h, const uint32_t *index,
@@ -291,7 +292,9 @@ bool rj_held_told_next(struct rj_held_told *h, const uint32_t *index,
         held = &other->held[h->at];
         h->place = rj_held_place(held);
         h->under = held->under;
-        *ret_err = rj_dots_map(&h->dots, &held->dots, index);
+        h->dots = index == NULL ? &held->dots : &h->own;
+        if (index != NULL)
+            *ret_err = rj_dots_map(&h->own, &held->dots, index);
     }
     h->at++;
     return *ret_err == RJ_OK;
@@ -301,7 +304,7 @@ bool rj_held_told_next(struct rj_held_told *h, const uint32_t *index,
 static enum rj_err get_held(struct rj_crdt *v, struct rj_reader *r, uint8_t *used)
 {
     size_t n = rj_cbor_get_array(r), i;
-    struct rj_held_told h = {.dots.allocator = v->allocator};
+    struct rj_held_told h = rj_held_told_of(v, v->allocator);
     struct rj_dots rest = {.allocator = v->allocator};
     const uint8_t *begun = r->ptr;
     enum rj_err err = n > RJ_CRDT_HELD_MAX ? RJ_ELIMIT : RJ_OK;
@@ -315,12 +318,12 @@ static enum rj_err get_held(struct rj_crdt *v, struct rj_reader *r, uint8_t *use
 
         err = get_one_held(r, v->names->n, NULL, &h);
         if (err == RJ_OK)
-            err = rj_dots_minus(&rest, &h.dots, &v->seen);
+            err = rj_dots_minus(&rest, h.dots, &v->seen);
         if (err != RJ_OK)
             break;
-        use_names(&h.dots, used);
+        use_names(h.dots, used);
         order = i > 0 ? rj_bytes_compare(last, h.place) : -1;
-        if (!rj_dots_equal(&rest, &h.dots) || order > 0 ||
+        if (!rj_dots_equal(&rest, h.dots) || order > 0 ||
             (order == 0 && last_under >= h.under))
             err = RJ_ECORRUPT;
     }
@@ -328,7 +331,7 @@ static enum rj_err get_held(struct rj_crdt *v, struct rj_reader *r, uint8_t *use
         v->n_held_told = n;
         v->held_told = rj_bytes_of(begun, (size_t)(r->ptr - begun));
     }
-    rj_dots_done(&h.dots);
+    rj_dots_done(&h.own);
     rj_dots_done(&rest);
     return err;
 }

@@ -5,17 +5,24 @@
 #include "crdt/code.h"
 #include "crdt/seq.h"
 
-/* Their numbers of names to v's; the caller frees it. */
+/* Their numbers of names to v's; RJ_NAME_NONE: v does not know it, nor comes to (keep:
+ * it does). The caller frees it. */
 static enum rj_err map_names(const struct rj_crdt *v, const struct rj_crdt *other,
-                             uint32_t **ret_map)
+                             bool keep, uint32_t **ret_map)
 {
     const struct rj_roster *theirs = other->names;
     uint32_t *map = rj_mem_new(v->allocator, theirs->n * sizeof(*map) + 1);
     enum rj_err err = map != NULL ? RJ_OK : RJ_ENOMEM;
     uint32_t i;
 
-    for (i = 0; err == RJ_OK && i < theirs->n; i++)
-        err = rj_roster_add(v->names, rj_roster_get(theirs, i), &map[i]);
+    for (i = 0; err == RJ_OK && i < theirs->n; i++) {
+        struct rj_bytes name = rj_roster_get(theirs, i);
+
+        if (keep)
+            err = rj_roster_add(v->names, name, &map[i]);
+        else
+            map[i] = rj_roster_find(v->names, name);
+    }
     *ret_map = map;
     return err;
 }
@@ -32,7 +39,7 @@ enum rj_err rj_context_get(const struct rj_crdt *v, struct rj_bytes bytes,
     err = rj_code_view(v, bytes, &known);
     if (err != RJ_OK)
         return err;
-    err = map_names(v, known, &map);
+    err = map_names(v, known, true, &map);
     if (err == RJ_OK)
         err = rj_dots_map(ret_seen, &known->seen, map);
     rj_mem_free(v->allocator, map, known->names->n * sizeof(*map) + 1);
@@ -173,9 +180,8 @@ enum rj_err rj_crdt_diff(const struct rj_crdt *v, struct rj_bytes digest,
 /* ---- scoped */
 
 struct scoped {
-    const struct rj_crdt *v;
+    const struct rj_crdt *v, *received;
     const uint32_t *map;       /* received's index -> v's */
-    struct rj_dots theirs;     /* what received has seen, numbered as in v */
     struct rj_dots places;     /* of v that are asked for: dots of their first rows */
     struct rj_dots rows, seen; /* of the answer */
 };
@@ -199,6 +205,16 @@ static enum rj_err scoped_row(struct scoped *s, const struct rj_told *theirs)
     return err;
 }
 
+/* They have seen a row of v. */
+static bool is_seen(const struct scoped *s, const struct rj_row *row)
+{
+    const struct rj_crdt *r = s->received;
+    struct rj_dot dot = rj_row_dot(row);
+
+    dot.origin = rj_roster_find(r->names, rj_roster_get(s->v->names, dot.origin));
+    return dot.origin != RJ_NAME_NONE && rj_dots_has(&r->seen, dot);
+}
+
 /* What v has at a place and they have not seen. */
 static enum rj_err scoped_place(struct scoped *s, const struct rj_row *first)
 {
@@ -206,7 +222,7 @@ static enum rj_err scoped_place(struct scoped *s, const struct rj_row *first)
     enum rj_err err = RJ_OK;
 
     for (; err == RJ_OK && row != NULL; row = rj_row_next(&s->v->rows, row)) {
-        if (rj_dots_has(&s->theirs, rj_row_dot(row)))
+        if (is_seen(s, row))
             continue;
         err = rj_dots_note(&s->rows, rj_row_dot(row));
         if (err == RJ_OK)
@@ -231,26 +247,23 @@ static enum rj_err scoped_places(struct scoped *s)
     return err;
 }
 
-static enum rj_err answer(struct scoped *s, const struct rj_crdt *received,
-                          struct rj_crdt_buf *ret_delta)
+static enum rj_err answer(struct scoped *s, struct rj_crdt_buf *ret_delta)
 {
     struct rj_telling t = {
         .v = s->v, .seen = &s->seen, .rows = &s->v->rows, .which = &s->rows};
-    struct rj_rows_told r = rj_rows_told_of(received);
+    struct rj_rows_told r = rj_rows_told_of(s->received);
     struct rj_told told;
     uint32_t *map = NULL;
-    enum rj_err err = map_names(s->v, received, &map);
+    enum rj_err err = map_names(s->v, s->received, false, &map);
 
     s->map = map;
-    if (err == RJ_OK)
-        err = rj_dots_map(&s->theirs, &received->seen, map);
     while (err == RJ_OK && rj_rows_told_next(&r, &told))
         err = scoped_row(s, &told);
     if (err == RJ_OK)
         err = scoped_places(s);
     if (err == RJ_OK)
         err = rj_code_tell(&t, ret_delta);
-    rj_mem_free(s->v->allocator, map, received->names->n * sizeof(*map) + 1);
+    rj_mem_free(s->v->allocator, map, s->received->names->n * sizeof(*map) + 1);
     return err;
 }
 
@@ -262,11 +275,10 @@ enum rj_err rj_crdt_diff_scoped(const struct rj_crdt *v, struct rj_bytes receive
     enum rj_err err = v->type->elements == NULL ? rj_code_view(v, received, &r)
                                                 : RJ_EINVAL; /* it has no places */
 
-    s.theirs.allocator = s.places.allocator = v->allocator;
-    s.rows.allocator = s.seen.allocator = v->allocator;
+    s.places.allocator = s.rows.allocator = s.seen.allocator = v->allocator;
+    s.received = r;
     if (err == RJ_OK)
-        err = answer(&s, r, ret_delta);
-    rj_dots_done(&s.theirs);
+        err = answer(&s, ret_delta);
     rj_dots_done(&s.places);
     rj_dots_done(&s.rows);
     rj_dots_done(&s.seen);

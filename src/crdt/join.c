@@ -383,7 +383,7 @@ static enum rj_err strike(struct joining *j, const struct rj_held_told *h)
             rj_place_dies(j->v, rj_row_place(place)) ? place : NULL;
 
         for (; err == RJ_OK && row != NULL; row = rj_row_next(rows, row)) {
-            if (rj_dots_has(&h->dots, rj_row_dot(row)))
+            if (rj_dots_has(h->dots, rj_row_dot(row)))
                 err = rj_dots_note(&j->struck, rj_row_dot(row));
         }
         place = h->under ? rj_place_next(rows, place, h->place) : NULL;
@@ -411,11 +411,11 @@ static enum rj_err look_at_held(struct joining *j, bool *ret_news)
     while (rj_held_told_next(&h, j->map, &err)) {
         err = strike(j, &h);
         if (err == RJ_OK)
-            err = rj_dots_minus(&rest, &h.dots, seen);
+            err = rj_dots_minus(&rest, h.dots, seen);
         if (err == RJ_OK && !waits(j->v, &h, &rest))
             *ret_news = true;
     }
-    rj_dots_done(&h.dots);
+    rj_dots_done(&h.own);
     rj_dots_done(&rest);
     return err;
 }
@@ -430,18 +430,18 @@ static enum rj_err unite_held(struct joining *j)
     size_t i;
 
     while (rj_held_told_next(&h, j->map, &err)) {
-        err = rj_dots_minus(&rest, &h.dots, seen);
+        err = rj_dots_minus(&rest, h.dots, seen);
         if (err == RJ_OK)
-            err = rj_held_add(j->held_out, h.place, h.under, &rest);
+            err = rj_held_take(j->held_out, h.place, h.under, &rest);
     }
     for (i = 0; err == RJ_OK && i < j->v->n_held; i++) {
         const struct rj_held *mine = &j->v->held[i];
 
         err = rj_dots_minus(&rest, &mine->dots, seen);
         if (err == RJ_OK)
-            err = rj_held_add(j->held_out, rj_held_place(mine), mine->under, &rest);
+            err = rj_held_take(j->held_out, rj_held_place(mine), mine->under, &rest);
     }
-    rj_dots_done(&h.dots);
+    rj_dots_done(&h.own);
     rj_dots_done(&rest);
     return err;
 }
@@ -507,7 +507,6 @@ static enum rj_err own(struct joining *j)
 static enum rj_err prepare_more(struct joining *j)
 {
     struct rj_crdt *v = j->v;
-    struct rj_dots theirs = {.allocator = v->allocator};
     enum rj_err err;
 
     if (v->watch == NULL && !rj_crdt_has_more(v) && !rj_crdt_has_more(j->other))
@@ -515,17 +514,14 @@ static enum rj_err prepare_more(struct joining *j)
     j->has_more = true;
     j->forgotten = (struct rj_forgotten){.spent.allocator = v->allocator};
     j->heirs = (struct rj_heirs){.allocator = v->allocator};
-    err = rj_dots_map(&theirs, &j->other->seen, j->map);
-    if (err == RJ_OK)
-        err = rj_horizon_join(v, j->other, j->map, &theirs, &j->forgotten);
+    err = rj_horizon_join(v, j->other, j->map, &j->forgotten);
     if (err == RJ_OK)
         err = rj_heirs_join(&j->heirs, v->names, &v->heirs, NULL);
     if (err == RJ_OK)
         err = rj_heirs_join(&j->heirs, v->names, &j->other->heirs, j->map);
     j->has_noted = err == RJ_OK;
     if (err == RJ_OK)
-        err = rj_watch_join(v, j->other, j->map, &theirs, &j->forgotten.spent);
-    rj_dots_done(&theirs);
+        err = rj_watch_join(v, j->other, j->map, &j->forgotten.spent);
     return err;
 }
 

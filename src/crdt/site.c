@@ -151,23 +151,13 @@ static enum rj_err kill_place(const struct rj_site *s, const struct rj_row *plac
     return err;
 }
 
-/* What the reader had seen and is not here goes when it comes. */
-static enum rj_err hold(const struct rj_site *s, struct rj_bytes place, bool under)
-{
-    struct rj_dots rest = {.allocator = s->v->allocator};
-    enum rj_err err = rj_dots_minus(&rest, s->caused, &s->delta->seen);
-
-    if (err == RJ_OK)
-        err = rj_held_add(s->delta, place, under, &rest);
-    rj_dots_done(&rest);
-    return err;
-}
-
 static enum rj_err kill(const struct rj_site *s, const struct rj_told *told)
 {
     enum rj_err err = kill_place(s, rj_rows_place(&s->v->rows, told->place));
 
-    return err == RJ_OK && s->caused != NULL ? hold(s, told->place, false) : err;
+    return err == RJ_OK && s->caused != NULL
+               ? rj_held_add(s->delta, told->place, false, s->caused)
+               : err;
 }
 
 enum rj_err rj_site_kill(const struct rj_site *s, struct rj_bytes name)
@@ -185,7 +175,9 @@ enum rj_err rj_site_kill_under(const struct rj_site *s)
     for (; err == RJ_OK && place != NULL;
          place = rj_place_next(&s->v->rows, place, s->prefix))
         err = kill_place(s, place);
-    return err == RJ_OK && s->caused != NULL ? hold(s, s->prefix, true) : err;
+    return err == RJ_OK && s->caused != NULL
+               ? rj_held_add(s->delta, s->prefix, true, s->caused)
+               : err;
 }
 
 static enum rj_err reset(const struct rj_site *s, const struct rj_told *told,

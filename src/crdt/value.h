@@ -193,7 +193,10 @@ RJ_NODISCARD enum rj_err rj_crdt_set_names(struct rj_crdt *v,
 struct rj_crdt *rj_crdt_emptied(struct rj_crdt *take_delta);
 /* An empty value of v's type that shares its names. NULL: no memory. */
 RJ_NODISCARD struct rj_crdt *rj_crdt_blank(const struct rj_crdt *v);
-/* Adds dots to the held removals of a place. RJ_ENOMEM, RJ_ELIMIT. */
+/* Adds dots to the held removals of a place; take: those of a place that has none become
+ * these, and dots is empty. RJ_ENOMEM, RJ_ELIMIT. */
+RJ_NODISCARD enum rj_err rj_held_take(struct rj_crdt *v, struct rj_bytes place,
+                                      bool under, struct rj_dots *dots);
 RJ_NODISCARD enum rj_err rj_held_add(struct rj_crdt *v, struct rj_bytes place, bool under,
                                      const struct rj_dots *dots);
 /* NULL: none. */
@@ -224,12 +227,11 @@ RJ_NODISCARD enum rj_err rj_diff_encode(const struct rj_crdt *v,
 /* ---- watch.c */
 
 /* Notes, if v is watched, what a join with other is going to touch (map: other's names
- * -> v's, NULL: the same; theirs: other's context, spent: rows that go beside, both
- * numbered as in v); takes the notes of a join that failed back; notes what stands at one
- * place. Before it is done; noting what then stays as it was does no harm. RJ_ENOMEM. */
+ * -> v's, NULL: the same; spent: rows that go beside, numbered as in v); takes the notes
+ * of a join that failed back; notes what stands at one place. Before it is done; noting
+ * what then stays as it was does no harm. RJ_ENOMEM. */
 RJ_NODISCARD enum rj_err rj_watch_join(struct rj_crdt *v, const struct rj_crdt *other,
-                                       const uint32_t *map, const struct rj_dots *theirs,
-                                       const struct rj_dots *spent);
+                                       const uint32_t *map, const struct rj_dots *spent);
 void rj_watch_undo(struct rj_crdt *v);
 RJ_NODISCARD enum rj_err rj_watch_place(struct rj_crdt *v, struct rj_bytes place);
 void rj_watch_free(struct rj_crdt *v);
@@ -248,7 +250,8 @@ RJ_NODISCARD enum rj_err rj_site_grow(const struct rj_site *s, struct rj_bytes n
 /* A dot without a row: a change that only takes away has one too, so that a context tells
  * which removals its owner knows. Errors as rj_site_put. */
 RJ_NODISCARD enum rj_err rj_site_event(const struct rj_site *s);
-/* Takes away the rows at prefix || name; all rows under the prefix. */
+/* Takes away the rows at prefix || name; all rows under the prefix. What the reader had
+ * seen and is not here goes when it comes: it is held. */
 RJ_NODISCARD enum rj_err rj_site_kill(const struct rj_site *s, struct rj_bytes name);
 RJ_NODISCARD enum rj_err rj_site_kill_under(const struct rj_site *s);
 /* Resets (struct rj_type) what is under the prefix and must not go by its dots: what the

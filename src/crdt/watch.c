@@ -117,17 +117,18 @@ enum rj_err rj_watch_place(struct rj_crdt *v, struct rj_bytes place)
 
 /* Rows of v that other has seen and does not have. */
 static enum rj_err note_gone(struct rj_crdt *v, const struct rj_crdt *other,
-                             const struct rj_span *span)
+                             struct rj_span span, const uint32_t *map)
 {
-    uint32_t origin = rj_roster_find(other->names, rj_roster_get(v->names, span->origin));
-    const struct rj_row *row =
-        rj_rows_from(&v->rows, (struct rj_dot){span->from, span->origin});
+    uint32_t mine = map != NULL ? map[span.origin] : span.origin;
+    const struct rj_row *row = rj_rows_from(&v->rows, (struct rj_dot){span.from, mine});
     enum rj_err err = RJ_OK;
 
-    for (; err == RJ_OK && row != NULL && row->origin == span->origin &&
-           rj_row_dot(row).seq <= span->to;
+    for (; err == RJ_OK && row != NULL && row->origin == mine &&
+           rj_row_dot(row).seq <= span.to;
          row = rj_rows_after(&v->rows, row)) {
-        if (!rj_rows_told_has(other, (struct rj_dot){rj_row_dot(row).seq, origin}))
+        struct rj_dot there = {rj_row_dot(row).seq, span.origin};
+
+        if (!rj_rows_told_has(other, there))
             err = note(v, subject_of(v, rj_row_place(row)));
     }
     return err;
@@ -178,13 +179,12 @@ static enum rj_err note_held(struct rj_crdt *v, const struct rj_crdt *other)
             place = h.under ? rj_place_next(&v->rows, place, h.place) : NULL;
         }
     }
-    rj_dots_done(&h.dots);
+    rj_dots_done(&h.own);
     return err;
 }
 
 enum rj_err rj_watch_join(struct rj_crdt *v, const struct rj_crdt *other,
-                          const uint32_t *map, const struct rj_dots *theirs,
-                          const struct rj_dots *spent)
+                          const uint32_t *map, const struct rj_dots *spent)
 {
     const struct rj_bytes whole = {0};
     struct rj_dots_walk w;
@@ -196,8 +196,8 @@ enum rj_err rj_watch_join(struct rj_crdt *v, const struct rj_crdt *other,
     v->watch->joins++;
     if (v->type->bare)
         return note(v, whole);
-    for (w = rj_dots_walk_of(theirs); err == RJ_OK && rj_dots_next(&w, &span);)
-        err = note_gone(v, other, &span);
+    for (w = rj_dots_walk_of(&other->seen); err == RJ_OK && rj_dots_next(&w, &span);)
+        err = note_gone(v, other, span, map);
     for (w = rj_dots_walk_of(spent); err == RJ_OK && rj_dots_next(&w, &span);)
         err = note_span(v, &span);
     if (err == RJ_OK)

@@ -20,6 +20,8 @@ enum {
     FIXED = 96 * 1024,
     WHILE = 8,
     KEPT = 32,
+    NOTED = 96,
+    ASKED = 16,
     RUN_WHILE = 272,
     RUN_KEPT = 112,
     SCRATCH = 1024, /* of a change: kept for the next one */
@@ -43,7 +45,7 @@ static struct rj_crdt *make(enum rj_crdt_type type, bool forgets)
 struct cost {
     const char *what;
     struct rj_bytes bytes;
-    size_t names, before;
+    size_t names, before, name, kept; /* most that a name, a byte costs */
     bool is_runs;
 };
 
@@ -58,6 +60,8 @@ static struct cost begin(const struct rj_crdt *v, const char *what, struct rj_by
     c.names = rj_cbor_get_array(&r);
     c.names = c.names <= bytes.len ? c.names : 0;
     c.is_runs = rj_crdt_type(v) == RJ_CRDT_LIST || rj_crdt_type(v) == RJ_CRDT_TEXT;
+    c.name = WHILE;
+    c.kept = c.is_runs ? RUN_KEPT : KEPT;
     peak = in_use;
     return c;
 }
@@ -67,7 +71,7 @@ static enum rj_err end(const struct cost *c, enum rj_err err, size_t left)
 {
     size_t kept = in_use > c->before ? in_use - c->before : 0, len = c->bytes.len;
     size_t passing = peak - c->before - kept;
-    size_t most = (c->is_runs ? RUN_KEPT : KEPT) * len + FIXED;
+    size_t most = c->kept * len + FIXED;
 
     if (getenv("RJ_COSTS") != NULL)
         printf("# %-28s %9zu B  for a while %9zu (%.2f)  kept %9zu (%.2f)  %d\n", c->what,
@@ -75,7 +79,7 @@ static enum rj_err end(const struct cost *c, enum rj_err err, size_t left)
                (double)kept / (double)len, (int)err);
     assert_true(kept <= (err == RJ_OK ? most : left));
     if (err == RJ_OK) /* else it may have been refused at its end */
-        most = (c->is_runs ? RUN_WHILE : 2) * len + WHILE * c->names + FIXED;
+        most = (c->is_runs ? RUN_WHILE : 2) * len + c->name * c->names + FIXED;
     assert_true(passing <= most);
     return err;
 }
@@ -87,7 +91,54 @@ static enum rj_err join(struct rj_crdt *v, const char *what, struct rj_bytes byt
     return end(&c, rj_crdt_join_bytes(v, bytes, NULL), 0);
 }
 
-/* Joins bytes twice, with an empty value. */
+/* To a value that is watched: what each place showed is noted. */
+static void join_watched(enum rj_crdt_type type, bool forgets, struct rj_bytes bytes)
+{
+    struct rj_crdt *v = make(type, forgets);
+    struct cost c;
+
+    assert_ok(rj_crdt_watch(v, true));
+    c = begin(v, "  watched", bytes);
+    c.kept = c.is_runs ? RUN_KEPT : NOTED;
+    (void)end(&c, rj_crdt_join_bytes(v, bytes, NULL), 0);
+    rj_crdt_free(v);
+}
+
+/* As what a reader has seen, when all goes; as what an answer is wanted to. */
+static void ask(struct rj_crdt *v, struct rj_bytes bytes)
+{
+    struct rj_crdt_op op = crdt_op(RJ_CRDT_CLEAR);
+    struct rj_crdt_buf delta = {.allocator = &counting};
+    struct cost c = begin(v, "  scoped", bytes);
+
+    c.name = ASKED;
+    if (rj_crdt_type(v) < RJ_CRDT_LIST)
+        (void)end(&c, rj_crdt_diff_scoped(v, bytes, &delta), SCRATCH);
+    rj_crdt_buf_free(&delta);
+    op.flags = RJ_CRDT_CAUSED;
+    op.context = bytes;
+    c = begin(v, "  context", bytes);
+    c.name = ASKED;
+    (void)end(&c, rj_crdt_write(v, &op, NULL), SCRATCH);
+}
+
+static void guard(struct rj_crdt *v, struct rj_bytes bytes)
+{
+    struct rj_crdt_guard *g = NULL;
+    struct rj_crdt_row row;
+    struct cost c;
+    unsigned i;
+
+    assert_ok(rj_crdt_guard_new(&counting, 0, &g));
+    for (i = 0; i < 2; i++) {
+        c = begin(v, i == 0 ? "  guard" : "  lent out", bytes);
+        (void)end(&c, rj_crdt_guard_note(g, v, bytes, i == 0, &row),
+                  2 * bytes.len + FIXED);
+    }
+    rj_crdt_guard_free(g);
+}
+
+/* Joins bytes twice, with an empty value; and does with them whatever can be done. */
 static enum rj_err join_new(enum rj_crdt_type type, bool forgets, const char *what,
                             struct rj_bytes bytes)
 {
@@ -96,6 +147,12 @@ static enum rj_err join_new(enum rj_crdt_type type, bool forgets, const char *wh
 
     if (err == RJ_OK)
         assert_ok(join(v, "  again", bytes));
+    guard(v, bytes);
+    ask(v, bytes);
+    rj_crdt_free(v);
+    join_watched(type, forgets, bytes);
+    v = make(type, forgets);
+    ask(v, bytes);
     rj_crdt_free(v);
     assert_int_equal(in_use, 0);
     return err;
