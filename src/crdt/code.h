@@ -28,7 +28,7 @@ RJ_NODISCARD enum rj_err rj_code_tell(const struct rj_telling *t,
 RJ_NODISCARD enum rj_err rj_code_encode(const struct rj_crdt *v, struct rj_crdt_buf *ret);
 
 /* Reads a message into a new value like v with names of its own; its rows stay where they
- * are, in bytes, which must outlive it: it can only be joined. */
+ * are, in bytes, which must outlive it: it can be joined, and asked what it tells. */
 RJ_NODISCARD enum rj_err rj_code_view(const struct rj_crdt *v, struct rj_bytes bytes,
                                       struct rj_crdt **ret);
 /* Makes of a view, not of a sequence, a value with rows of its own, which can be looked

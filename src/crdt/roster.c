@@ -116,8 +116,20 @@ static void remove_last(struct rj_roster *t)
 
 void rj_roster_cut(struct rj_roster *t, uint32_t n)
 {
+    uint32_t cap = n > 2 ? n : 2;
+    struct rj_replica **items;
+
+    if (t->n <= n)
+        return;
     while (t->n > n)
         remove_last(t);
+    items = cap < t->cap ? rj_mem_resize(t->allocator, t->items, t->cap * sizeof(*items),
+                                         cap * sizeof(*items))
+                         : NULL;
+    if (items != NULL) {
+        t->items = items;
+        t->cap = cap;
+    }
 }
 
 struct rj_roster *rj_roster_share(struct rj_roster *t)

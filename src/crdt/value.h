@@ -79,7 +79,7 @@ struct rj_crdt {
     const struct rj_seq_run *runs;
     size_t n_runs;
     struct rj_seq_wire wire;
-    /* What was read to be joined (crdt/code.h) has its rows here, in the message. */
+    /* A view of a message (crdt/code.h) has its rows here, in the message. */
     bool is_view;
     struct rj_row_columns columns;
     struct rj_bytes held_told; /* held removals */

@@ -2,9 +2,10 @@
 /* What others send costs no more than it weighs: messages made to be dear, and all that
  * fuzzers have found, against an allocator that counts. What a message costs for a while
  * (the peak, less what is there before and behind) is at most twice its size, WHILE a
- * name and FIXED; what is kept of it, the value itself, at most KEPT times its size. Runs
- * of texts and lists may have a single byte: for them it is RUN_WHILE and RUN_KEPT. One
- * that is refused leaves nothing. */
+ * name and FIXED, whatever is done with it; what is kept of it, the value itself, at most
+ * KEPT times its size. Runs of texts and lists may have a single byte: for them it is
+ * RUN_WHILE and RUN_KEPT. One that is refused leaves nothing. What costs more for a while
+ * (floors, who is behind a horizon, new names for all) has a test that says how much. */
 #include "base/cbor.h"
 #include "base/prng.h"
 #include "causal/dots.h"
@@ -20,8 +21,10 @@ enum {
     FIXED = 96 * 1024,
     WHILE = 8,
     KEPT = 32,
-    NOTED = 96,
-    ASKED = 16,
+    NOTED = 64,  /* the same with a note of what each place showed */
+    NAMED = 128, /* a row that is read, kept and named */
+    LENT = 2,    /* a row stands in a copy */
+    ANSWER = 64, /* an empty one */
     RUN_WHILE = 272,
     RUN_KEPT = 112,
     SCRATCH = 1024, /* of a change: kept for the next one */
@@ -45,7 +48,8 @@ static struct rj_crdt *make(enum rj_crdt_type type, bool forgets)
 struct cost {
     const char *what;
     struct rj_bytes bytes;
-    size_t names, before, name, kept; /* most that a name, a byte costs */
+    size_t names, before;
+    size_t passing, kept; /* most that a byte costs */
     bool is_runs;
 };
 
@@ -60,7 +64,7 @@ static struct cost begin(const struct rj_crdt *v, const char *what, struct rj_by
     c.names = rj_cbor_get_array(&r);
     c.names = c.names <= bytes.len ? c.names : 0;
     c.is_runs = rj_crdt_type(v) == RJ_CRDT_LIST || rj_crdt_type(v) == RJ_CRDT_TEXT;
-    c.name = WHILE;
+    c.passing = c.is_runs ? RUN_WHILE : 2;
     c.kept = c.is_runs ? RUN_KEPT : KEPT;
     peak = in_use;
     return c;
@@ -79,7 +83,7 @@ static enum rj_err end(const struct cost *c, enum rj_err err, size_t left)
                (double)kept / (double)len, (int)err);
     assert_true(kept <= (err == RJ_OK ? most : left));
     if (err == RJ_OK) /* else it may have been refused at its end */
-        most = (c->is_runs ? RUN_WHILE : 2) * len + c->name * c->names + FIXED;
+        most = c->passing * len + WHILE * c->names + FIXED;
     assert_true(passing <= most);
     return err;
 }
@@ -104,36 +108,46 @@ static void join_watched(enum rj_crdt_type type, bool forgets, struct rj_bytes b
     rj_crdt_free(v);
 }
 
-/* As what a reader has seen, when all goes; as what an answer is wanted to. */
+/* What is wanted is an answer to bytes. */
 static void ask(struct rj_crdt *v, struct rj_bytes bytes)
 {
-    struct rj_crdt_op op = crdt_op(RJ_CRDT_CLEAR);
     struct rj_crdt_buf delta = {.allocator = &counting};
     struct cost c = begin(v, "  scoped", bytes);
 
-    c.name = ASKED;
-    if (rj_crdt_type(v) < RJ_CRDT_LIST)
-        (void)end(&c, rj_crdt_diff_scoped(v, bytes, &delta), SCRATCH);
+    c.kept = 2; /* the answer */
+    (void)end(&c, rj_crdt_diff_scoped(v, bytes, &delta), ANSWER);
     rj_crdt_buf_free(&delta);
-    op.flags = RJ_CRDT_CAUSED;
-    op.context = bytes;
-    c = begin(v, "  context", bytes);
-    c.name = ASKED;
-    (void)end(&c, rj_crdt_write(v, &op, NULL), SCRATCH);
 }
 
+/* Bytes say what a reader has seen, on whose behalf something goes. */
+static enum rj_err act(struct rj_crdt *v, enum rj_crdt_code code, struct rj_bytes bytes)
+{
+    struct rj_crdt_op op = crdt_op(code);
+    struct rj_bytes key = rj_bytes_from_str("nowhere");
+    struct cost c = begin(v, "  context", bytes);
+
+    op.keys = op.path = &key;
+    op.n_keys = 1;
+    op.n_path = code == RJ_CRDT_REMOVE;
+    op.flags = RJ_CRDT_CAUSED;
+    op.context = bytes;
+    return end(&c, rj_crdt_write(v, &op, NULL), SCRATCH);
+}
+
+/* Tells a guard of bytes until they have turned round too often. */
 static void guard(struct rj_crdt *v, struct rj_bytes bytes)
 {
     struct rj_crdt_guard *g = NULL;
     struct rj_crdt_row row;
-    struct cost c;
     unsigned i;
 
     assert_ok(rj_crdt_guard_new(&counting, 0, &g));
     for (i = 0; i < 2; i++) {
-        c = begin(v, i == 0 ? "  guard" : "  lent out", bytes);
+        struct cost c = begin(v, i == 0 ? "  guard" : "  lent out", bytes);
+
+        c.kept = LENT;
         (void)end(&c, rj_crdt_guard_note(g, v, bytes, i == 0, &row),
-                  2 * bytes.len + FIXED);
+                  LENT * bytes.len + FIXED);
     }
     rj_crdt_guard_free(g);
 }
@@ -149,11 +163,13 @@ static enum rj_err join_new(enum rj_crdt_type type, bool forgets, const char *wh
         assert_ok(join(v, "  again", bytes));
     guard(v, bytes);
     ask(v, bytes);
+    (void)act(v, RJ_CRDT_REMOVE, bytes);
     rj_crdt_free(v);
-    join_watched(type, forgets, bytes);
     v = make(type, forgets);
     ask(v, bytes);
+    (void)act(v, RJ_CRDT_CLEAR, bytes);
     rj_crdt_free(v);
+    join_watched(type, forgets, bytes);
     assert_int_equal(in_use, 0);
     return err;
 }
@@ -337,27 +353,37 @@ TEST(many_rows_with_next_to_nothing_in_them)
 
 TEST(a_message_that_contradicts_at_its_end_leaves_nothing)
 {
-    struct rj_crdt *v = make(RJ_CRDT_ORSET, false);
-    struct rj_crdt_buf before = {0}, after = {0};
     struct rj_buf out = {0};
+    unsigned watched;
 
-    put_head(&out, RJ_CRDT_ORSET, false, 6);
-    put_names(&out, 1);
-    put_rows(&out, (struct rj_span){MANY, MANY, 0}, 1, 3);
-    rj_cbor_put_array(&out, 0);
-    assert_ok(join(v, "one row", rj_buf_view(&out)));
-    assert_ok(rj_crdt_encode(v, &before));
-    put_head(&out, RJ_CRDT_ORSET, false, 6);
-    put_names(&out, 1);
-    put_rows(&out, (struct rj_span){1, MANY, 0}, 1, 0);
-    rj_cbor_put_array(&out, 0);
-    assert_int_equal(rj_crdt_join_bytes(v, rj_buf_view(&out), NULL), RJ_ECORRUPT);
-    assert_ok(rj_crdt_encode(v, &after));
-    assert_bytes_equal(rj_crdt_bytes(&after), rj_crdt_bytes(&before));
-    rj_crdt_buf_free(&before);
-    rj_crdt_buf_free(&after);
-    rj_crdt_free(v);
-    assert_int_equal(in_use, 0);
+    for (watched = 0; watched < 2; watched++) {
+        struct rj_crdt *v = make(RJ_CRDT_ORSET, false);
+        struct rj_crdt_buf before = {0}, after = {0};
+
+        put_head(&out, RJ_CRDT_ORSET, false, 6);
+        put_names(&out, 1);
+        put_rows(&out, (struct rj_span){MANY, MANY, 0}, 1, 3);
+        rj_cbor_put_array(&out, 0);
+        assert_ok(rj_crdt_watch(v, watched));
+        assert_ok(join(v, "one row", rj_buf_view(&out)));
+        assert_ok(rj_crdt_encode(v, &before));
+        put_head(&out, RJ_CRDT_ORSET, false, 6);
+        put_names(&out, 1);
+        put_rows(&out, (struct rj_span){1, MANY, 0}, 1, 0);
+        rj_cbor_put_array(&out, 0);
+        assert_int_equal(rj_crdt_join_bytes(v, rj_buf_view(&out), NULL), RJ_ECORRUPT);
+        assert_ok(rj_crdt_encode(v, &after));
+        assert_bytes_equal(rj_crdt_bytes(&after), rj_crdt_bytes(&before));
+        if (watched) { /* of all that it named nothing is noted but what there was before
+                        */
+            assert_ok(rj_crdt_patch(v, &after));
+            assert_err(RJ_ENOENT, rj_crdt_patch(v, &after));
+        }
+        rj_crdt_buf_free(&before);
+        rj_crdt_buf_free(&after);
+        rj_crdt_free(v);
+        assert_int_equal(in_use, 0);
+    }
     rj_buf_done(&out);
 }
 
@@ -480,6 +506,208 @@ TEST(a_set_of_which_half_was_removed)
     rj_crdt_buf_free(&diff);
 }
 
+/* Both have all places, in another order, and nothing of each other. */
+TEST(an_answer_at_every_place)
+{
+    struct rj_crdt *v[2] = {make(RJ_CRDT_ORSET, false), make(RJ_CRDT_ORSET, false)};
+    struct rj_crdt_buf state = {0}, delta = {.allocator = &counting};
+    uint32_t i, who;
+    struct cost c;
+    uint8_t key[4];
+
+    assert_ok(rj_crdt_rename(v[1], rj_bytes_from_str("you"), false));
+    for (who = 0; who < 2; who++) {
+        for (i = 0; i < MANY / 4; i++) {
+            rj_be_store32(key, who == 0 ? i : i * 2654435761U % (MANY / 4));
+            assert_ok(rj_crdt_add(v[who], RJ_BYTES_OF(key), NULL));
+        }
+    }
+    assert_ok(rj_crdt_encode(v[1], &state));
+    c = begin(v[0], "every place", rj_crdt_bytes(&state));
+    assert_ok(end(&c, rj_crdt_diff_scoped(v[0], rj_crdt_bytes(&state), &delta), 0));
+    rj_crdt_free(v[0]);
+    rj_crdt_free(v[1]);
+    rj_crdt_buf_free(&state);
+    rj_crdt_buf_free(&delta);
+    assert_int_equal(in_use, 0);
+}
+
+/* What is reset on behalf of a reader that knew many counters, of which none is here: a
+ * floor for each of them is written, and stands in the change before it stands in the
+ * value. */
+TEST(floors_that_a_context_raises)
+{
+    struct rj_crdt *v = make(RJ_CRDT_ORMAP, false);
+    struct rj_crdt_op op = crdt_op(RJ_CRDT_INC);
+    struct rj_crdt_buf context = {0};
+    struct cost c;
+    uint32_t i;
+    uint8_t key[4];
+    struct rj_bytes path = RJ_BYTES_OF(key);
+
+    op.path = &path;
+    op.n_path = 1;
+    op.at = RJ_CRDT_PNCOUNTER;
+    op.amount = 1;
+    for (i = 0; i < MANY / 4; i++) {
+        rj_be_store32(key, i);
+        assert_ok(rj_crdt_write(v, &op, NULL));
+    }
+    assert_ok(rj_crdt_context(v, &context));
+    rj_crdt_free(v);
+    v = make(RJ_CRDT_ORMAP, false);
+    op = crdt_op(RJ_CRDT_CLEAR);
+    op.flags = RJ_CRDT_CAUSED;
+    op.context = rj_crdt_bytes(&context);
+    assert_ok(rj_crdt_rename(v, rj_bytes_from_str("you"), false));
+    c = begin(v, "floors", op.context);
+    c.passing = KEPT;
+    assert_ok(end(&c, rj_crdt_write(v, &op, NULL), 0));
+    rj_crdt_free(v);
+    rj_crdt_buf_free(&context);
+    assert_int_equal(in_use, 0);
+}
+
+/* A horizon of n spans over dots that were seen. */
+static void put_horizon(struct rj_buf *out, size_t n)
+{
+    struct rj_buf column = {0};
+
+    put_head(out, RJ_CRDT_ORSET, true, 7);
+    put_names(out, 1);
+    put_spans(&column, 1, 0, 4 * MANY);
+    put_column(out, &column);
+    put_no_rows(out, 1);
+    rj_cbor_put_array(out, 0);
+    rj_cbor_put_array(out, 2);
+    put_spans(&column, n, 1, 0);
+    put_column(out, &column);
+    put_column(out, &column);
+    rj_buf_done(&column);
+}
+
+TEST(horizons)
+{
+    struct rj_crdt *v;
+    struct rj_buf out = {0};
+    size_t n;
+
+    put_horizon(&out, MANY);
+    assert_ok(join_new(RJ_CRDT_ORSET, true, "to begin with", rj_buf_view(&out)));
+    v = make(RJ_CRDT_ORSET, true);
+    for (n = 1; n <= MANY; n += MANY - 1) {
+        put_horizon(&out, n);
+        assert_ok(join(v, n == 1 ? "a horizon" : "one that moves", rj_buf_view(&out)));
+        assert_ok(join(v, "  again", rj_buf_view(&out)));
+        assert_ok(act(v, RJ_CRDT_REMOVE, rj_buf_view(&out)));
+        ask(v, rj_buf_view(&out));
+    }
+    rj_crdt_free(v);
+    assert_int_equal(in_use, 0);
+    rj_buf_done(&out);
+}
+
+/* Adds n keys from `from` on, or removes them. */
+static void write_keys(struct rj_crdt *v, enum rj_crdt_code code, uint32_t from,
+                       uint32_t n)
+{
+    uint32_t i;
+    uint8_t key[3];
+
+    for (i = from; i < from + n; i++) {
+        key[0] = (uint8_t)i;
+        key[1] = (uint8_t)(i >> 8);
+        key[2] = (uint8_t)(i >> 16);
+        assert_ok(rj_crdt_key_op(v, code, RJ_BYTES_OF(key), NULL));
+    }
+}
+
+/* From a replica whose horizon is the own one: rows are read where they stand. From one
+ * that is behind: they are looked up by place, in a value of their own. */
+TEST(rows_for_a_value_that_forgets)
+{
+    struct rj_crdt *you = make(RJ_CRDT_RWORSET, true), *v = make(RJ_CRDT_RWORSET, true);
+    struct rj_crdt_buf state = {0}, old = {0};
+    struct cost c;
+    uint32_t n = MANY / 4;
+
+    assert_ok(rj_crdt_rename(you, rj_bytes_from_str("you"), false));
+    write_keys(you, RJ_CRDT_REMOVE, 0, n);
+    assert_ok(rj_crdt_encode(you, &state));
+    assert_ok(join(v, "removals", rj_crdt_bytes(&state)));
+    assert_ok(rj_crdt_forget(v, NULL, 0, NULL));
+    write_keys(you, RJ_CRDT_ADD, n, n);
+    assert_ok(rj_crdt_encode(you, &old));
+    c = begin(v, "of one that is behind", rj_crdt_bytes(&old));
+    c.passing = KEPT;
+    assert_ok(end(&c, rj_crdt_join_bytes(v, rj_crdt_bytes(&old), NULL), 0));
+    assert_ok(rj_crdt_encode(v, &state));
+    assert_ok(rj_crdt_join_bytes(you, rj_crdt_bytes(&state), NULL));
+    write_keys(you, RJ_CRDT_ADD, 2 * n, n);
+    assert_ok(rj_crdt_encode(you, &state));
+    assert_ok(join(v, "of one that is not", rj_crdt_bytes(&state)));
+    assert_ok(join(v, "  again", rj_crdt_bytes(&state)));
+    rj_crdt_free(v);
+    rj_crdt_free(you);
+    assert_ok(join_new(RJ_CRDT_RWORSET, true, "all of it", rj_crdt_bytes(&state)));
+    rj_crdt_buf_free(&state);
+    rj_crdt_buf_free(&old);
+}
+
+/* The last message that v gets, which brings rows; named: all that both have gets new
+ * names in the end. */
+static void reconcile(struct rj_crdt *v, struct rj_crdt *you, bool named)
+{
+    struct rj_crdt *values[2] = {you, v};
+    struct rj_crdt_recon *sides[2] = {NULL, NULL};
+    struct rj_crdt_buf out[2] = {{0}, {0}}, delta[2] = {{0}, {0}};
+    struct rj_bytes in = {0};
+    bool done[2] = {false, false};
+    unsigned turn, who;
+
+    for (who = 0; who < 2; who++)
+        assert_ok(rj_crdt_recon_new(values[who], RJ_CRDT_AUTO,
+                                    rj_bytes_from_str("sixteen bytes it is"),
+                                    &sides[who]));
+    for (turn = 0; turn == 0 || in.len > 0; turn++) {
+        struct cost c = begin(v, named ? "gained and named" : "gained", in);
+        enum rj_err err;
+
+        who = turn % 2;
+        c.passing = named ? NAMED : 2;
+        err = rj_crdt_recon_turn(sides[who], in, &out[who], &delta[who], &done[who]);
+        if (who == 1 && done[who])
+            assert_ok(end(&c, err, 0));
+        assert_ok(err);
+        in = rj_crdt_bytes(&out[who]);
+    }
+    for (who = 0; who < 2; who++) {
+        assert_true(done[who]);
+        rj_crdt_recon_free(sides[who]);
+        rj_crdt_buf_free(&out[who]);
+        rj_crdt_buf_free(&delta[who]);
+    }
+}
+
+/* It is a value for as long as the reconciliation lasts. What was made apart on both
+ * sides is put together and named anew: that costs by the rows of both. */
+TEST(what_a_reconciliation_gains)
+{
+    uint32_t own, n = MANY / 4;
+
+    for (own = 1; own <= n; own += n - 1) {
+        struct rj_crdt *v = make(RJ_CRDT_ORSET, false), *you = make(RJ_CRDT_ORSET, false);
+
+        assert_ok(rj_crdt_rename(you, rj_bytes_from_str("you"), false));
+        write_keys(you, RJ_CRDT_ADD, 0, n);
+        write_keys(v, RJ_CRDT_ADD, n, own);
+        reconcile(v, you, own == 1);
+        rj_crdt_free(v);
+        rj_crdt_free(you);
+        assert_int_equal(in_use, 0);
+    }
+}
+
 /* Runs of a text, as many as bits allow: of 2^30 elements each; of one element, each on
  * the left of the last; that delete one element each, which nobody knows. */
 TEST(runs_of_a_text)
@@ -488,7 +716,7 @@ TEST(runs_of_a_text)
     struct rj_buf out = {0}, column = {0};
     struct rj_bits_writer w = {0};
     unsigned kind;
-    size_t i, n = MANY / 4;
+    uint32_t i, n = MANY / 4;
 
     for (kind = 0; kind < 3; kind++) {
         uint64_t most = kind == 0 ? 1 << 30 : 1;
@@ -665,6 +893,11 @@ int main(void)
         cmocka_unit_test(many_heirs),
         cmocka_unit_test(deep_paths),
         cmocka_unit_test(a_set_of_which_half_was_removed),
+        cmocka_unit_test(an_answer_at_every_place),
+        cmocka_unit_test(floors_that_a_context_raises),
+        cmocka_unit_test(horizons),
+        cmocka_unit_test(rows_for_a_value_that_forgets),
+        cmocka_unit_test(what_a_reconciliation_gains),
         cmocka_unit_test(runs_of_a_text),
         cmocka_unit_test(runs_of_many_replicas),
         cmocka_unit_test(digests_of_spans_and_names),
