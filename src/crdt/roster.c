@@ -126,8 +126,9 @@ void rj_roster_cut(struct rj_roster *t, uint32_t n)
         return;
     while (t->n > n)
         remove_last(t);
-    items = cap < t->cap ? rj_mem_resize(t->allocator, t->items, t->cap * sizeof(*items),
-                                         cap * sizeof(*items))
+    items = cap < t->cap ? rj_mem_resize(t->allocator, t->items,
+                                         t->cap * sizeof(struct rj_replica *),
+                                         cap * sizeof(struct rj_replica *))
                          : NULL;
     if (items != NULL) {
         t->items = items;

@@ -575,7 +575,7 @@ static void put_horizon(struct rj_buf *out, size_t n)
 
     put_head(out, RJ_CRDT_ORSET, true, 7);
     put_names(out, 1);
-    put_spans(&column, 1, 0, 4 * MANY);
+    put_spans(&column, 1, 0, 4ULL * MANY);
     put_column(out, &column);
     put_no_rows(out, 1);
     rj_cbor_put_array(out, 0);
