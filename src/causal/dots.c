@@ -575,16 +575,23 @@ struct renumbered {
     size_t n, at;
 };
 
-/* The first origin of d at or behind `from`. False: none. */
-static bool origin_from(const struct rj_dots *d, uint32_t from, uint32_t *ret)
+/* The first origin of d at or behind `from`, which is near where w is, or looked up.
+ * False: none. */
+static bool origin_from(const struct rj_dots *d, struct rj_dots_walk *w, uint32_t from,
+                        uint32_t *ret)
 {
-    struct rj_dots_walk w = rj_dots_walk_from(d, from, 0);
     struct rj_span span;
+    unsigned steps = 0;
 
-    if (!rj_dots_next(&w, &span))
-        return false;
-    *ret = span.origin;
-    return true;
+    while (rj_dots_next(w, &span)) {
+        if (span.origin >= from) {
+            *ret = span.origin;
+            return true;
+        }
+        if (++steps == RJ_DOTS_PACK)
+            *w = rj_dots_walk_from(d, from, 0);
+    }
+    return false;
 }
 
 /* Restores the heap of order[0..n) below i. */
@@ -623,15 +630,15 @@ void rj_origins_sort(uint32_t *origins, size_t n, const uint32_t *map)
 static enum rj_err renumbered_init(struct renumbered *r, const struct rj_dots *d,
                                    const uint32_t *map)
 {
+    struct rj_dots_walk w = rj_dots_walk_of(d);
     uint32_t origin = 0, last = 0, o;
     bool is_sorted = true;
     size_t n = 0;
 
-    *r = (struct renumbered){.map = map};
-    r->walk = rj_dots_walk_of(d);
+    *r = (struct renumbered){.walk = w, .map = map};
     if (map == NULL)
         return RJ_OK;
-    for (o = 0; origin_from(d, o, &origin); o = origin + 1, n++) {
+    for (o = 0; origin_from(d, &w, o, &origin); o = origin + 1, n++) {
         is_sorted = is_sorted && (n == 0 || map[origin] > last);
         last = map[origin];
     }
@@ -640,7 +647,8 @@ static enum rj_err renumbered_init(struct renumbered *r, const struct rj_dots *d
     r->order = rj_mem_new(d->allocator, n * sizeof(*r->order));
     if (r->order == NULL)
         return RJ_ENOMEM;
-    for (o = 0; r->n < n && origin_from(d, o, &origin); o = origin + 1)
+    w = r->walk;
+    for (o = 0; r->n < n && origin_from(d, &w, o, &origin); o = origin + 1)
         r->order[r->n++] = origin;
     rj_origins_sort(r->order, n, map);
     r->walk = rj_dots_walk_from(d, r->order[0], 0);

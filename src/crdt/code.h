@@ -28,12 +28,12 @@ RJ_NODISCARD enum rj_err rj_code_tell(const struct rj_telling *t,
 RJ_NODISCARD enum rj_err rj_code_encode(const struct rj_crdt *v, struct rj_crdt_buf *ret);
 
 /* Reads a message into a new value like v with names of its own; its rows stay where they
- * are, in bytes, which must outlive it: it can only be joined. */
+ * are, in bytes, which must outlive it: it can be joined, and asked what it tells. */
 RJ_NODISCARD enum rj_err rj_code_view(const struct rj_crdt *v, struct rj_bytes bytes,
                                       struct rj_crdt **ret);
-/* The same with rows of its own; not of sequences. */
-RJ_NODISCARD enum rj_err rj_code_decode(const struct rj_crdt *v, struct rj_bytes bytes,
-                                        struct rj_crdt **ret);
+/* Makes of a view, not of a sequence, a value with rows of its own, which can be looked
+ * up by place; names have the same numbers. It costs what is kept of a message. */
+RJ_NODISCARD enum rj_err rj_code_unfold(const struct rj_crdt *view, struct rj_crdt **ret);
 /* rj_crdt_digest. sums: where they are worth it (crdt/agree.h). */
 RJ_NODISCARD enum rj_err rj_code_digest(const struct rj_crdt *v, bool sums,
                                         struct rj_crdt_buf *ret_digest);
@@ -45,21 +45,6 @@ RJ_NODISCARD enum rj_err rj_code_get_digest(const struct rj_crdt *v,
                                             struct rj_dots *ret_seen,
                                             struct rj_dots *ret_horizon,
                                             struct rj_dots *ret_same);
-
-/* The held removals of a message, one after another; they were checked as well. */
-struct rj_held_told {
-    const struct rj_crdt *v; /* that was read */
-    struct rj_reader r;
-    size_t left;
-    struct rj_bytes place;
-    bool under;
-    struct rj_dots dots; /* the caller frees it */
-};
-
-/* index: of names, as it is to be told; NULL: their numbers. False: no more, or an error:
- * RJ_ENOMEM. */
-bool rj_held_told_next(struct rj_held_told *h, const uint32_t *index,
-                       enum rj_err *ret_err);
 
 /* The rows of a message, one after another; they were checked by rj_code_view. */
 struct rj_column {
@@ -79,5 +64,39 @@ struct rj_row_columns_reader {
 struct rj_row_columns_reader rj_row_columns_of(const struct rj_row_columns *c);
 /* False: no more, or malformed. Borrowed from the message. */
 bool rj_row_columns_next(struct rj_row_columns_reader *r, struct rj_told *ret);
+
+/* ---- what other is told of, be it a value or a view of a message */
+
+/* Its rows, one after another in the order of their dots. */
+struct rj_rows_told {
+    const struct rj_rows *rows;
+    const struct rj_row *next; /* of a value */
+    struct rj_row_columns_reader columns;
+};
+
+struct rj_rows_told rj_rows_told_of(const struct rj_crdt *other);
+/* False: no more. Borrowed from other. */
+bool rj_rows_told_next(struct rj_rows_told *r, struct rj_told *ret);
+/* It has a row under that dot, numbered as there. */
+bool rj_rows_told_has(const struct rj_crdt *other, struct rj_dot dot);
+
+/* Its held removals, one after another. */
+struct rj_held_told {
+    const struct rj_crdt *other;
+    struct rj_reader r;
+    size_t at; /* the next one */
+    struct rj_bytes place;
+    bool under;
+    const struct rj_dots *dots;
+    struct rj_dots own; /* where they stand, if not in other; the caller frees it */
+};
+
+/* a: of `own`. */
+struct rj_held_told rj_held_told_of(const struct rj_crdt *other,
+                                    const struct rj_allocator *a);
+/* index: of names, as it is to be told; NULL: their numbers. False: no more, or an error:
+ * RJ_ENOMEM. */
+bool rj_held_told_next(struct rj_held_told *h, const uint32_t *index,
+                       enum rj_err *ret_err);
 
 #endif

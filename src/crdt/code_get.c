@@ -183,6 +183,28 @@ static bool is_complete(const struct rj_row_columns_reader *r)
            rj_reader_complete(&r->payload_len.r) && r->payload_len.left == 0;
 }
 
+struct rj_rows_told rj_rows_told_of(const struct rj_crdt *other)
+{
+    return (struct rj_rows_told){.rows = &other->rows,
+                                 .next = rj_rows_from(&other->rows, (struct rj_dot){0}),
+                                 .columns = rj_row_columns_of(&other->columns)};
+}
+
+bool rj_rows_told_next(struct rj_rows_told *r, struct rj_told *ret)
+{
+    if (r->next == NULL)
+        return rj_row_columns_next(&r->columns, ret);
+    *ret = rj_row_tell(r->next);
+    r->next = rj_rows_after(r->rows, r->next);
+    return true;
+}
+
+bool rj_rows_told_has(const struct rj_crdt *other, struct rj_dot dot)
+{
+    return other->is_view ? rj_dots_has(&other->columns.dots, dot)
+                          : rj_rows_find(&other->rows, dot) != NULL;
+}
+
 /* A row that a change can make. */
 static bool is_sound(const struct rj_crdt *v, const struct rj_told *row)
 {
@@ -244,17 +266,37 @@ static enum rj_err get_one_held(struct rj_reader *r, uint32_t n, const uint32_t 
     rj_cbor_expect_array(r, 3);
     ret->place = rj_cbor_get_bytes(r);
     ret->under = rj_cbor_get_bool(r);
-    err = get_dots(r, n, index, &ret->dots);
-    return err == RJ_OK && ret->dots.n == 0 ? RJ_ECORRUPT : err;
+    err = get_dots(r, n, index, &ret->own);
+    ret->dots = &ret->own;
+    return err == RJ_OK && ret->own.n == 0 ? RJ_ECORRUPT : err;
+}
+
+struct rj_held_told rj_held_told_of(const struct rj_crdt *other,
+                                    const struct rj_allocator *a)
+{
+    return (struct rj_held_told){
+        .other = other, .r = rj_reader_of(other->held_told), .own.allocator = a};
 }
 
 bool rj_held_told_next(struct rj_held_told *h, const uint32_t *index,
                        enum rj_err *ret_err)
 {
-    if (*ret_err != RJ_OK || h->left == 0)
+    const struct rj_crdt *other = h->other;
+    const struct rj_held *held;
+
+    if (*ret_err != RJ_OK || h->at == other->n_held + other->n_held_told)
         return false;
-    h->left--;
-    *ret_err = get_one_held(&h->r, h->v->names->n, index, h);
+    if (other->is_view) {
+        *ret_err = get_one_held(&h->r, other->names->n, index, h);
+    } else {
+        held = &other->held[h->at];
+        h->place = rj_held_place(held);
+        h->under = held->under;
+        h->dots = index == NULL ? &held->dots : &h->own;
+        if (index != NULL)
+            *ret_err = rj_dots_map(&h->own, &held->dots, index);
+    }
+    h->at++;
     return *ret_err == RJ_OK;
 }
 
@@ -262,7 +304,7 @@ bool rj_held_told_next(struct rj_held_told *h, const uint32_t *index,
 static enum rj_err get_held(struct rj_crdt *v, struct rj_reader *r, uint8_t *used)
 {
     size_t n = rj_cbor_get_array(r), i;
-    struct rj_held_told h = {.dots.allocator = v->allocator};
+    struct rj_held_told h = rj_held_told_of(v, v->allocator);
     struct rj_dots rest = {.allocator = v->allocator};
     const uint8_t *begun = r->ptr;
     enum rj_err err = n > RJ_CRDT_HELD_MAX ? RJ_ELIMIT : RJ_OK;
@@ -276,12 +318,12 @@ static enum rj_err get_held(struct rj_crdt *v, struct rj_reader *r, uint8_t *use
 
         err = get_one_held(r, v->names->n, NULL, &h);
         if (err == RJ_OK)
-            err = rj_dots_minus(&rest, &h.dots, &v->seen);
+            err = rj_dots_minus(&rest, h.dots, &v->seen);
         if (err != RJ_OK)
             break;
-        use_names(&h.dots, used);
+        use_names(h.dots, used);
         order = i > 0 ? rj_bytes_compare(last, h.place) : -1;
-        if (!rj_dots_equal(&rest, &h.dots) || order > 0 ||
+        if (!rj_dots_equal(&rest, h.dots) || order > 0 ||
             (order == 0 && last_under >= h.under))
             err = RJ_ECORRUPT;
     }
@@ -289,7 +331,7 @@ static enum rj_err get_held(struct rj_crdt *v, struct rj_reader *r, uint8_t *use
         v->n_held_told = n;
         v->held_told = rj_bytes_of(begun, (size_t)(r->ptr - begun));
     }
-    rj_dots_done(&h.dots);
+    rj_dots_done(&h.own);
     rj_dots_done(&rest);
     return err;
 }
@@ -402,38 +444,18 @@ enum rj_err rj_code_view(const struct rj_crdt *v, struct rj_bytes bytes,
     return err;
 }
 
-/* An empty value like v with names of its own. */
-static enum rj_err make(const struct rj_crdt *v, struct rj_crdt **ret)
+enum rj_err rj_code_unfold(const struct rj_crdt *view, struct rj_crdt **ret)
 {
-    struct rj_crdt *other = rj_crdt_blank(v);
+    struct rj_crdt *other = rj_crdt_blank(view);
     enum rj_err err = RJ_ENOMEM;
 
     if (other != NULL)
         err = rj_crdt_set_names(
-            other, rj_roster_new(v->allocator, RJ_BYTES_OF(v->names->key.secret)));
-    if (err == RJ_OK)
-        *ret = other;
-    else
-        rj_crdt_free(other);
-    return err;
-}
-
-enum rj_err rj_code_decode(const struct rj_crdt *v, struct rj_bytes bytes,
-                           struct rj_crdt **ret)
-{
-    struct rj_crdt *view = NULL, *other = NULL;
-    enum rj_err err = rj_code_view(v, bytes, &view);
-
-    if (err == RJ_OK)
-        err = make(v, &other);
-    if (err == RJ_OK) { /* its own horizon judges none of its rows */
-        struct rj_dots horizon = view->horizon;
-
-        view->horizon = (struct rj_dots){0};
+            other, rj_roster_new(view->allocator, RJ_BYTES_OF(view->names->key.secret)));
+    if (err == RJ_OK) {
+        other->relays = true; /* its horizon judges none of its rows */
         err = rj_crdt_join(other, view, NULL);
-        other->horizon = horizon; /* it numbers names as they came */
     }
-    rj_crdt_free(view);
     if (err == RJ_OK)
         *ret = other;
     else

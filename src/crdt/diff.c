@@ -5,17 +5,24 @@
 #include "crdt/code.h"
 #include "crdt/seq.h"
 
-/* Their numbers of names to v's; the caller frees it. */
+/* Their numbers of names to v's; RJ_NAME_NONE: v does not know it, nor comes to (keep:
+ * it does). The caller frees it. */
 static enum rj_err map_names(const struct rj_crdt *v, const struct rj_crdt *other,
-                             uint32_t **ret_map)
+                             bool keep, uint32_t **ret_map)
 {
     const struct rj_roster *theirs = other->names;
     uint32_t *map = rj_mem_new(v->allocator, theirs->n * sizeof(*map) + 1);
     enum rj_err err = map != NULL ? RJ_OK : RJ_ENOMEM;
     uint32_t i;
 
-    for (i = 0; err == RJ_OK && i < theirs->n; i++)
-        err = rj_roster_add(v->names, rj_roster_get(theirs, i), &map[i]);
+    for (i = 0; err == RJ_OK && i < theirs->n; i++) {
+        struct rj_bytes name = rj_roster_get(theirs, i);
+
+        if (keep)
+            err = rj_roster_add(v->names, name, &map[i]);
+        else
+            map[i] = rj_roster_find(v->names, name);
+    }
     *ret_map = map;
     return err;
 }
@@ -29,13 +36,14 @@ enum rj_err rj_context_get(const struct rj_crdt *v, struct rj_bytes bytes,
 
     if (v->type->elements != NULL)
         return rj_code_get_digest(v, bytes, ret_seen, NULL, NULL);
-    err = rj_code_decode(v, bytes, &known);
+    err = rj_code_view(v, bytes, &known);
     if (err != RJ_OK)
         return err;
-    err = map_names(v, known, &map);
+    err = map_names(v, known, true, &map);
     if (err == RJ_OK)
         err = rj_dots_map(ret_seen, &known->seen, map);
     rj_mem_free(v->allocator, map, known->names->n * sizeof(*map) + 1);
+    rj_dots_done(&known->seen); /* its rows are all that is asked for */
     if (err == RJ_OK && ret_known != NULL)
         *ret_known = known;
     else
@@ -172,66 +180,90 @@ enum rj_err rj_crdt_diff(const struct rj_crdt *v, struct rj_bytes digest,
 /* ---- scoped */
 
 struct scoped {
-    const struct rj_crdt *v;
-    const struct rj_crdt *received;
+    const struct rj_crdt *v, *received;
     const uint32_t *map;       /* received's index -> v's */
-    struct rj_dots theirs;     /* what received has seen, numbered as in v */
+    struct rj_dots places;     /* of v that are asked for: dots of their first rows */
     struct rj_dots rows, seen; /* of the answer */
 };
 
-static bool has_equal(const struct rj_rows *rows, const struct rj_row *other,
-                      const struct rj_row *row)
+/* A row of theirs. Where only one row stays, an equal one is no news, whosever. */
+static enum rj_err scoped_row(struct scoped *s, const struct rj_told *theirs)
 {
-    while (other != NULL && !rj_bytes_equal(rj_row_payload(other), rj_row_payload(row)))
-        other = rj_row_next(rows, other);
-    return other != NULL;
-}
-
-/* What won at one place. Where only one row stays, an equal one is no news, whosever. */
-static enum rj_err scoped_place(struct scoped *s, const struct rj_row *theirs)
-{
-    const struct rj_rows *received = &s->received->rows;
-    const struct rj_row *ours = rj_rows_place(&s->v->rows, rj_row_place(theirs)), *row;
+    const struct rj_row *ours = rj_rows_place(&s->v->rows, theirs->place);
+    struct rj_dot dot = {theirs->dot.seq, s->map[theirs->dot.origin]};
     const struct rj_type *type;
-    bool single = rj_place_contest(s->v, rj_row_place(theirs), &type) == RJ_CONTEST_ALL;
+    bool single = rj_place_contest(s->v, theirs->place, &type) == RJ_CONTEST_ALL;
     enum rj_err err = RJ_OK;
 
-    if (single && ours != NULL && has_equal(received, theirs, ours))
+    if (single && ours != NULL && rj_bytes_equal(theirs->payload, rj_row_payload(ours)))
         return RJ_OK;
-    for (row = ours; err == RJ_OK && row != NULL; row = rj_row_next(&s->v->rows, row)) {
-        if (rj_dots_has(&s->theirs, rj_row_dot(row)))
+    if (ours != NULL)
+        err = rj_dots_note(&s->places, rj_row_dot(ours));
+    if (err == RJ_OK && rj_dots_has(&s->v->seen, dot) &&
+        rj_rows_find(&s->v->rows, dot) == NULL)
+        err = rj_dots_note(&s->seen, dot);
+    return err;
+}
+
+/* They have seen a row of v. */
+static bool is_seen(const struct scoped *s, const struct rj_row *row)
+{
+    const struct rj_crdt *r = s->received;
+    struct rj_dot dot = rj_row_dot(row);
+
+    dot.origin = rj_roster_find(r->names, rj_roster_get(s->v->names, dot.origin));
+    return dot.origin != RJ_NAME_NONE && rj_dots_has(&r->seen, dot);
+}
+
+/* What v has at a place and they have not seen. */
+static enum rj_err scoped_place(struct scoped *s, const struct rj_row *first)
+{
+    const struct rj_row *row = first;
+    enum rj_err err = RJ_OK;
+
+    for (; err == RJ_OK && row != NULL; row = rj_row_next(&s->v->rows, row)) {
+        if (is_seen(s, row))
             continue;
         err = rj_dots_note(&s->rows, rj_row_dot(row));
         if (err == RJ_OK)
             err = rj_dots_note(&s->seen, rj_row_dot(row));
     }
-    for (row = theirs; err == RJ_OK && row != NULL; row = rj_row_next(received, row)) {
-        struct rj_dot dot = {.seq = rj_row_dot(row).seq, .origin = s->map[row->origin]};
+    return err;
+}
 
-        if (rj_dots_has(&s->v->seen, dot) && rj_rows_find(&s->v->rows, dot) == NULL)
-            err = rj_dots_note(&s->seen, dot);
+static enum rj_err scoped_places(struct scoped *s)
+{
+    struct rj_dots_walk w = rj_dots_walk_of(&s->places);
+    struct rj_span span;
+    enum rj_err err = RJ_OK;
+
+    while (err == RJ_OK && rj_dots_next(&w, &span)) {
+        struct rj_row_walk rows = rj_row_walk_of(&s->v->rows, span);
+        const struct rj_row *first;
+
+        while (err == RJ_OK && (first = rj_row_walk_next(&rows)) != NULL)
+            err = scoped_place(s, first);
     }
     return err;
 }
 
 static enum rj_err answer(struct scoped *s, struct rj_crdt_buf *ret_delta)
 {
-    const struct rj_bytes all = {0};
-    const struct rj_crdt *r = s->received;
     struct rj_telling t = {
         .v = s->v, .seen = &s->seen, .rows = &s->v->rows, .which = &s->rows};
-    const struct rj_row *place = rj_rows_under(&r->rows, all);
+    struct rj_rows_told r = rj_rows_told_of(s->received);
+    struct rj_told told;
     uint32_t *map = NULL;
-    enum rj_err err = map_names(s->v, r, &map);
+    enum rj_err err = map_names(s->v, s->received, false, &map);
 
     s->map = map;
+    while (err == RJ_OK && rj_rows_told_next(&r, &told))
+        err = scoped_row(s, &told);
     if (err == RJ_OK)
-        err = rj_dots_map(&s->theirs, &r->seen, map);
-    for (; err == RJ_OK && place != NULL; place = rj_place_next(&r->rows, place, all))
-        err = scoped_place(s, place);
+        err = scoped_places(s);
     if (err == RJ_OK)
         err = rj_code_tell(&t, ret_delta);
-    rj_mem_free(s->v->allocator, map, r->names->n * sizeof(*map) + 1);
+    rj_mem_free(s->v->allocator, map, s->received->names->n * sizeof(*map) + 1);
     return err;
 }
 
@@ -240,14 +272,14 @@ enum rj_err rj_crdt_diff_scoped(const struct rj_crdt *v, struct rj_bytes receive
 {
     struct scoped s = {.v = v};
     struct rj_crdt *r = NULL;
-    enum rj_err err = v->type->elements == NULL ? rj_code_decode(v, received, &r)
+    enum rj_err err = v->type->elements == NULL ? rj_code_view(v, received, &r)
                                                 : RJ_EINVAL; /* it has no places */
 
-    s.theirs.allocator = s.rows.allocator = s.seen.allocator = v->allocator;
+    s.places.allocator = s.rows.allocator = s.seen.allocator = v->allocator;
     s.received = r;
     if (err == RJ_OK)
         err = answer(&s, ret_delta);
-    rj_dots_done(&s.theirs);
+    rj_dots_done(&s.places);
     rj_dots_done(&s.rows);
     rj_dots_done(&s.seen);
     rj_crdt_free(r);

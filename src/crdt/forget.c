@@ -46,68 +46,85 @@ enum rj_err rj_horizon_spent(const struct rj_crdt *v, const struct rj_dots *hori
     return err;
 }
 
-/* Rows of other that go by v's horizon. */
+/* Rows of other that go by v's horizon: they are looked up by place. */
 static enum rj_err judge_other(const struct rj_crdt *v, const struct rj_crdt *other,
                                const uint32_t *map, struct rj_dots *spent)
 {
     struct rj_dots horizon = {.allocator = v->allocator};
+    struct rj_crdt *unfolded = NULL;
     uint32_t *back = NULL;
     enum rj_err err = map_back(v, other, map, &back);
 
     if (err == RJ_OK)
         err = rj_dots_map(&horizon, &v->horizon, back);
+    if (err == RJ_OK && other->is_view)
+        err = rj_code_unfold(other, &unfolded);
     if (err == RJ_OK)
-        err = rj_horizon_spent(other, &horizon, map, spent);
+        err = rj_horizon_spent(unfolded != NULL ? unfolded : other, &horizon, map, spent);
     rj_mem_free(v->allocator, back, v->names->n * sizeof(uint32_t) + 1);
     rj_dots_done(&horizon);
+    rj_crdt_free(unfolded);
     return err;
 }
 
 static bool has_news(const struct rj_crdt *v, const struct rj_crdt *other,
                      const uint32_t *map)
 {
-    const struct rj_row *row = rj_rows_from(&other->rows, (struct rj_dot){0});
+    struct rj_rows_told r = rj_rows_told_of(other);
+    struct rj_told told;
 
-    for (; row != NULL; row = rj_rows_after(&other->rows, row)) {
-        struct rj_dot dot = rj_row_dot(row);
-
+    while (rj_rows_told_next(&r, &told)) {
         if (map != NULL)
-            dot.origin = map[dot.origin];
-        if (!rj_dots_has(&v->seen, dot))
+            told.dot.origin = map[told.dot.origin];
+        if (!rj_dots_has(&v->seen, told.dot))
             return true;
     }
     return false;
 }
 
-enum rj_err rj_horizon_join(const struct rj_crdt *v, const struct rj_crdt *other,
-                            const uint32_t *map, const struct rj_dots *theirs,
-                            struct rj_forgotten *ret)
+/* Rows of v that go by other's horizon. */
+static enum rj_err judge_own(const struct rj_crdt *v, const struct rj_crdt *other,
+                             const uint32_t *map, struct rj_dots *spent)
 {
-    struct rj_dots horizon = {.allocator = v->allocator};             /* other's */
+    struct rj_dots horizon = {.allocator = v->allocator};
+    enum rj_err err = rj_dots_map(&horizon, &other->horizon, map);
+
+    if (err == RJ_OK)
+        err = rj_horizon_spent(v, &horizon, NULL, spent);
+    rj_dots_done(&horizon);
+    return err;
+}
+
+/* a's horizon is within those dots of b. */
+static bool is_within(const struct rj_crdt *a, const struct rj_crdt *b,
+                      const struct rj_dots *dots)
+{
+    return rj_roster_within(&a->horizon, a->names, dots, b->names);
+}
+
+enum rj_err rj_horizon_join(const struct rj_crdt *v, const struct rj_crdt *other,
+                            const uint32_t *map, struct rj_forgotten *ret)
+{
     struct rj_dots mine = {.allocator = v->allocator}, others = mine; /* that go */
     enum rj_err err = RJ_OK;
 
     ret->spent.allocator = ret->horizon.allocator = v->allocator;
-    if (v->horizon.n == 0 && other->horizon.n == 0)
-        return RJ_OK;
-    err = rj_dots_map(&horizon, &other->horizon, map);
-    if (err == RJ_OK && !rj_dots_within(&v->horizon, &horizon)) {
-        if (rj_dots_within(&v->horizon, theirs))
+    if (!is_within(v, other, &other->horizon)) {
+        if (is_within(v, other, &other->seen))
             err = judge_other(v, other, map, &others);
         else if (has_news(v, other, map))
             err = RJ_ECLOSED;
     }
-    if (err == RJ_OK && !rj_dots_within(&horizon, &v->horizon)) {
-        if (rj_dots_within(&horizon, &v->seen))
-            err = rj_horizon_spent(v, &horizon, NULL, &mine);
-        else if (v->seen.n > 0 || !(v->relays || rj_dots_within(&horizon, theirs)))
+    if (err == RJ_OK && !is_within(other, v, &v->horizon)) {
+        if (is_within(other, v, &v->seen))
+            err = judge_own(v, other, map, &mine);
+        else if (v->seen.n > 0 || !(v->relays || is_within(other, other, &other->seen)))
             err = RJ_ECLOSED; /* who begins, begins with a whole state */
+        if (err == RJ_OK)
+            err = rj_dots_map_union(&ret->horizon, &v->horizon, &other->horizon, map);
     }
     if (err == RJ_OK)
         err = rj_dots_union(&ret->spent, &mine, &others);
-    if (err == RJ_OK)
-        err = rj_dots_union(&ret->horizon, &v->horizon, &horizon);
-    rj_dots_done(&horizon);
     rj_dots_done(&mine);
     rj_dots_done(&others);
     return err;

@@ -22,14 +22,13 @@
 /* What horizons do to a join; dots numbered as in the value that joins. */
 struct rj_forgotten {
     struct rj_dots spent;   /* rows of either side that go */
-    struct rj_dots horizon; /* of both; empty: neither has one */
+    struct rj_dots horizon; /* of both; empty: v's stays */
 };
 
-/* v is to join other, whose names are v's by map (NULL: the same), whose context is
- * theirs. RJ_ECLOSED: one of them is older than the other's horizon. RJ_ENOMEM. */
+/* v is to join other, whose names are v's by map (NULL: the same). RJ_ECLOSED: one of
+ * them is older than the other's horizon. RJ_ENOMEM. */
 RJ_NODISCARD enum rj_err rj_horizon_join(const struct rj_crdt *v,
                                          const struct rj_crdt *other, const uint32_t *map,
-                                         const struct rj_dots *theirs,
                                          struct rj_forgotten *ret);
 
 /* ret := the dots of v's rows that go by horizon, numbered by map (NULL: as they are).

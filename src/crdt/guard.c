@@ -23,7 +23,8 @@ struct rj_crdt_guard {
     const struct rj_allocator *allocator;
     unsigned most;
     uint32_t note;
-    struct rj_crdt *last; /* what was noted last: its row is lent out */
+    struct rj_crdt *lent; /* a view of bytes, of which a row is lent out; NULL: of none */
+    struct rj_buf bytes;
     struct slot slots[SLOTS];
 };
 
@@ -37,16 +38,24 @@ enum rj_err rj_crdt_guard_new(const struct rj_allocator *allocator, unsigned mos
     g = rj_mem_new(allocator, sizeof(*g));
     if (g == NULL)
         return RJ_ENOMEM;
-    *g = (struct rj_crdt_guard){.allocator = allocator, .most = most};
+    *g = (struct rj_crdt_guard){
+        .allocator = allocator, .most = most, .bytes.allocator = allocator};
     *ret_guard = g;
     return RJ_OK;
+}
+
+static void take_back(struct rj_crdt_guard *g)
+{
+    rj_crdt_free(g->lent);
+    g->lent = NULL;
+    rj_buf_done(&g->bytes);
 }
 
 void rj_crdt_guard_free(struct rj_crdt_guard *g)
 {
     if (g == NULL)
         return;
-    rj_crdt_free(g->last);
+    take_back(g);
     rj_mem_free(g->allocator, g, sizeof(*g));
 }
 
@@ -57,10 +66,8 @@ static bool is_idle(const struct rj_crdt_guard *g, const struct slot *slot)
 }
 
 /* A row goes one way. RJ_EPROTO: it has changed its way too often. */
-static enum rj_err pass(struct rj_crdt_guard *g, struct rj_bytes name, uint64_t seq,
-                        bool sent)
+static enum rj_err pass(struct rj_crdt_guard *g, uint64_t row, bool sent)
 {
-    uint64_t row = rj_hash_64(&g->last->names->key, name) + seq * SPREAD;
     struct slot *slot = &g->slots[row % SLOTS];
 
     if (slot->note == 0 || (slot->row != row && is_idle(g, slot)))
@@ -74,54 +81,68 @@ static enum rj_err pass(struct rj_crdt_guard *g, struct rj_bytes name, uint64_t 
     return slot->turns > g->most ? RJ_EPROTO : RJ_OK;
 }
 
-static enum rj_err pass_rows(struct rj_crdt_guard *g, bool sent,
-                             struct rj_crdt_row *ret_row)
+/* Each row, or run. RJ_EPROTO: *ret_dot names the one. */
+static enum rj_err pass_all(struct rj_crdt_guard *g, const struct rj_crdt *noted,
+                            bool sent, struct rj_dot *ret_dot)
 {
-    const struct rj_row *row = rj_rows_from(&g->last->rows, (struct rj_dot){0});
-    enum rj_err err = RJ_OK;
-
-    for (; err == RJ_OK && row != NULL; row = rj_rows_after(&g->last->rows, row)) {
-        struct rj_told told = rj_row_tell(row);
-        struct rj_crdt_row what = rj_read_row(g->last, &told);
-
-        err = pass(g, what.replica, what.seq, sent);
-        if (err == RJ_EPROTO)
-            *ret_row = what;
-    }
-    return err;
-}
-
-static enum rj_err pass_runs(struct rj_crdt_guard *g, bool sent,
-                             struct rj_crdt_row *ret_row)
-{
-    struct rj_dots_walk w = rj_dots_walk_of(&g->last->seen);
+    bool is_rows = noted->type->elements == NULL && !noted->type->bare;
+    struct rj_rows_told r = rj_rows_told_of(noted);
+    struct rj_dots_walk w = rj_dots_walk_of(&noted->seen);
+    struct rj_told told = {.dot = {0}};
+    struct rj_bytes name;
     struct rj_span span;
     enum rj_err err = RJ_OK;
 
-    while (err == RJ_OK && rj_dots_next(&w, &span)) {
-        struct rj_bytes name = rj_roster_get(g->last->names, span.origin);
-
-        err = pass(g, name, span.from, sent);
-        if (err == RJ_EPROTO)
-            *ret_row = (struct rj_crdt_row){.replica = name, .seq = span.from};
+    while (err == RJ_OK &&
+           (is_rows ? rj_rows_told_next(&r, &told) : rj_dots_next(&w, &span))) {
+        if (!is_rows)
+            told.dot = (struct rj_dot){span.from, span.origin};
+        name = rj_roster_get(noted->names, told.dot.origin);
+        err = pass(g, rj_hash_64(&noted->names->key, name) + told.dot.seq * SPREAD, sent);
     }
+    *ret_dot = told.dot;
     return err;
+}
+
+/* Lends out a row of a copy of delta. */
+static enum rj_err lend(struct rj_crdt_guard *g, const struct rj_crdt *v,
+                        struct rj_bytes delta, struct rj_dot dot,
+                        struct rj_crdt_row *ret_row)
+{
+    struct rj_rows_told r;
+    struct rj_told told;
+    enum rj_err err;
+
+    rj_buf_append(&g->bytes, delta);
+    err = rj_buf_err(&g->bytes);
+    if (err == RJ_OK)
+        err = rj_code_view(v, rj_buf_view(&g->bytes), &g->lent);
+    if (err != RJ_OK)
+        return err;
+    *ret_row = (struct rj_crdt_row){.replica = rj_roster_get(g->lent->names, dot.origin),
+                                    .seq = dot.seq};
+    r = rj_rows_told_of(g->lent);
+    while (rj_rows_told_next(&r, &told)) {
+        if (told.dot.origin == dot.origin && told.dot.seq == dot.seq)
+            *ret_row = rj_read_row(g->lent, &told);
+    }
+    return RJ_EPROTO;
 }
 
 enum rj_err rj_crdt_guard_note(struct rj_crdt_guard *g, const struct rj_crdt *v,
                                struct rj_bytes delta, bool sent,
                                struct rj_crdt_row *ret_row)
 {
-    bool is_rows = v->type->elements == NULL && !v->type->bare;
     struct rj_crdt *noted = NULL;
-    enum rj_err err =
-        is_rows ? rj_code_decode(v, delta, &noted) : rj_code_view(v, delta, &noted);
+    struct rj_dot dot = {0};
+    enum rj_err err = rj_code_view(v, delta, &noted);
 
+    take_back(g);
     if (err != RJ_OK)
         return err;
-    rj_crdt_free(g->last);
-    g->last = noted;
     if (++g->note == 0) /* 0 is never */
         g->note = 1;
-    return is_rows ? pass_rows(g, sent, ret_row) : pass_runs(g, sent, ret_row);
+    err = pass_all(g, noted, sent, &dot);
+    rj_crdt_free(noted);
+    return err == RJ_EPROTO ? lend(g, v, delta, dot, ret_row) : err;
 }

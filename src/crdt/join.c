@@ -25,6 +25,7 @@ struct joining {
     struct rj_dots struck;    /* rows that other's held removals are about */
     struct rj_crdt *held_out; /* both sides', without what was seen */
     struct rj_crdt_report report;
+    bool has_noted;                /* v is watched, and this join noted something */
     bool has_more;                 /* the next two mean something */
     struct rj_forgotten forgotten; /* by a horizon */
     struct rj_heirs heirs;         /* of both; empty: neither has any */
@@ -37,7 +38,7 @@ static void begin(struct joining *j, struct rj_crdt *v, const struct rj_crdt *ot
     j->other = other;
     j->map = NULL;
     j->seen = j->struck = (struct rj_dots){.allocator = v->allocator};
-    j->has_news = j->is_small = j->has_more = false;
+    j->has_news = j->is_small = j->has_noted = j->has_more = false;
     rj_refs_init(&j->gone.rows, v->allocator);
     j->gone.n_both = 0;
     j->held_out = NULL;
@@ -142,15 +143,12 @@ static enum fate fate_of(const struct joining *j, const struct rj_row *row)
 {
     const struct rj_crdt *other = j->other;
     struct rj_dot dot = rj_row_dot(row);
-    bool is_there;
 
     if (j->map != NULL)
         dot.origin = rj_roster_find(other->names, rj_roster_get(j->v->names, dot.origin));
     if (dot.origin == RJ_NAME_NONE || !rj_dots_has(&other->seen, dot))
         return RJ_UNSEEN;
-    is_there = other->is_view ? rj_dots_has(&other->columns.dots, dot)
-                              : rj_rows_find(&other->rows, dot) != NULL;
-    return is_there ? RJ_THERE : RJ_GONE;
+    return rj_rows_told_has(other, dot) ? RJ_THERE : RJ_GONE;
 }
 
 /* A horizon takes it away. */
@@ -383,40 +381,6 @@ static enum rj_err find_gone(struct joining *j)
     return err;
 }
 
-/* The held removals of a value, or of a message; dots numbered as in v. */
-struct held_source {
-    const struct joining *j;
-    struct rj_held_told told;
-    size_t at;
-};
-
-static struct held_source held_of(const struct joining *j)
-{
-    const struct rj_crdt *other = j->other;
-
-    return (struct held_source){.j = j,
-                                .told = {.v = other,
-                                         .r = rj_reader_of(other->held_told),
-                                         .left = other->n_held_told,
-                                         .dots.allocator = j->v->allocator}};
-}
-
-static bool next_held(struct held_source *s, enum rj_err *ret_err)
-{
-    const struct rj_crdt *other = s->j->other;
-    const struct rj_held *h;
-
-    if (other->is_view)
-        return rj_held_told_next(&s->told, s->j->map, ret_err);
-    if (*ret_err != RJ_OK || s->at == other->n_held)
-        return false;
-    h = &other->held[s->at++];
-    s->told.place = rj_held_place(h);
-    s->told.under = h->under;
-    *ret_err = rj_dots_map(&s->told.dots, &h->dots, s->j->map);
-    return *ret_err == RJ_OK;
-}
-
 /* Notes the rows of v that a held removal is about. */
 static enum rj_err strike(struct joining *j, const struct rj_held_told *h)
 {
@@ -430,7 +394,7 @@ static enum rj_err strike(struct joining *j, const struct rj_held_told *h)
             rj_place_dies(j->v, rj_row_place(place)) ? place : NULL;
 
         for (; err == RJ_OK && row != NULL; row = rj_row_next(rows, row)) {
-            if (rj_dots_has(&h->dots, rj_row_dot(row)))
+            if (rj_dots_has(h->dots, rj_row_dot(row)))
                 err = rj_dots_note(&j->struck, rj_row_dot(row));
         }
         place = h->under ? rj_place_next(rows, place, h->place) : NULL;
@@ -451,18 +415,18 @@ static bool waits(const struct rj_crdt *v, const struct rj_held_told *h,
 static enum rj_err look_at_held(struct joining *j, bool *ret_news)
 {
     const struct rj_dots *seen = j->has_news ? &j->seen : &j->v->seen;
-    struct held_source s = held_of(j);
+    struct rj_held_told h = rj_held_told_of(j->other, j->v->allocator);
     struct rj_dots rest = {.allocator = j->v->allocator};
     enum rj_err err = RJ_OK;
 
-    while (next_held(&s, &err)) {
-        err = strike(j, &s.told);
+    while (rj_held_told_next(&h, j->map, &err)) {
+        err = strike(j, &h);
         if (err == RJ_OK)
-            err = rj_dots_minus(&rest, &s.told.dots, seen);
-        if (err == RJ_OK && !waits(j->v, &s.told, &rest))
+            err = rj_dots_minus(&rest, h.dots, seen);
+        if (err == RJ_OK && !waits(j->v, &h, &rest))
             *ret_news = true;
     }
-    rj_dots_done(&s.told.dots);
+    rj_dots_done(&h.own);
     rj_dots_done(&rest);
     return err;
 }
@@ -471,24 +435,24 @@ static enum rj_err look_at_held(struct joining *j, bool *ret_news)
 static enum rj_err unite_held(struct joining *j)
 {
     const struct rj_dots *seen = j->has_news ? &j->seen : &j->v->seen;
-    struct held_source s = held_of(j);
+    struct rj_held_told h = rj_held_told_of(j->other, j->v->allocator);
     struct rj_dots rest = {.allocator = j->v->allocator};
     enum rj_err err = RJ_OK;
     size_t i;
 
-    while (next_held(&s, &err)) {
-        err = rj_dots_minus(&rest, &s.told.dots, seen);
+    while (rj_held_told_next(&h, j->map, &err)) {
+        err = rj_dots_minus(&rest, h.dots, seen);
         if (err == RJ_OK)
-            err = rj_held_add(j->held_out, s.told.place, s.told.under, &rest);
+            err = rj_held_take(j->held_out, h.place, h.under, &rest);
     }
     for (i = 0; err == RJ_OK && i < j->v->n_held; i++) {
-        const struct rj_held *h = &j->v->held[i];
+        const struct rj_held *mine = &j->v->held[i];
 
-        err = rj_dots_minus(&rest, &h->dots, seen);
+        err = rj_dots_minus(&rest, &mine->dots, seen);
         if (err == RJ_OK)
-            err = rj_held_add(j->held_out, rj_held_place(h), h->under, &rest);
+            err = rj_held_take(j->held_out, rj_held_place(mine), mine->under, &rest);
     }
-    rj_dots_done(&s.told.dots);
+    rj_dots_done(&h.own);
     rj_dots_done(&rest);
     return err;
 }
@@ -554,7 +518,6 @@ static enum rj_err own(struct joining *j)
 static enum rj_err prepare_more(struct joining *j)
 {
     struct rj_crdt *v = j->v;
-    struct rj_dots theirs = {.allocator = v->allocator};
     enum rj_err err;
 
     if (v->watch == NULL && !rj_crdt_has_more(v) && !rj_crdt_has_more(j->other))
@@ -562,16 +525,14 @@ static enum rj_err prepare_more(struct joining *j)
     j->has_more = true;
     j->forgotten = (struct rj_forgotten){.spent.allocator = v->allocator};
     j->heirs = (struct rj_heirs){.allocator = v->allocator};
-    err = rj_dots_map(&theirs, &j->other->seen, j->map);
-    if (err == RJ_OK)
-        err = rj_horizon_join(v, j->other, j->map, &theirs, &j->forgotten);
+    err = rj_horizon_join(v, j->other, j->map, &j->forgotten);
     if (err == RJ_OK)
         err = rj_heirs_join(&j->heirs, v->names, &v->heirs, NULL);
     if (err == RJ_OK)
         err = rj_heirs_join(&j->heirs, v->names, &j->other->heirs, j->map);
+    j->has_noted = err == RJ_OK;
     if (err == RJ_OK)
-        err = rj_watch_join(v, j->other, &theirs, &j->forgotten.spent);
-    rj_dots_done(&theirs);
+        err = rj_watch_join(v, j->other, j->map, &j->forgotten.spent);
     return err;
 }
 
@@ -673,23 +634,18 @@ static enum rj_err undo_one(struct joining *j, struct rj_dot dot, struct rj_refs
 static void undo(struct joining *j)
 {
     struct rj_rows *rows = &j->v->rows;
-    struct rj_row_columns_reader r = rj_row_columns_of(&j->other->columns);
+    struct rj_rows_told r = rj_rows_told_of(j->other);
     struct rj_refs room;
-    const struct rj_row *row = rj_rows_from(&j->other->rows, (struct rj_dot){0});
     size_t most = UNDO_MIN + (size_t)j->report.taken / UNDO_PARTS;
     struct rj_told told;
 
     rj_refs_init(&room, j->v->allocator);
-    while (j->other->is_view ? rj_row_columns_next(&r, &told) : row != NULL) {
-        struct rj_dot dot = j->other->is_view ? told.dot : rj_row_dot(row);
-
-        if (room.n == most || undo_one(j, dot, &room) != RJ_OK) {
+    while (rj_rows_told_next(&r, &told)) {
+        if (room.n == most || undo_one(j, told.dot, &room) != RJ_OK) {
             rj_rows_drop_all(rows, room.at, room.n);
             room.n = 0;
-            (void)!undo_one(j, dot, &room); /* there is room again */
+            (void)!undo_one(j, told.dot, &room); /* there is room again */
         }
-        if (!j->other->is_view)
-            row = rj_rows_after(&j->other->rows, row);
     }
     rj_rows_drop_all(rows, room.at, room.n);
     rj_refs_done(&room);
@@ -721,6 +677,8 @@ enum rj_err rj_crdt_join(struct rj_crdt *v, const struct rj_crdt *other,
         undo(&j);
         j.report.taken = 0;
     }
+    if (err != RJ_OK && j.has_noted)
+        rj_watch_undo(v);
     rj_mem_free(v->allocator, j.map,
                 j.map != NULL ? other->names->n * sizeof(*j.map) : 0);
     rj_dots_done(&j.seen);

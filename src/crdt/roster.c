@@ -6,7 +6,10 @@
 
 #include <rejoin/crdt.h>
 
-enum { MARK_EVERY = 16 }; /* names of a view */
+enum {
+    MARK_EVERY = 16, /* names of a view */
+    NEAR = 64        /* spans that are walked before one is looked up */
+};
 
 static const struct rj_replica *replica_of(const struct rj_map_node *node)
 {
@@ -116,8 +119,21 @@ static void remove_last(struct rj_roster *t)
 
 void rj_roster_cut(struct rj_roster *t, uint32_t n)
 {
+    uint32_t cap = n > 2 ? n : 2;
+    struct rj_replica **items;
+
+    if (t->n <= n)
+        return;
     while (t->n > n)
         remove_last(t);
+    items = cap < t->cap ? rj_mem_resize(t->allocator, t->items,
+                                         t->cap * sizeof(struct rj_replica *),
+                                         cap * sizeof(struct rj_replica *))
+                         : NULL;
+    if (items != NULL) {
+        t->items = items;
+        t->cap = cap;
+    }
 }
 
 struct rj_roster *rj_roster_share(struct rj_roster *t)
@@ -205,14 +221,26 @@ int rj_roster_compare(const struct rj_roster *t, uint32_t a, uint32_t b)
 bool rj_roster_within(const struct rj_dots *a, const struct rj_roster *a_names,
                       const struct rj_dots *b, const struct rj_roster *b_names)
 {
-    struct rj_dots_walk w = rj_dots_walk_of(a);
-    struct rj_span s, there;
+    struct rj_dots_walk w = rj_dots_walk_of(a), in_b = rj_dots_walk_of(b);
+    struct rj_span s, there = {.origin = RJ_NAME_NONE};
+    uint32_t last = RJ_NAME_NONE, o = RJ_NAME_NONE;
 
     while (rj_dots_next(&w, &s)) {
-        uint32_t o = rj_roster_find(b_names, rj_roster_get(a_names, s.origin));
+        unsigned steps = 0;
+        bool found = s.origin == last;
 
-        if (o == RJ_NAME_NONE || !rj_dots_find(b, o, s.from, &there) ||
-            there.from > s.from || there.to < s.to)
+        if (!found)
+            o = rj_roster_find(b_names, rj_roster_get(a_names, last = s.origin));
+        if (o == RJ_NAME_NONE)
+            return false;
+        while (!found || there.to < s.from) { /* it is near, or is looked up */
+            if (!found || ++steps == NEAR)
+                in_b = rj_dots_walk_from(b, o, s.from);
+            found = rj_dots_next(&in_b, &there) && there.origin == o;
+            if (!found)
+                return false;
+        }
+        if (there.from > s.from || there.to < s.to)
             return false;
     }
     return true;

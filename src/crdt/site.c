@@ -3,7 +3,7 @@
  * touches the value: it builds a delta, which is then joined like any other.
  * Almeida, Shoker, Baquero 2018, "Delta state replicated data types", section 4: delta
  * mutators. */
-#include "crdt/value.h"
+#include "crdt/code.h"
 
 typedef enum rj_err site_fn(const struct rj_site *s, const struct rj_told *told);
 
@@ -151,23 +151,13 @@ static enum rj_err kill_place(const struct rj_site *s, const struct rj_row *plac
     return err;
 }
 
-/* What the reader had seen and is not here goes when it comes. */
-static enum rj_err hold(const struct rj_site *s, struct rj_bytes place, bool under)
-{
-    struct rj_dots rest = {.allocator = s->v->allocator};
-    enum rj_err err = rj_dots_minus(&rest, s->caused, &s->delta->seen);
-
-    if (err == RJ_OK)
-        err = rj_held_add(s->delta, place, under, &rest);
-    rj_dots_done(&rest);
-    return err;
-}
-
 static enum rj_err kill(const struct rj_site *s, const struct rj_told *told)
 {
     enum rj_err err = kill_place(s, rj_rows_place(&s->v->rows, told->place));
 
-    return err == RJ_OK && s->caused != NULL ? hold(s, told->place, false) : err;
+    return err == RJ_OK && s->caused != NULL
+               ? rj_held_add(s->delta, told->place, false, s->caused)
+               : err;
 }
 
 enum rj_err rj_site_kill(const struct rj_site *s, struct rj_bytes name)
@@ -185,7 +175,54 @@ enum rj_err rj_site_kill_under(const struct rj_site *s)
     for (; err == RJ_OK && place != NULL;
          place = rj_place_next(&s->v->rows, place, s->prefix))
         err = kill_place(s, place);
-    return err == RJ_OK && s->caused != NULL ? hold(s, s->prefix, true) : err;
+    return err == RJ_OK && s->caused != NULL
+               ? rj_held_add(s->delta, s->prefix, true, s->caused)
+               : err;
+}
+
+static enum rj_err reset(const struct rj_site *s, const struct rj_told *told,
+                         const struct rj_roster *names)
+{
+    struct rj_site below = *s;
+    struct rj_bytes rest = {0};
+    const struct rj_type *type = rj_type_at(s->v, told->place, &rest);
+
+    if (type == NULL || type->reset == NULL)
+        return RJ_OK;
+    below.prefix = rj_bytes_first(told->place, told->place.len - rest.len);
+    return type->reset(&below, told, rj_roster_get(names, told->dot.origin));
+}
+
+/* What the reader knew. */
+static enum rj_err reset_known(const struct rj_site *s)
+{
+    struct rj_rows_told r = rj_rows_told_of(s->known);
+    struct rj_told told;
+    enum rj_err err = RJ_OK;
+
+    while (err == RJ_OK && rj_rows_told_next(&r, &told)) {
+        if (rj_bytes_starts_with(told.place, s->prefix))
+            err = reset(s, &told, s->known->names);
+    }
+    return err;
+}
+
+enum rj_err rj_site_reset_under(const struct rj_site *s)
+{
+    const struct rj_rows *rows = &s->v->rows;
+    const struct rj_row *place = s->known == NULL ? rj_rows_under(rows, s->prefix) : NULL;
+    enum rj_err err = s->known != NULL ? reset_known(s) : RJ_OK;
+
+    for (; err == RJ_OK && place != NULL; place = rj_place_next(rows, place, s->prefix)) {
+        const struct rj_row *row = place;
+
+        for (; err == RJ_OK && row != NULL; row = rj_row_next(rows, row)) {
+            struct rj_told told = rj_row_tell(row);
+
+            err = reset(s, &told, s->v->names);
+        }
+    }
+    return err;
 }
 
 enum rj_err rj_site_grow(const struct rj_site *s, struct rj_bytes name)

@@ -74,13 +74,20 @@ static bool get_payload(struct rj_bytes payload, bool is_floor, struct tip *ret)
     return !r.failed;
 }
 
-static struct tip tip_of(const struct rj_row *row)
+static struct tip tip_told(const struct rj_told *row)
 {
     struct tip tip = {0};
 
-    (void)get_payload(rj_row_payload(row), false, &tip);
-    tip.seq = rj_row_dot(row).seq;
+    (void)get_payload(row->payload, false, &tip);
+    tip.seq = row->dot.seq;
     return tip;
+}
+
+static struct tip tip_of(const struct rj_row *row)
+{
+    struct rj_told told = rj_row_tell(row);
+
+    return tip_told(&told);
 }
 
 /* ---- floors */
@@ -148,29 +155,15 @@ static enum rj_err raise_floor(const struct rj_site *s, struct rj_bytes replica,
     return rj_site_put(s, rj_bytes_of(at, at_len), rj_bytes_of(payload, n));
 }
 
-enum rj_err rj_sums_reset(const struct rj_site *s)
+enum rj_err rj_sums_reset(const struct rj_site *s, const struct rj_told *row,
+                          struct rj_bytes replica)
 {
-    const struct rj_crdt *from = s->known != NULL ? s->known : s->v;
-    const struct rj_row *place = rj_rows_under(&from->rows, s->prefix);
-    const struct rj_row *row;
-    enum rj_err err = RJ_OK;
+    struct rj_bytes name = rj_bytes_skip(row->place, s->prefix.len);
+    struct tip tip = tip_told(row);
 
-    for (; err == RJ_OK && place != NULL;
-         place = rj_place_next(&from->rows, place, s->prefix)) {
-        struct rj_bytes name = rj_bytes_skip(rj_row_place(place), s->prefix.len);
-
-        if (rj_sums_is_floor(name))
-            continue;
-        for (row = place; err == RJ_OK && row != NULL;
-             row = rj_row_next(&from->rows, row)) {
-            struct tip tip = tip_of(row);
-            struct rj_bytes replica = rj_roster_get(from->names, row->origin);
-
-            if (floor_of(s->v, s->prefix, name, replica).seq < tip.seq)
-                err = raise_floor(s, replica, name, tip);
-        }
-    }
-    return err;
+    if (rj_sums_is_floor(name) || floor_of(s->v, s->prefix, name, replica).seq >= tip.seq)
+        return RJ_OK;
+    return raise_floor(s, replica, name, tip);
 }
 
 /* ---- sums */

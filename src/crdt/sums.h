@@ -28,8 +28,9 @@ RJ_NODISCARD enum rj_err rj_sums_add(const struct rj_site *s, struct rj_bytes na
 /* All that counts of a tip that `from` has becomes the own tip's. RJ_ERANGE. */
 RJ_NODISCARD enum rj_err rj_sums_move(const struct rj_site *s, const struct rj_crdt *from,
                                       const struct rj_row *row);
-/* Raises the floors of all tips under s->prefix that were seen. */
-RJ_NODISCARD enum rj_err rj_sums_reset(const struct rj_site *s);
+/* `reset`: raises the floor of a tip that was seen. */
+RJ_NODISCARD enum rj_err rj_sums_reset(const struct rj_site *s, const struct rj_told *row,
+                                       struct rj_bytes replica);
 /* Of two floors of one tip. */
 bool rj_sums_beats(const struct rj_crdt *v, const struct rj_row *a,
                    const struct rj_row *b);

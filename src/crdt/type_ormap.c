@@ -9,31 +9,11 @@
 #include "crdt/json.h"
 #include "crdt/place.h"
 
-/* Types with a reset of their own: once for each place that `from` has of them. */
-static enum rj_err reset_below(const struct rj_site *s, const struct rj_crdt *from)
-{
-    const struct rj_row *place = rj_rows_under(&from->rows, s->prefix);
-    struct rj_bytes done = {0};
-    enum rj_err err = RJ_OK;
-    struct rj_site below = *s;
-    struct rj_where w;
-
-    for (; err == RJ_OK && place != NULL;
-         place = rj_place_next(&from->rows, place, s->prefix)) {
-        if (!rj_place_get(rj_row_place(place), &w) || w.type->reset == NULL ||
-            rj_bytes_equal(done, w.prefix))
-            continue;
-        done = below.prefix = w.prefix;
-        err = w.type->reset(&below);
-    }
-    return err;
-}
-
 /* Resets all that lies below s->prefix, which is keys. */
 static enum rj_err remove_below(const struct rj_site *s)
 {
     const struct rj_row *place = rj_rows_under(&s->v->rows, s->prefix);
-    enum rj_err err = reset_below(s, s->known != NULL ? s->known : s->v);
+    enum rj_err err = rj_site_reset_under(s);
 
     for (; err == RJ_OK && place != NULL;
          place = rj_place_next(&s->v->rows, place, s->prefix)) {

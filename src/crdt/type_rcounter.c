@@ -6,7 +6,7 @@
 static enum rj_err change(const struct rj_site *s)
 {
     return s->op->code == RJ_CRDT_RESET || s->op->code == RJ_CRDT_CLEAR
-               ? rj_sums_reset(s)
+               ? rj_site_reset_under(s)
                : rj_sums_change(s);
 }
 

@@ -421,8 +421,8 @@ const struct rj_held *rj_held_find(const struct rj_crdt *v, struct rj_bytes plac
                                                                          : NULL;
 }
 
-enum rj_err rj_held_add(struct rj_crdt *v, struct rj_bytes place, bool under,
-                        const struct rj_dots *dots)
+enum rj_err rj_held_take(struct rj_crdt *v, struct rj_bytes place, bool under,
+                         struct rj_dots *dots)
 {
     struct rj_dots_walk w = rj_dots_walk_of(dots);
     struct rj_span span;
@@ -431,15 +431,30 @@ enum rj_err rj_held_add(struct rj_crdt *v, struct rj_bytes place, bool under,
 
     if (dots->n == 0)
         return RJ_OK;
-    if (at == v->n_held || held_order(&v->held[at], place, under) != 0) {
-        if (v->n_held >= RJ_CRDT_HELD_MAX)
-            return RJ_ELIMIT;
-        err = insert_held(v, at, place, under);
+    if (at < v->n_held && held_order(&v->held[at], place, under) == 0) {
+        while (err == RJ_OK && rj_dots_next(&w, &span))
+            err = rj_dots_add(&v->held[at].dots, span);
+    } else {
+        err = v->n_held < RJ_CRDT_HELD_MAX ? insert_held(v, at, place, under) : RJ_ELIMIT;
+        if (err == RJ_OK) {
+            v->held[at].dots = *dots;
+            *dots = (struct rj_dots){.allocator = v->allocator};
+        }
     }
-    while (err == RJ_OK && rj_dots_next(&w, &span))
-        err = rj_dots_add(&v->held[at].dots, span);
     if (err == RJ_OK)
         rj_dots_settle(&v->held[at].dots);
+    return err;
+}
+
+enum rj_err rj_held_add(struct rj_crdt *v, struct rj_bytes place, bool under,
+                        const struct rj_dots *dots)
+{
+    struct rj_dots copy = {.allocator = v->allocator};
+    enum rj_err err = rj_dots_map(&copy, dots, NULL);
+
+    if (err == RJ_OK)
+        err = rj_held_take(v, place, under, &copy);
+    rj_dots_done(&copy);
     return err;
 }
 

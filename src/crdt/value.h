@@ -79,7 +79,7 @@ struct rj_crdt {
     const struct rj_seq_run *runs;
     size_t n_runs;
     struct rj_seq_wire wire;
-    /* What was read to be joined (crdt/code.h) has its rows here, in the message. */
+    /* A view of a message (crdt/code.h) has its rows here, in the message. */
     bool is_view;
     struct rj_row_columns columns;
     struct rj_bytes held_told; /* held removals */
@@ -102,7 +102,7 @@ struct rj_site {
     const struct rj_crdt_op *op;
     struct rj_bytes prefix;       /* of its places; empty but in maps of maps */
     const struct rj_dots *caused; /* only these dots may go; NULL: all that v has */
-    const struct rj_crdt *known;  /* the context that they are from: its counts */
+    const struct rj_crdt *known;  /* a view of the context that they are from */
 };
 
 struct rj_type {
@@ -115,9 +115,11 @@ struct rj_type {
     bool valued; /* read says what value a row holds, as it was written */
     /* Adds to s->delta what s->op does. RJ_EINVAL: not one of its changes. */
     enum rj_err (*change)(const struct rj_site *s);
-    /* Takes away all that is under s->prefix by rows that say so, for rows that must not
-     * be taken away by their dots. NULL: the rows go. */
-    enum rj_err (*reset)(const struct rj_site *s);
+    /* Takes away what a row under s->prefix says, which replica wrote and s->v or a
+     * reader has, by a row that says so: for rows that must not be taken away by their
+     * dots. NULL: the rows go. */
+    enum rj_err (*reset)(const struct rj_site *s, const struct rj_told *row,
+                         struct rj_bytes replica);
     /* Rows at that place (without prefix) are never taken away. NULL: none are so. */
     bool (*stays)(struct rj_bytes place);
     /* At one place a stays and b goes. NULL: both stay. In a map only for types that have
@@ -191,7 +193,10 @@ RJ_NODISCARD enum rj_err rj_crdt_set_names(struct rj_crdt *v,
 struct rj_crdt *rj_crdt_emptied(struct rj_crdt *take_delta);
 /* An empty value of v's type that shares its names. NULL: no memory. */
 RJ_NODISCARD struct rj_crdt *rj_crdt_blank(const struct rj_crdt *v);
-/* Adds dots to the held removals of a place. RJ_ENOMEM, RJ_ELIMIT. */
+/* Adds dots to the held removals of a place; take: those of a place that has none become
+ * these, and dots is empty. RJ_ENOMEM, RJ_ELIMIT. */
+RJ_NODISCARD enum rj_err rj_held_take(struct rj_crdt *v, struct rj_bytes place,
+                                      bool under, struct rj_dots *dots);
 RJ_NODISCARD enum rj_err rj_held_add(struct rj_crdt *v, struct rj_bytes place, bool under,
                                      const struct rj_dots *dots);
 /* NULL: none. */
@@ -204,8 +209,10 @@ bool rj_held_covers(const struct rj_crdt *v, struct rj_bytes place, struct rj_do
 
 /* ---- diff.c */
 
-/* What a reader has seen (rj_crdt_context), numbered as in v, and its counts as a value
- * (NULL: not wanted). RJ_ENOMEM, RJ_ELIMIT and the errors of bytes. */
+/* What a reader has seen (rj_crdt_context), numbered as in v, and a view of its rows
+ * (NULL: not wanted), good as long as bytes. RJ_ENOMEM, RJ_ELIMIT and the errors of
+ * bytes.
+ */
 RJ_NODISCARD enum rj_err rj_context_get(const struct rj_crdt *v, struct rj_bytes bytes,
                                         struct rj_crdt **ret_known,
                                         struct rj_dots *ret_seen);
@@ -219,12 +226,13 @@ RJ_NODISCARD enum rj_err rj_diff_encode(const struct rj_crdt *v,
 
 /* ---- watch.c */
 
-/* Notes, if v is watched, what a join with other is going to touch (theirs: other's
- * context, spent: rows that go beside, both numbered as in v); what stands at one place.
- * Before it is done; noting what then stays as it was does no harm. RJ_ENOMEM. */
+/* Notes, if v is watched, what a join with other is going to touch (map: other's names
+ * -> v's, NULL: the same; spent: rows that go beside, numbered as in v); takes the notes
+ * of a join that failed back; notes what stands at one place. Before it is done; noting
+ * what then stays as it was does no harm. RJ_ENOMEM. */
 RJ_NODISCARD enum rj_err rj_watch_join(struct rj_crdt *v, const struct rj_crdt *other,
-                                       const struct rj_dots *theirs,
-                                       const struct rj_dots *spent);
+                                       const uint32_t *map, const struct rj_dots *spent);
+void rj_watch_undo(struct rj_crdt *v);
 RJ_NODISCARD enum rj_err rj_watch_place(struct rj_crdt *v, struct rj_bytes place);
 void rj_watch_free(struct rj_crdt *v);
 
@@ -242,9 +250,13 @@ RJ_NODISCARD enum rj_err rj_site_grow(const struct rj_site *s, struct rj_bytes n
 /* A dot without a row: a change that only takes away has one too, so that a context tells
  * which removals its owner knows. Errors as rj_site_put. */
 RJ_NODISCARD enum rj_err rj_site_event(const struct rj_site *s);
-/* Takes away the rows at prefix || name; all rows under the prefix. */
+/* Takes away the rows at prefix || name; all rows under the prefix. What the reader had
+ * seen and is not here goes when it comes: it is held. */
 RJ_NODISCARD enum rj_err rj_site_kill(const struct rj_site *s, struct rj_bytes name);
 RJ_NODISCARD enum rj_err rj_site_kill_under(const struct rj_site *s);
+/* Resets (struct rj_type) what is under the prefix and must not go by its dots: what the
+ * reader knew, if it is asked for its context. */
+RJ_NODISCARD enum rj_err rj_site_reset_under(const struct rj_site *s);
 /* Takes one row away, if it may go. */
 RJ_NODISCARD enum rj_err rj_site_kill_row(const struct rj_site *s,
                                           const struct rj_row *row);

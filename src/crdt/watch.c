@@ -9,11 +9,13 @@
 #include "crdt/watch.h"
 
 #include "base/cbor.h"
+#include "crdt/code.h"
 #include "crdt/json.h"
 #include "crdt/place.h"
 
 struct noted {
     struct rj_map_node node;
+    uint64_t join;           /* which one noted it */
     size_t key_len, old_len; /* both follow */
 };
 
@@ -96,6 +98,7 @@ static enum rj_err note(struct rj_crdt *v, struct rj_bytes subject)
         err = n != NULL ? RJ_OK : RJ_ENOMEM;
     }
     if (err == RJ_OK) {
+        n->join = v->watch->joins;
         n->key_len = subject.len;
         n->old_len = old.len;
         if (subject.len > 0)
@@ -114,18 +117,18 @@ enum rj_err rj_watch_place(struct rj_crdt *v, struct rj_bytes place)
 
 /* Rows of v that other has seen and does not have. */
 static enum rj_err note_gone(struct rj_crdt *v, const struct rj_crdt *other,
-                             const struct rj_span *span)
+                             struct rj_span span, const uint32_t *map)
 {
-    uint32_t origin = rj_roster_find(other->names, rj_roster_get(v->names, span->origin));
-    const struct rj_row *row =
-        rj_rows_from(&v->rows, (struct rj_dot){span->from, span->origin});
+    uint32_t mine = map != NULL ? map[span.origin] : span.origin;
+    const struct rj_row *row = rj_rows_from(&v->rows, (struct rj_dot){span.from, mine});
     enum rj_err err = RJ_OK;
 
-    for (; err == RJ_OK && row != NULL && row->origin == span->origin &&
-           rj_row_dot(row).seq <= span->to;
+    for (; err == RJ_OK && row != NULL && row->origin == mine &&
+           rj_row_dot(row).seq <= span.to;
          row = rj_rows_after(&v->rows, row)) {
-        if (rj_rows_find(&other->rows, (struct rj_dot){rj_row_dot(row).seq, origin}) ==
-            NULL)
+        struct rj_dot there = {rj_row_dot(row).seq, span.origin};
+
+        if (!rj_rows_told_has(other, there))
             err = note(v, subject_of(v, rj_row_place(row)));
     }
     return err;
@@ -145,56 +148,77 @@ static enum rj_err note_span(struct rj_crdt *v, const struct rj_span *span)
 }
 
 /* Rows of other that v has not seen. */
-static enum rj_err note_new(struct rj_crdt *v, const struct rj_crdt *other)
+static enum rj_err note_new(struct rj_crdt *v, const struct rj_crdt *other,
+                            const uint32_t *map)
 {
-    const struct rj_row *row = rj_rows_from(&other->rows, (struct rj_dot){0});
+    struct rj_rows_told r = rj_rows_told_of(other);
+    struct rj_told told;
     enum rj_err err = RJ_OK;
 
-    for (; err == RJ_OK && row != NULL; row = rj_rows_after(&other->rows, row)) {
-        struct rj_dot dot = {.seq = rj_row_dot(row).seq};
-
-        dot.origin = rj_roster_find(v->names, rj_roster_get(other->names, row->origin));
-        if (!rj_dots_has(&v->seen, dot))
-            err = note(v, subject_of(v, rj_row_place(row)));
+    while (err == RJ_OK && rj_rows_told_next(&r, &told)) {
+        if (map != NULL)
+            told.dot.origin = map[told.dot.origin];
+        if (!rj_dots_has(&v->seen, told.dot))
+            err = note(v, subject_of(v, told.place));
     }
     return err;
 }
 
-static enum rj_err note_held(struct rj_crdt *v, const struct rj_held *h)
+/* Places of v that removals of other are about. */
+static enum rj_err note_held(struct rj_crdt *v, const struct rj_crdt *other)
 {
-    const struct rj_row *place = h->under ? rj_rows_under(&v->rows, rj_held_place(h))
-                                          : rj_rows_place(&v->rows, rj_held_place(h));
+    struct rj_held_told h = rj_held_told_of(other, v->allocator);
     enum rj_err err = RJ_OK;
 
-    while (err == RJ_OK && place != NULL) {
-        err = note(v, subject_of(v, rj_row_place(place)));
-        place = h->under ? rj_place_next(&v->rows, place, rj_held_place(h)) : NULL;
+    while (rj_held_told_next(&h, NULL, &err)) {
+        const struct rj_row *place =
+            h.under ? rj_rows_under(&v->rows, h.place) : rj_rows_place(&v->rows, h.place);
+
+        while (err == RJ_OK && place != NULL) {
+            err = note(v, subject_of(v, rj_row_place(place)));
+            place = h.under ? rj_place_next(&v->rows, place, h.place) : NULL;
+        }
     }
+    rj_dots_done(&h.own);
     return err;
 }
 
 enum rj_err rj_watch_join(struct rj_crdt *v, const struct rj_crdt *other,
-                          const struct rj_dots *theirs, const struct rj_dots *spent)
+                          const uint32_t *map, const struct rj_dots *spent)
 {
     const struct rj_bytes whole = {0};
     struct rj_dots_walk w;
     struct rj_span span;
     enum rj_err err = RJ_OK;
-    size_t i;
 
     if (v->watch == NULL || v->seq != NULL)
         return RJ_OK;
+    v->watch->joins++;
     if (v->type->bare)
         return note(v, whole);
-    for (w = rj_dots_walk_of(theirs); err == RJ_OK && rj_dots_next(&w, &span);)
-        err = note_gone(v, other, &span);
+    for (w = rj_dots_walk_of(&other->seen); err == RJ_OK && rj_dots_next(&w, &span);)
+        err = note_gone(v, other, span, map);
     for (w = rj_dots_walk_of(spent); err == RJ_OK && rj_dots_next(&w, &span);)
         err = note_span(v, &span);
     if (err == RJ_OK)
-        err = note_new(v, other);
-    for (i = 0; err == RJ_OK && i < other->n_held; i++)
-        err = note_held(v, &other->held[i]);
-    return err;
+        err = note_new(v, other, map);
+    return err == RJ_OK ? note_held(v, other) : err;
+}
+
+void rj_watch_undo(struct rj_crdt *v)
+{
+    struct rj_map_node *node = v->watch != NULL ? rj_map_first(&v->watch->noted) : NULL;
+    struct rj_map_node *next;
+
+    for (; node != NULL; node = next) {
+        struct noted *n = noted_of(node);
+
+        next = rj_map_next(node);
+        if (n->join == v->watch->joins) {
+            rj_map_remove(&v->watch->noted, node);
+            free_noted(v, n);
+        }
+    }
 }
 
 /* ---- telling */

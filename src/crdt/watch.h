@@ -15,6 +15,7 @@ struct rj_splice {
 
 struct rj_watch {
     struct rj_map noted;
+    uint64_t joins; /* that noted something */
     /* Sequences: runs of dots that were shown, and splices from an earlier state to that,
      * of which next_splice is the next to be told. */
     struct rj_buf shown, splices, inserted;

@@ -46,12 +46,12 @@ static enum rj_err build(const struct rj_crdt *v, const struct rj_crdt_op *op,
         err = v->type->change(&site);
     if (err == RJ_OK && delta->made == 0 && (delta->took || delta->n_held > 0))
         err = rj_site_event(&site);
+    rj_crdt_free(known);
+    rj_dots_done(&caused);
     if (err == RJ_OK && delta->n_held > 0)
         err = rj_held_trim(delta);
     if (err == RJ_OK && v->horizon.n > 0)
         err = rj_dots_map(&delta->horizon, &v->horizon, NULL);
-    rj_crdt_free(known);
-    rj_dots_done(&caused);
     return err;
 }
 
@@ -86,6 +86,7 @@ enum rj_err rj_crdt_write(struct rj_crdt *v, const struct rj_crdt_op *op,
                           struct rj_crdt_buf *ret_delta)
 {
     struct rj_crdt *delta;
+    uint32_t n_names;
     enum rj_err err;
 
     if (op == NULL || op->size != sizeof(*op) || op->n_keys > RJ_CRDT_KEYS_MAX)
@@ -101,6 +102,7 @@ enum rj_err rj_crdt_write(struct rj_crdt *v, const struct rj_crdt_op *op,
     if (delta == NULL)
         return RJ_ENOMEM;
     v->scratch = NULL;
+    n_names = v->names->n;
     err = is_lazy(v, op) ? build_lazy(v, op, delta) : build(v, op, delta);
     if (err == RJ_OK && v->judge != NULL)
         err = judge(v, delta);
@@ -111,6 +113,8 @@ enum rj_err rj_crdt_write(struct rj_crdt *v, const struct rj_crdt_op *op,
     if (err == RJ_OK)
         rj_lazy_move(v, delta);
     v->scratch = rj_crdt_emptied(delta);
+    if (err != RJ_OK)
+        rj_roster_cut(v->names, n_names);
     return err;
 }
 
@@ -123,9 +127,7 @@ enum rj_err rj_crdt_join_bytes(struct rj_crdt *v, struct rj_bytes bytes,
                                struct rj_crdt_report *ret_report)
 {
     struct rj_crdt *other = NULL;
-    bool needs_rows = v->seq == NULL && (v->watch != NULL || v->rules.horizon != 0);
-    enum rj_err err =
-        needs_rows ? rj_code_decode(v, bytes, &other) : rj_code_view(v, bytes, &other);
+    enum rj_err err = rj_code_view(v, bytes, &other);
 
     if (err == RJ_OK)
         err = rj_crdt_join(v, other, ret_report);

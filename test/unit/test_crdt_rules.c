@@ -155,6 +155,37 @@ TEST(a_run_of_a_text_that_goes_round_is_found)
     rj_crdt_buf_free(&delta);
 }
 
+TEST(what_a_guard_names_outlives_the_message)
+{
+    static const enum rj_crdt_type types[] = {RJ_CRDT_LWWMAP, RJ_CRDT_TEXT};
+    struct rj_bytes key = rj_bytes_from_str("x");
+    size_t i;
+
+    for (i = 0; i < 2; i++) {
+        struct rj_crdt *v = crdt_new(types[i], "a");
+        struct rj_crdt_op op = crdt_op(i == 0 ? RJ_CRDT_PUT : RJ_CRDT_INSERT);
+        struct rj_crdt_guard *g = NULL;
+        struct rj_crdt_buf delta = {0};
+        struct rj_crdt_row row;
+
+        op.keys = &key;
+        op.n_keys = 1;
+        op.value = rj_bytes_from_str("says");
+        assert_ok(rj_crdt_guard_new(NULL, 0, &g));
+        assert_ok(rj_crdt_write(v, &op, &delta));
+        assert_ok(rj_crdt_guard_note(g, v, rj_crdt_bytes(&delta), true, &row));
+        assert_err(RJ_EPROTO,
+                   rj_crdt_guard_note(g, v, rj_crdt_bytes(&delta), false, &row));
+        rj_crdt_buf_free(&delta);
+        rj_crdt_free(v);
+        assert_bytes_equal(row.replica, rj_bytes_from_str("a"));
+        assert_int_equal(row.seq, 1);
+        if (i == 0)
+            assert_bytes_equal(row.value, op.value);
+        rj_crdt_guard_free(g);
+    }
+}
+
 static enum rj_err use(void *ctx)
 {
     struct rj_crdt_opts opts = crdt_opts(RJ_CRDT_BCOUNTER, "a");
@@ -198,6 +229,7 @@ int main(void)
         cmocka_unit_test(the_row_that_two_sides_keep_exchanging_is_named),
         cmocka_unit_test(a_whole_state_that_goes_round_is_found),
         cmocka_unit_test(a_run_of_a_text_that_goes_round_is_found),
+        cmocka_unit_test(what_a_guard_names_outlives_the_message),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
