@@ -131,7 +131,9 @@ static bool get_rice_at_once(struct rj_bits_reader *r, unsigned k, uint64_t *ret
     if (r->at > r->b.len || r->b.len - r->at < sizeof(word))
         return false;
     word = rj_be_load64(r->b.ptr + r->at) << r->used;
-    zeros = word != 0 ? (unsigned)__builtin_clzll(word) : 64;
+    if (word == 0)
+        return false;
+    zeros = (unsigned)__builtin_clzll(word);
     if (zeros + 1 + k > SURE)
         return false;
     word = word << zeros << 1;
