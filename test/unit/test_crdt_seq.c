@@ -3,7 +3,7 @@
  * walked as a tree each time. */
 #include "base/prng.h"
 #include "crdt/seq.h"
-#include "support/crdt_value.h"
+#include "support/crdt_seq.h"
 
 #include <rejoin/crdt.h>
 #include <stdio.h>
@@ -270,17 +270,6 @@ static void remake(struct world *w, int replica)
     rj_crdt_buf_free(&bytes);
 }
 
-static void send_difference(struct world *w, int from, int to)
-{
-    struct rj_crdt_buf digest = {0}, delta = {0};
-
-    assert_ok(rj_crdt_digest(w->values[to], &digest));
-    assert_ok(rj_crdt_diff(w->values[from], rj_crdt_bytes(&digest), &delta));
-    assert_ok(rj_crdt_join_bytes(w->values[to], rj_crdt_bytes(&delta), NULL));
-    rj_crdt_buf_free(&digest);
-    rj_crdt_buf_free(&delta);
-}
-
 static void step(struct world *w)
 {
     int replica = (int)rj_prng_below(&w->p, REPLICAS);
@@ -298,7 +287,7 @@ static void step(struct world *w)
         if (rj_prng_chance(&w->p, 1, 2))
             assert_ok(rj_crdt_join(w->values[replica], w->values[other], NULL));
         else
-            send_difference(w, other, replica);
+            send_difference(w->values[other], w->values[replica]);
         model_join(&w->m.facts[replica], &w->m.facts[other]);
     } else {
         remake(w, replica);
@@ -317,7 +306,7 @@ static void end(struct world *w)
     }
     assert_same(up, down);
     for (i = 1; i < REPLICAS; i++) {
-        send_difference(w, i, 0);
+        send_difference(w->values[i], w->values[0]);
         model_join(&w->m.facts[0], &w->m.facts[i]);
     }
     assert_agrees(w, 0);
@@ -370,37 +359,19 @@ TEST(below_a_key_of_a_map_they_follow_the_same_rules)
 
 /* ---- single facts */
 
-static enum rj_err type_text(struct rj_crdt *v, uint64_t pos, const char *text,
-                             struct rj_crdt_buf *ret_delta)
-{
-    struct rj_crdt_op op = {.size = sizeof(op), .code = RJ_CRDT_INSERT, .pos = pos};
-
-    op.value = rj_bytes_from_str(text);
-    return rj_crdt_write(v, &op, ret_delta);
-}
-
-static enum rj_err erase(struct rj_crdt *v, uint64_t pos, uint64_t count,
-                         struct rj_crdt_buf *ret_delta)
-{
-    struct rj_crdt_op op = {
-        .size = sizeof(op), .code = RJ_CRDT_DELETE, .pos = pos, .count = count};
-
-    return rj_crdt_write(v, &op, ret_delta);
-}
-
 TEST(what_cannot_be_done_is_refused_and_changes_nothing)
 {
     struct rj_crdt *v = crdt_new(RJ_CRDT_TEXT, "a"), *reader = crdt_new(RJ_CRDT_TEXT, "");
     struct rj_crdt_buf before = {0}, after = {0};
 
-    assert_ok(type_text(v, 0, "\xc3\xa4o", NULL));
+    assert_ok(text_insert(v, 0, "\xc3\xa4o", NULL));
     assert_ok(rj_crdt_encode(v, &before));
-    assert_err(RJ_EINVAL, type_text(v, 3, "x", NULL));
-    assert_err(RJ_EINVAL, type_text(v, 0, "\xc3", NULL));
-    assert_err(RJ_EINVAL, type_text(v, 0, "\xed\xa0\x80", NULL));
-    assert_err(RJ_EINVAL, erase(v, 1, 2, NULL));
-    assert_err(RJ_EINVAL, erase(v, 1, UINT64_MAX, NULL));
-    assert_err(RJ_EINVAL, type_text(reader, 0, "x", NULL));
+    assert_err(RJ_EINVAL, text_insert(v, 3, "x", NULL));
+    assert_err(RJ_EINVAL, text_insert(v, 0, "\xc3", NULL));
+    assert_err(RJ_EINVAL, text_insert(v, 0, "\xed\xa0\x80", NULL));
+    assert_err(RJ_EINVAL, text_erase(v, 1, 2, NULL));
+    assert_err(RJ_EINVAL, text_erase(v, 1, UINT64_MAX, NULL));
+    assert_err(RJ_EINVAL, text_insert(reader, 0, "x", NULL));
     assert_ok(rj_crdt_encode(v, &after));
     assert_bytes_equal(rj_crdt_bytes(&before), rj_crdt_bytes(&after));
     rj_crdt_free(v);
@@ -414,11 +385,11 @@ TEST(what_was_deleted_before_it_came_stays_deleted)
     struct rj_crdt *a = crdt_new(RJ_CRDT_TEXT, "a"), *b = crdt_new(RJ_CRDT_TEXT, "b");
     struct rj_crdt_buf typed = {0}, erased = {0};
 
-    assert_ok(type_text(a, 0, "hello", &typed));
-    assert_ok(erase(a, 1, 3, &erased));
+    assert_ok(text_insert(a, 0, "hello", &typed));
+    assert_ok(text_erase(a, 1, 3, &erased));
     assert_ok(rj_crdt_join_bytes(b, rj_crdt_bytes(&erased), NULL));
     assert_shows(b, "\"\"");
-    assert_ok(type_text(b, 0, "!", NULL));
+    assert_ok(text_insert(b, 0, "!", NULL));
     assert_ok(rj_crdt_join_bytes(b, rj_crdt_bytes(&typed), NULL));
     assert_shows(b, "\"ho!\"");
     assert_ok(rj_crdt_join(a, b, NULL));
@@ -439,7 +410,7 @@ TEST(all_that_waits_for_one_parent_comes_in_at_once)
 
     rj_prng_init(&p, 5);
     for (i = 0; i < WAITING; i++)
-        assert_ok(type_text(a, rj_prng_below(&p, (uint64_t)i + 1), "x", &deltas[i]));
+        assert_ok(text_insert(a, rj_prng_below(&p, (uint64_t)i + 1), "x", &deltas[i]));
     for (i = WAITING - 1; i >= 0; i--) {
         assert_shows(b, "\"\"");
         assert_ok(rj_crdt_join_bytes(b, rj_crdt_bytes(&deltas[i]), NULL));
@@ -457,10 +428,10 @@ TEST(a_reader_clears_what_it_has_seen_and_nothing_else)
     struct rj_crdt_buf context = {0};
     struct rj_crdt_op op = {.size = sizeof(op), .code = RJ_CRDT_CLEAR};
 
-    assert_ok(type_text(a, 0, "seen", NULL));
+    assert_ok(text_insert(a, 0, "seen", NULL));
     assert_ok(rj_crdt_context(a, &context));
-    assert_ok(type_text(a, 4, " not", NULL));
-    assert_ok(type_text(b, 0, "mine", NULL));
+    assert_ok(text_insert(a, 4, " not", NULL));
+    assert_ok(text_insert(b, 0, "mine", NULL));
     op.flags = RJ_CRDT_CAUSED;
     op.context = rj_crdt_bytes(&context);
     assert_ok(rj_crdt_write(b, &op, NULL));
@@ -482,10 +453,10 @@ TEST(a_long_text_grows_and_shrinks_at_any_place)
     rj_prng_init(&p, 3);
     for (i = 0; i < 20000; i++) {
         if (n > 0 && rj_prng_chance(&p, i < 12000 ? 2 : 6, 10)) {
-            assert_ok(erase(v, rj_prng_below(&p, n), 1, NULL));
+            assert_ok(text_erase(v, rj_prng_below(&p, n), 1, NULL));
             n--;
         } else {
-            assert_ok(type_text(v, rj_prng_below(&p, n + 1), "\xc3\xa4", NULL));
+            assert_ok(text_insert(v, rj_prng_below(&p, n + 1), "\xc3\xa4", NULL));
             n++;
         }
     }
@@ -498,20 +469,130 @@ TEST(a_long_text_grows_and_shrinks_at_any_place)
     rj_crdt_free(w);
 }
 
+/* ---- characters of several bytes */
+
+enum { LONG_CHARS = 5000, LONG_EDITS = 600 };
+
+/* Characters as an array of them; kinds: which of long_chars. */
+struct plain {
+    uint8_t kinds[2 * LONG_CHARS];
+    size_t n;
+};
+
+static const char *const long_chars[] = {"\xc3\xa4", "\xe2\x82\xac", "\xc3\x9f"};
+
+/* The text of n kinds; good until the next call. */
+static const char *text_of(const uint8_t *kinds, size_t n)
+{
+    static char text[2 * LONG_CHARS * 3 + 1];
+    char *end = text;
+
+    for (; n > 0; n--)
+        end = stpcpy(end, long_chars[*kinds++]);
+    return text;
+}
+
+static void assert_is_plain(const struct rj_crdt *v, const struct plain *p)
+{
+    struct rj_buf json = {0};
+
+    rj_buf_printf(&json, "\"%s\"", text_of(p->kinds, p->n));
+    rj_buf_u8(&json, '\0');
+    assert_ok(rj_buf_err(&json));
+    assert_true(rj_seq_is_sound(v->seq));
+    assert_shows(v, (const char *)json.ptr);
+    rj_buf_done(&json);
+}
+
+/* Inserts or deletes some characters somewhere, here and there. */
+static void edit_plain(struct plain *p, struct rj_prng *prng, struct rj_crdt *v,
+                       struct rj_crdt *w)
+{
+    size_t pos = rj_prng_below(prng, p->n), n = 1 + rj_prng_below(prng, 12), i;
+    uint8_t *at = p->kinds + pos;
+    struct rj_crdt_buf delta = {0};
+
+    if (rj_prng_chance(prng, 1, 2) || pos + n > p->n) {
+        memmove(at + n, at, p->n - pos);
+        for (i = 0; i < n; i++)
+            at[i] = (uint8_t)rj_prng_below(prng, 3);
+        p->n += n;
+        assert_ok(text_insert(v, pos, text_of(at, n), &delta));
+    } else {
+        memmove(at, at + n, p->n - pos - n);
+        p->n -= n;
+        assert_ok(text_erase(v, pos, n, &delta));
+    }
+    assert_ok(rj_crdt_join_bytes(w, rj_crdt_bytes(&delta), NULL));
+    rj_crdt_buf_free(&delta);
+}
+
+/* Types all of it, portion by portion. */
+static struct rj_crdt *type_portions(const struct plain *p, size_t portion)
+{
+    struct rj_crdt *v = crdt_new(RJ_CRDT_TEXT, "a");
+    size_t at, n;
+
+    for (at = 0; at < p->n; at += n) {
+        n = portion < p->n - at ? portion : p->n - at;
+        assert_ok(text_insert(v, at, text_of(p->kinds + at, n), NULL));
+    }
+    return v;
+}
+
+TEST(long_characters_lie_where_they_would_in_an_array)
+{
+    static struct plain p;
+    static const size_t portions[] = {1, 7, 1023, 1025, 3000};
+    struct rj_crdt *v, *w = crdt_new(RJ_CRDT_TEXT, "b"), *other;
+    struct rj_crdt_buf bytes = {0};
+    struct rj_prng prng;
+    size_t i;
+
+    rj_prng_init(&prng, 17);
+    for (p.n = 0; p.n < LONG_CHARS; p.n++)
+        p.kinds[p.n] = (uint8_t)rj_prng_below(&prng, 3);
+    v = type_portions(&p, p.n);
+    assert_is_plain(v, &p);
+    assert_ok(rj_crdt_encode(v, &bytes));
+    assert_ok(rj_crdt_join_bytes(w, rj_crdt_bytes(&bytes), NULL));
+    assert_is_plain(w, &p);
+    assert_same(v, w);
+    for (i = 0; i < sizeof(portions) / sizeof(*portions); i++) {
+        other = type_portions(&p, portions[i]);
+        assert_is_plain(other, &p);
+        assert_same(v, other);
+        rj_crdt_free(other);
+    }
+    for (i = 0; i < LONG_EDITS; i++) {
+        if (i % 2 == 0)
+            edit_plain(&p, &prng, v, w);
+        else
+            edit_plain(&p, &prng, w, v);
+        if (i % 20 == 0)
+            assert_is_plain(i % 40 == 0 ? v : w, &p);
+    }
+    assert_is_plain(v, &p);
+    assert_same(v, w);
+    rj_crdt_free(v);
+    rj_crdt_free(w);
+    rj_crdt_buf_free(&bytes);
+}
+
 /* ---- hostile bytes */
 
 static struct rj_crdt *sample(void)
 {
     struct rj_crdt *a = crdt_new(RJ_CRDT_TEXT, "a"), *b = crdt_new(RJ_CRDT_TEXT, "b");
 
-    assert_ok(type_text(a, 0, "one two three", NULL));
+    assert_ok(text_insert(a, 0, "one two three", NULL));
     assert_ok(rj_crdt_join(b, a, NULL));
-    assert_ok(type_text(b, 3, "\xe2\x82\xac", NULL));
-    assert_ok(erase(b, 5, 4, NULL));
-    assert_ok(erase(a, 12, 1, NULL));
-    assert_ok(erase(a, 11, 1, NULL));
+    assert_ok(text_insert(b, 3, "\xe2\x82\xac", NULL));
+    assert_ok(text_erase(b, 5, 4, NULL));
+    assert_ok(text_erase(a, 12, 1, NULL));
+    assert_ok(text_erase(a, 11, 1, NULL));
     assert_ok(rj_crdt_join(a, b, NULL));
-    assert_ok(type_text(a, 4, "x", NULL));
+    assert_ok(text_insert(a, 4, "x", NULL));
     rj_crdt_free(b);
     return a;
 }
@@ -565,13 +646,13 @@ static enum rj_err use(void *ctx)
     if (err == RJ_OK)
         err = crdt_make(RJ_CRDT_TEXT, "b", &b);
     if (err == RJ_OK)
-        err = type_text(a, 0, "some text", &delta);
+        err = text_insert(a, 0, "some text", &delta);
     if (err == RJ_OK)
-        err = erase(a, 2, 3, &delta);
+        err = text_erase(a, 2, 3, &delta);
     if (err == RJ_OK)
         err = rj_crdt_join_bytes(b, rj_crdt_bytes(&delta), NULL);
     if (err == RJ_OK)
-        err = type_text(b, 0, "x", NULL);
+        err = text_insert(b, 0, "x", NULL);
     if (err == RJ_OK)
         err = rj_crdt_digest(b, &digest);
     if (err == RJ_OK)
@@ -642,6 +723,8 @@ TEST(an_element_cannot_be_there_and_deleted_in_one_message)
 
 /* ---- what is cut */
 
+enum { LONG = 2000 };
+
 static uint64_t n_skipped;
 
 /* As of a text of one byte a character, counted. */
@@ -660,30 +743,38 @@ static void type_with_holes(struct rj_crdt *v, struct rj_crdt *w, uint64_t n)
     uint64_t i;
 
     for (i = 0; i < n; i++) {
-        assert_ok(type_text(v, i, "x", &delta));
+        assert_ok(text_insert(v, i, "x", &delta));
         if (i % 2 == 0)
             assert_ok(rj_crdt_join_bytes(w, rj_crdt_bytes(&delta), NULL));
     }
     rj_crdt_buf_free(&delta);
 }
 
+/* w takes in bytes of LONG characters, which are gone through few times, and is v then.
+ */
+static void join_counted(struct rj_crdt *w, const struct rj_crdt_buf *bytes,
+                         const struct rj_crdt *v)
+{
+    w->seq->kind = &counted;
+    n_skipped = 0;
+    assert_ok(rj_crdt_join_bytes(w, rj_crdt_bytes(bytes), NULL));
+    assert_in_range(n_skipped, 0, 4 * LONG);
+    assert_same(v, w);
+}
+
 TEST(a_run_that_is_cut_often_takes_linear_time)
 {
-    enum { LONG = 2000 };
     struct rj_crdt *v = crdt_new(RJ_CRDT_TEXT, "a"), *w = crdt_new(RJ_CRDT_TEXT, "b");
     struct rj_crdt_buf digest = {0}, diff = {0}, all = {0};
 
     type_with_holes(v, w, LONG);
     assert_ok(rj_crdt_digest(w, &digest));
     assert_ok(rj_crdt_encode(v, &all));
-    v->seq->kind = w->seq->kind = &counted;
+    v->seq->kind = &counted;
     n_skipped = 0;
     assert_ok(rj_crdt_diff(v, rj_crdt_bytes(&digest), &diff));
     assert_in_range(n_skipped, 0, 4 * LONG);
-    n_skipped = 0;
-    assert_ok(rj_crdt_join_bytes(w, rj_crdt_bytes(&all), NULL));
-    assert_in_range(n_skipped, 0, 4 * LONG);
-    assert_same(v, w);
+    join_counted(w, &all, v);
     rj_crdt_free(v);
     rj_crdt_free(w);
     rj_crdt_buf_free(&digest);
@@ -693,7 +784,6 @@ TEST(a_run_that_is_cut_often_takes_linear_time)
 
 TEST(a_run_of_which_much_is_doomed_takes_linear_time)
 {
-    enum { LONG = 2000 };
     struct rj_crdt *v = crdt_new(RJ_CRDT_TEXT, "a"), *w = crdt_new(RJ_CRDT_TEXT, "b");
     struct rj_crdt_buf delta = {0}, all = {0};
     uint64_t i;
@@ -703,14 +793,10 @@ TEST(a_run_of_which_much_is_doomed_takes_linear_time)
     w = crdt_new(RJ_CRDT_TEXT, "b");
     assert_ok(rj_crdt_encode(v, &all));
     for (i = 0; i < LONG / 2; i++) {
-        assert_ok(erase(v, i, 1, &delta));
+        assert_ok(text_erase(v, i, 1, &delta));
         assert_ok(rj_crdt_join_bytes(w, rj_crdt_bytes(&delta), NULL));
     }
-    w->seq->kind = &counted;
-    n_skipped = 0;
-    assert_ok(rj_crdt_join_bytes(w, rj_crdt_bytes(&all), NULL));
-    assert_in_range(n_skipped, 0, 4 * LONG);
-    assert_same(v, w);
+    join_counted(w, &all, v);
     rj_crdt_free(v);
     rj_crdt_free(w);
     rj_crdt_buf_free(&delta);
@@ -732,9 +818,9 @@ static enum rj_err write_over(struct scattered *s)
     int i;
 
     for (i = 0; err == RJ_OK && i < 12; i++) {
-        err = type_text(s->a, 0, "y", NULL);
+        err = text_insert(s->a, 0, "y", NULL);
         if (err == RJ_OK)
-            err = erase(s->a, 1 + (uint64_t)i, 1, &s->delta);
+            err = text_erase(s->a, 1 + (uint64_t)i, 1, &s->delta);
         if (err == RJ_OK)
             err = rj_crdt_join_bytes(s->group, rj_crdt_bytes(&s->delta), NULL);
     }
@@ -774,7 +860,7 @@ static enum rj_err scatter(void *ctx)
     if (err == RJ_OK)
         err = crdt_make(RJ_CRDT_TEXT, "", &s.group);
     if (err == RJ_OK)
-        err = type_text(s.b, 0, "xxxxxxxxxxxx", &s.typed);
+        err = text_insert(s.b, 0, "xxxxxxxxxxxx", &s.typed);
     if (err == RJ_OK)
         err = rj_crdt_join_bytes(s.a, rj_crdt_bytes(&s.typed), NULL);
     if (err == RJ_OK)
@@ -809,6 +895,7 @@ int main(void)
         cmocka_unit_test(all_that_waits_for_one_parent_comes_in_at_once),
         cmocka_unit_test(a_reader_clears_what_it_has_seen_and_nothing_else),
         cmocka_unit_test(a_long_text_grows_and_shrinks_at_any_place),
+        cmocka_unit_test(long_characters_lie_where_they_would_in_an_array),
         cmocka_unit_test(damaged_bytes_are_refused_or_make_a_sound_value),
         cmocka_unit_test(every_lack_of_memory_is_told),
         cmocka_unit_test(an_element_cannot_be_there_and_deleted_in_one_message),
