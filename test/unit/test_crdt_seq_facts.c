@@ -23,7 +23,6 @@ static void take_part(struct rj_crdt *v, const struct facts_part *part)
     struct rj_crdt_buf bytes = facts_message(&u, part);
 
     assert_ok(rj_crdt_join_bytes(v, rj_crdt_bytes(&bytes), NULL));
-    assert_true(rj_seq_is_sound(v->seq));
     rj_crdt_buf_free(&bytes);
 }
 
@@ -166,10 +165,18 @@ static void add_run(int n)
         add_element(A, A, i, false);
 }
 
-static void take_runs_in_any_order(struct rj_crdt *v)
+static void take_one_by_one(struct rj_crdt *v)
+{
+    int at;
+
+    for (at = 0; at < u.n; at++)
+        take_part(v, &(struct facts_part){at, at + 1, NULL});
+}
+
+static void take_in_any_order(struct rj_crdt *v)
 {
     static struct facts_part parts[FACTS_MAX];
-    struct facts_part swapped;
+    struct facts_part part;
     size_t n = 0, i, other;
     int at, len;
 
@@ -181,23 +188,19 @@ static void take_runs_in_any_order(struct rj_crdt *v)
         parts[n++] = (struct facts_part){at, at + len, NULL};
     }
     for (i = 0; i < n; i++) {
-        struct rj_crdt_buf bytes;
-
         other = i + rj_prng_below(&u.p, n - i);
-        swapped = parts[other];
+        part = parts[other];
         parts[other] = parts[i];
-        bytes = facts_message(&u, &swapped);
-        assert_ok(rj_crdt_join_bytes(v, rj_crdt_bytes(&bytes), NULL));
-        rj_crdt_buf_free(&bytes);
+        take_part(v, &part);
     }
 }
 
-/* At once, replica by replica in both directions, run by run. */
+/* At once, replica by replica in both directions, one by one, a few in any order. */
 static void try_shape(void)
 {
     static bool all[FACTS_MAX];
     struct rj_crdt *up = crdt_new(RJ_CRDT_TEXT, ""), *down = crdt_new(RJ_CRDT_TEXT, "");
-    struct rj_crdt *any = crdt_new(RJ_CRDT_TEXT, "");
+    struct rj_crdt *any = crdt_new(RJ_CRDT_TEXT, ""), *each = crdt_new(RJ_CRDT_TEXT, "");
     int r;
 
     for (r = 0; r < FACTS_REPLICAS; r++) {
@@ -206,14 +209,20 @@ static void try_shape(void)
         take_part(up, &(struct facts_part){u.start[r], u.start[r + 1], NULL});
         take_part(down, &(struct facts_part){u.start[last], u.start[last + 1], NULL});
     }
-    take_runs_in_any_order(any);
+    take_in_any_order(any);
+    take_one_by_one(each);
     memset(all, true, sizeof(all));
     assert_is(any, all);
-    assert_is(up, all);
-    assert_is(down, all);
+    assert_same(up, any);
+    assert_shows_facts(up, &u, all);
+    assert_same(down, any);
+    assert_shows_facts(down, &u, all);
+    assert_same(each, any);
+    assert_shows_facts(each, &u, all);
     rj_crdt_free(up);
     rj_crdt_free(down);
     rj_crdt_free(any);
+    rj_crdt_free(each);
 }
 
 TEST(siblings_that_come_by_turns_to_two_parents)
@@ -267,14 +276,26 @@ TEST(elements_behind_each_one_of_a_spine_to_the_left)
     try_shape();
 }
 
-TEST(cuts_of_a_run_that_much_hangs_from)
+/* A run with much behind its end, and little before its start. */
+static void add_laden_run(void)
 {
     int i;
 
     u = (struct universe){0};
     add_run(LENGTH);
+    for (i = 1; i <= 3; i++)
+        add_element(B, A, 1, true);
     for (i = 1; i <= LENGTH; i++)
         add_element(B, A, LENGTH, false);
+    for (i = 1; i <= 3; i++)
+        add_element(BB, A, 0, false);
+}
+
+TEST(cuts_of_a_run_that_much_hangs_from)
+{
+    int i;
+
+    add_laden_run();
     for (i = 1; i < LENGTH; i++)
         add_element(C, A, i, false);
     try_shape();
@@ -322,12 +343,9 @@ TEST(deletions_backwards_in_a_run_that_much_hangs_from)
 {
     int i;
 
-    u = (struct universe){0};
-    add_run(LENGTH);
+    add_laden_run();
     for (i = 1; i <= LENGTH; i++)
-        add_element(B, A, LENGTH, false);
-    for (i = 1; i < LENGTH; i++)
-        add_deletion(C, A, LENGTH - i);
+        add_deletion(C, A, LENGTH + 1 - i);
     try_shape();
 }
 
