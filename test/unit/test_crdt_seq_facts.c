@@ -349,6 +349,59 @@ TEST(deletions_backwards_in_a_run_that_much_hangs_from)
     try_shape();
 }
 
+/* Every second one of A's facts. */
+static void mark_every_second(bool *has, int first)
+{
+    int i;
+
+    for (i = first; i < u.start[B]; i += 2)
+        has[i] = true;
+}
+
+static void take_marked_one_by_one(struct rj_crdt *v, const bool *has)
+{
+    int i;
+
+    for (i = 0; i < u.n; i++) {
+        if (has[i])
+            take_part(v, &(struct facts_part){i, i + 1, NULL});
+    }
+}
+
+/* Contexts, and what is deleted before it comes, have more spans than stand in arrays. */
+TEST(every_second_element_first_and_deletions_before_the_others)
+{
+    enum { RUN = 2 * RJ_DOTS_PLAIN_MAX + LENGTH / 4 };
+    static bool here[FACTS_MAX], rest[FACTS_MAX];
+    struct rj_crdt *v = crdt_new(RJ_CRDT_TEXT, ""), *w = crdt_new(RJ_CRDT_TEXT, "b");
+    struct facts_part deletions;
+    int i;
+
+    u = (struct universe){0};
+    add_run(RUN);
+    for (i = RUN; i > 0; i -= 2)
+        add_deletion(B, A, i);
+    deletions = (struct facts_part){u.start[B], u.n, NULL};
+    mark_every_second(here, 0);
+    mark_every_second(rest, 1);
+    take_marked_one_by_one(w, here);
+    assert_is(w, here);
+    take_part(v, &deletions);
+    take_part(v, &(struct facts_part){0, u.n, here});
+    for (i = deletions.from; i < deletions.to; i++)
+        here[i] = true;
+    assert_is(v, here);
+    take_part(v, &(struct facts_part){0, u.n, rest});
+    take_part(w, &deletions);
+    take_marked_one_by_one(w, rest);
+    unite(here, rest);
+    assert_is(v, here);
+    assert_same(v, w);
+    assert_shows_facts(w, &u, here);
+    rj_crdt_free(v);
+    rj_crdt_free(w);
+}
+
 /* ---- where memory ends half-way */
 
 struct shortage {
@@ -544,6 +597,7 @@ int main(void)
         cmocka_unit_test(siblings_on_both_sides_of_one_element),
         cmocka_unit_test(elements_behind_each_one_of_a_run_that_is_deleted),
         cmocka_unit_test(deletions_backwards_in_a_run_that_much_hangs_from),
+        cmocka_unit_test(every_second_element_first_and_deletions_before_the_others),
         cmocka_unit_test(
             where_memory_ends_what_is_in_is_in_order_and_the_rest_comes_later),
         cmocka_unit_test(few_runs_come_in_together_or_not_at_all),
