@@ -645,7 +645,8 @@ static bool is_linked(const struct rj_seq *s, uint32_t id)
     child = node->is_left ? p->left : p->right;
     while (child != RJ_SEQ_NONE && child != id)
         child = rj_seq_node(s, child)->next;
-    return child == id && (node->leaf == RJ_SEQ_NONE) == (p->leaf == RJ_SEQ_NONE);
+    return child == id && p->n > 0 &&
+           (node->leaf == RJ_SEQ_NONE) == (p->leaf == RJ_SEQ_NONE);
 }
 
 bool rj_seq_is_sound(const struct rj_seq *s)
