@@ -124,14 +124,45 @@ static bool is_even(const struct rj_seq_run *run)
     return !run->live || run->content.len == run->n;
 }
 
+/* A node may get that many bytes and elements more; they come behind all content. */
+static bool has_room(const struct rj_seq *s, const struct rj_seq_node *a,
+                     const struct rj_seq_run *run)
+{
+    uint64_t n = a->n + run->n;
+
+    if (!a->live)
+        return n <= RJ_SEQ_RUN_MAX;
+    return n <= RJ_SEQ_RUN_MAX && (size_t)a->text + a->bytes == s->text.len &&
+           (n <= RJ_SEQ_SKIP_MAX || a->bytes + run->content.len == n);
+}
+
+/* The node that run goes on, with content that goes on too; NONE: none. */
+static uint32_t extended(const struct rj_seq *s, const struct rj_seq_run *run)
+{
+    uint32_t id = run->down ? RJ_SEQ_NONE : rj_seq_find(s, run->ref);
+    const struct rj_seq_node *a;
+
+    if (id == RJ_SEQ_NONE || id == RJ_SEQ_ROOT)
+        return RJ_SEQ_NONE;
+    a = rj_seq_node(s, id);
+    return a->right == RJ_SEQ_NONE && a->origin == run->dot.origin &&
+                   a->seq + a->n == run->dot.seq && a->live == run->live &&
+                   run->ref.seq + 1 == run->dot.seq && has_room(s, a, run)
+               ? id
+               : RJ_SEQ_NONE;
+}
+
 /* Elements: a node, and more where they are long or doomed; one where the parent is cut;
  * where orphans hang both sides of an element may be cut, and they come into the order.
  * Deletions cut at both their ends, and doom what they are about. */
 void rj_seq_count(const struct rj_seq *s, const struct rj_seq_run *run,
                   const struct rj_dots *seen, struct rj_seq_need *need)
 {
-    need->runs++;
     need->bytes += run->content.len;
+    if (!run->deletes && need->nodes == 0 && s->doomed.n == 0 && s->n_orphans == 0 &&
+        extended(s, run) != RJ_SEQ_NONE)
+        return; /* nothing that comes before it can change that */
+    need->runs++;
     need->nodes += 2;
     if (run->deletes) {
         need->doomed += is_within(seen, targets_of(run)) ? 0 : 1;
@@ -154,7 +185,8 @@ uint64_t rj_seq_fit(const struct rj_seq *s, const struct rj_seq_run *run, uint64
     return part.n;
 }
 
-enum rj_err rj_seq_reserve(struct rj_seq *s, const struct rj_seq_need *need)
+/* What need not be is not looked at: who types makes a node longer. */
+static enum rj_err reserve_nodes(struct rj_seq *s, const struct rj_seq_need *need)
 {
     enum rj_err err = rj_seq_slab_reserve(&s->nodes, need->nodes, s->allocator);
 
@@ -168,6 +200,13 @@ enum rj_err rj_seq_reserve(struct rj_seq *s, const struct rj_seq_need *need)
         err = rj_seq_index_reserve(&s->orphans, need->runs);
     if (err == RJ_OK && need->doomed > 0)
         err = rj_dots_reserve(&s->doomed, need->doomed);
+    return err;
+}
+
+enum rj_err rj_seq_reserve(struct rj_seq *s, const struct rj_seq_need *need)
+{
+    enum rj_err err = need->nodes > 0 ? reserve_nodes(s, need) : RJ_OK;
+
     if (err == RJ_OK && need->bytes > UINT32_MAX - s->text.len)
         err = RJ_ELIMIT;
     if (err == RJ_OK && rj_buf_reserve(&s->text, need->bytes) == NULL) {
@@ -295,45 +334,24 @@ struct rj_seq_run rj_seq_cut(const struct rj_elements *kind, const struct rj_seq
     return part;
 }
 
-/* A node may get that many bytes and elements more; they come behind all content. */
-static bool has_room(const struct rj_seq *s, const struct rj_seq_node *a,
-                     const struct rj_seq_run *run)
+static void extend(struct rj_seq *s, uint32_t id, const struct rj_seq_run *run)
 {
-    uint64_t n = a->n + run->n;
+    struct rj_seq_node *a = rj_seq_node(s, id);
 
-    if (!a->live)
-        return n <= RJ_SEQ_RUN_MAX;
-    return n <= RJ_SEQ_RUN_MAX && (size_t)a->text + a->bytes == s->text.len &&
-           (n <= RJ_SEQ_SKIP_MAX || a->bytes + run->content.len == n);
-}
-
-/* Content of the last node made goes on. */
-static bool extend(struct rj_seq *s, const struct rj_seq_run *run)
-{
-    uint32_t id = run->down ? RJ_SEQ_NONE : rj_seq_find(s, run->ref);
-    struct rj_seq_node *a;
-
-    if (id == RJ_SEQ_NONE || id == RJ_SEQ_ROOT)
-        return false;
-    s->hint = id;
-    a = rj_seq_node(s, id);
-    if (a->right != RJ_SEQ_NONE || a->origin != run->dot.origin ||
-        a->seq + a->n != run->dot.seq || a->live != run->live ||
-        run->ref.seq + 1 != run->dot.seq || !has_room(s, a, run))
-        return false;
     a->n += (uint32_t)run->n;
     rj_buf_append(&s->text, run->content);
     a->bytes += (uint32_t)run->content.len;
     if (a->leaf != RJ_SEQ_NONE)
         rj_seq_order_recount(s, id);
-    return true;
 }
 
 static void take_elements(struct rj_seq *s, const struct rj_seq_run *run)
 {
-    uint32_t id;
+    uint32_t id = extended(s, run);
 
-    if (!extend(s, run)) {
+    if (id != RJ_SEQ_NONE) {
+        extend(s, id, run);
+    } else {
         id = rj_seq_new_node(s);
         *rj_seq_node(s, id) = (struct rj_seq_node){.seq = run->dot.seq,
                                                    .origin = run->dot.origin,
@@ -351,8 +369,8 @@ static void take_elements(struct rj_seq *s, const struct rj_seq_run *run)
         rj_seq_index_put(&s->index, run->dot, id);
         s->n_waiting++;
         attach(s, id, run->ref);
-        s->hint = id;
     }
+    s->hint = id;
     if (s->n_orphans > 0)
         adopt(s, run->dot, run->n);
 }
@@ -596,6 +614,8 @@ void rj_seq_settle(struct rj_seq *s, const struct rj_dots *seen, size_t n)
 {
     struct rj_dots rest = {.allocator = s->allocator};
 
+    if (s->waste <= WASTE_MIN && s->doomed.n == 0 && s->wide.n == 0 && n <= MANY)
+        return;
     rj_dots_done(&s->wide);
     if (n > MANY)
         trim(s);

@@ -175,6 +175,8 @@ struct rj_seq {
     uint64_t shown;
     uint32_t near_leaf; /* the leaf found last (NONE: none), and what comes before it */
     uint64_t near_start;
+    uint32_t due_leaf; /* what is above it does not know yet that it shows `due` more */
+    uint64_t due;
     uint32_t hint; /* a node that may hold the dot asked for next */
     /* Where the last long ways among siblings ended; nodes that may be gone. */
     uint32_t elders[1 << RJ_SEQ_ELDER_BITS];

@@ -3,7 +3,8 @@
  * neighbouring nodes and how many elements each shows; inner nodes hold sums. Nodes know
  * their leaf, so from a node to its neighbours and up to the sums it is a few steps.
  * Leaves that have become empty stay: only deleted nodes that melt together leave them.
- * Whoever types finds the leaf where the last change was, without a way down. */
+ * Whoever types finds the leaf where the last change was, without a way down; and what
+ * changes there is added up before it goes the way up. */
 #include "crdt/seq.h"
 
 enum {
@@ -85,20 +86,33 @@ static uint32_t child_slot(const struct rj_seq_inner *inner, uint32_t child)
     return i;
 }
 
-/* The sum of a leaf changes. */
-static void add(struct rj_seq *s, uint32_t leaf_id, uint64_t diff)
+/* Inner nodes get to know what they are due. */
+static void add_due(struct rj_seq *s)
 {
-    uint32_t child = leaf_id, up = rj_seq_leaf(s, leaf_id)->parent;
+    uint32_t child = s->due_leaf, up;
 
-    if (diff == 0)
+    if (s->due == 0)
         return;
-    rj_seq_leaf(s, leaf_id)->sum += diff;
-    s->shown += diff;
+    up = rj_seq_leaf(s, child)->parent;
     for (; up != RJ_SEQ_NONE; child = up, up = rj_seq_inner(s, up)->parent) {
         struct rj_seq_inner *inner = rj_seq_inner(s, up);
 
-        inner->sum[child_slot(inner, child)] += diff;
+        inner->sum[child_slot(inner, child)] += s->due;
     }
+    s->due = 0;
+}
+
+/* The sum of a leaf changes. */
+static void add(struct rj_seq *s, uint32_t leaf_id, uint64_t diff)
+{
+    if (diff == 0)
+        return;
+    if (s->due_leaf != leaf_id)
+        add_due(s);
+    s->due_leaf = leaf_id;
+    s->due += diff;
+    rj_seq_leaf(s, leaf_id)->sum += diff;
+    s->shown += diff;
     if (leaf_id != s->near_leaf)
         s->near_leaf = RJ_SEQ_NONE;
 }
@@ -220,6 +234,7 @@ static void split_leaf(struct rj_seq *s, uint32_t id, uint32_t at)
     uint32_t right = rj_seq_slab_take(&s->leaves), i;
     struct rj_seq_leaf *from = rj_seq_leaf(s, id), *to = rj_seq_leaf(s, right);
 
+    add_due(s);
     *to = (struct rj_seq_leaf){
         .n = RJ_SEQ_LEAF - at, .parent = RJ_SEQ_NONE, .prev = id, .next = from->next};
     for (i = 0; i < to->n; i++) {
@@ -310,6 +325,7 @@ static void go_down(struct rj_seq *s, uint64_t pos)
     uint64_t start = 0;
     bool low = s->height == 0;
 
+    add_due(s);
     while (!low) {
         const struct rj_seq_inner *inner = rj_seq_inner(s, id);
 
