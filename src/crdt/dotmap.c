@@ -58,8 +58,8 @@ static uint32_t new_item(struct rj_dotmap *m, struct rj_bytes name, size_t cap)
     *item = (struct rj_item){.len = (uint32_t)name.len & RJ_ITEM_NAME_MAX, .home = home};
     if (name.len > 0)
         memcpy(item->name, name.ptr, name.len);
-    if (home) {
-        v = rj_item_home(item);
+    v = rj_item_home(item);
+    if (v != NULL) {
         v->d = (struct rj_dotted){.sort = RJ_DOTTED_VERSION, .home = true};
         v->len = 0;
         v->cap = (uint32_t)cap;
