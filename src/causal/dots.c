@@ -107,32 +107,21 @@ static void next_coded(struct rj_dots_walk *w)
 
 struct rj_dots_walk rj_dots_walk_of(const struct rj_dots *d)
 {
-    struct rj_dots_walk w;
+    struct rj_dots_walk w = {.d = d};
 
-    w.d = d;
-    w.plain = w.pack = 0;
-    w.has_coded = false;
-    if (d->packs != NULL) {
-        w.bytes = rj_reader_of((struct rj_bytes){0});
-        w.group = (struct rj_spans_reader){0};
+    if (d->packs != NULL)
         next_coded(&w);
-    }
     return w;
 }
 
 struct rj_dots_walk rj_dots_walk_from(const struct rj_dots *d, uint32_t origin,
                                       uint64_t seq)
 {
-    struct rj_dots_walk w;
+    struct rj_dots_walk w = {.d = d, .plain = plain_at(d, origin, seq)};
 
-    w.d = d;
-    w.plain = plain_at(d, origin, seq);
-    w.has_coded = false;
     if (d->packs == NULL)
         return w;
     w.pack = pack_at(d->packs, origin, seq);
-    w.bytes = rj_reader_of((struct rj_bytes){0});
-    w.group = (struct rj_spans_reader){0};
     do
         next_coded(&w);
     while (w.has_coded && is_before(&w.coded, origin, seq));
@@ -187,8 +176,17 @@ bool rj_dots_next(struct rj_dots_walk *w, struct rj_span *ret)
 bool rj_dots_find(const struct rj_dots *d, uint32_t origin, uint64_t seq,
                   struct rj_span *ret)
 {
-    struct rj_dots_walk w = rj_dots_walk_from(d, origin, seq);
+    struct rj_dots_walk w;
+    size_t at;
 
+    if (d->packs == NULL) { /* as nearly all are */
+        at = plain_at(d, origin, seq);
+        if (at == d->n || d->spans[at].origin != origin)
+            return false;
+        *ret = d->spans[at];
+        return true;
+    }
+    w = rj_dots_walk_from(d, origin, seq);
     return rj_dots_next(&w, ret) && ret->origin == origin;
 }
 
