@@ -132,7 +132,7 @@ GLIB := $(if $(call pkg_exists,glib-2.0),glib-2.0) # a host's loop, for tests
 $(BUILD)/obj/test/%.o: EXTRA := -Itest -Itest/unit -Wno-missing-prototypes \
   $(if $(GLIB),-DRJ_HAVE_glib=1 $(shell pkg-config --cflags-only-I $(GLIB) | sed 's/-I/-isystem /g'))
 $(BUILD)/obj/src/daemon/http_web.o: $(wildcard src/daemon/page/*)
-# librejoin-crdt is to be small: what no change and no join runs through need not be fast.
+# librejoin-crdt is to be small: what most changes and joins do not run through is so.
 SELDOM := rebase recon recon_range recon_message recon_common watch watch_seq lazy retire \
           guard forget
 $(SELDOM:%=$(BUILD)/obj/src/crdt/%.o): EXTRA := $(if $(findstring -O2,$(CFLAGS)),-Os)

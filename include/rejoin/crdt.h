@@ -14,9 +14,10 @@
  *
  * Errors. Every call may also give RJ_ENOMEM and RJ_EINVAL (a call that the type does not
  * know, NULL where something must be). A call that fails changes nothing (but see
- * rj_crdt_join for lists and texts when memory ends). Encoded bytes are never trusted: malformed, truncated or contradictory ones are RJ_ECORRUPT, ones
- * beyond a limit below RJ_ELIMIT, another format RJ_EVERSION, another fingerprint
- * RJ_EUPGRADE.
+ * rj_crdt_join for lists and texts when memory ends). Encoded bytes are never trusted:
+ * malformed or truncated ones are RJ_ECORRUPT, and so are contradictory ones when they
+ * are joined; ones beyond a limit below are RJ_ELIMIT, another format RJ_EVERSION,
+ * another fingerprint RJ_EUPGRADE.
  *
  * Growth. n: rows of the value (an element, an entry, a version, a run of text), d: rows
  * of the argument or of the difference, r: replicas that ever wrote, s: spans of dots (r,
@@ -328,7 +329,8 @@ RJ_NODISCARD RJ_API enum rj_err rj_crdt_join(struct rj_crdt *v,
                                              struct rj_crdt_report *ret_report);
 /* The same with an encoded value: state, delta, difference. Checked in full before
  * anything changes. It is read where it stands: beside what stays it takes memory for
- * names and spans alone, at most twice its size (and 96 KiB, and 8 bytes a name). */
+ * names and spans alone, at most twice its size (and 96 KiB, and 8 bytes a name);
+ * doc/crdt.md says which few cost more. */
 RJ_NODISCARD RJ_API enum rj_err rj_crdt_join_bytes(struct rj_crdt *v,
                                                    struct rj_bytes bytes,
                                                    struct rj_crdt_report *ret_report);
